@@ -1,1 +1,30 @@
-//! placeholder
+//! Spark properties: which keys Cerium knows, what their values mean, and how a set of them is read,
+//! written and asked. No I/O happens here.
+//!
+//! ```
+//! use cerium_conf::{SparkConf, keys};
+//!
+//! let mut conf = SparkConf::new();
+//! conf.set("spark.executor.memory", "2g");
+//! assert_eq!(conf.get(&keys::EXECUTOR_MEMORY)?.mebibytes(), 2048);
+//! assert_eq!(conf.get(&keys::EXECUTOR_CORES)?, 1);
+//! # Ok::<(), cerium_conf::ConfError>(())
+//! ```
+
+mod conf;
+mod key;
+pub mod keys;
+mod properties;
+mod redaction;
+mod reference;
+mod size;
+mod time;
+mod value;
+
+pub use conf::SparkConf;
+pub use key::{ConfError, ConfKey, Effect, Key, KeyInfo, OptionalConfKey};
+pub use properties::PropertiesError;
+pub use redaction::{REDACTED, is_sensitive};
+pub use reference::reference_markdown;
+pub use size::{ByteSize, SizeError, SizeUnit};
+pub use time::{SparkDuration, TimeError, TimeUnit};

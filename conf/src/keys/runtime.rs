@@ -1,0 +1,36 @@
+//! Keys of driver and executors at work: memory, tasks, directories, logs.
+
+use crate::size::ByteSize;
+use crate::time::SparkDuration;
+
+keys! {
+    "Memory, tasks, directories";
+
+    /// Share of the memory, less what the process itself needs, that tasks may use. Default: all of it.
+    MEMORY_FRACTION: f64 = RATIO, "spark.memory.fraction", none, "1.6.0", Start;
+    /// Share of that memory in which cached data is safe from tasks.
+    MEMORY_STORAGE_FRACTION: f64 = FRACTION, "spark.memory.storageFraction", "0.5", "1.6.0", Start;
+    /// Whether executor pods get `spark.memory.offHeap.size` on top.
+    MEMORY_OFF_HEAP_ENABLED: bool = BOOL, "spark.memory.offHeap.enabled", "false", "1.6.0", Submission;
+    /// Memory added to executor pods with `spark.memory.offHeap.enabled`.
+    MEMORY_OFF_HEAP_SIZE: ByteSize = BYTES, "spark.memory.offHeap.size", "0", "1.6.0", Submission;
+
+    /// Number of cores a task counts for.
+    TASK_CPUS: u32 = POSITIVE, "spark.task.cpus", "1", "0.5.0", Start;
+    /// Number of times a task may fail before the query fails.
+    TASK_MAX_FAILURES: u32 = POSITIVE, "spark.task.maxFailures", "4", "0.8.0", Start;
+    /// Number of partitions where nothing else says it. Default: the cores of all executors.
+    DEFAULT_PARALLELISM: u32 = POSITIVE, "spark.default.parallelism", none, "0.5.0", Start;
+
+    /// Interval between two signs of life of an executor.
+    EXECUTOR_HEARTBEAT_INTERVAL: SparkDuration = MILLIS, "spark.executor.heartbeatInterval", "5s", "1.1.0", Start;
+    /// Time without a sign of life after which an executor is given up.
+    NETWORK_TIMEOUT: SparkDuration = SECONDS, "spark.network.timeout", "30s", "1.3.0", Start;
+
+    /// Directories for scratch files, separated by commas. In pods the scratch volumes are used instead.
+    LOCAL_DIR: Vec<String> = LIST, "spark.local.dir", "/tmp", "0.5.0", Start;
+    /// Level of the log: ERROR, WARN, INFO, DEBUG or TRACE. Default: INFO.
+    LOG_LEVEL: String = NAME, "spark.log.level", none, "3.5.0", Start;
+    /// Port of the driver's web UI.
+    UI_PORT: u16 = PORT, "spark.ui.port", "4040", "0.7.0", Start;
+}

@@ -1,0 +1,62 @@
+//! The reference of all keys, as Markdown.
+
+use std::fmt::Write as _;
+
+use crate::key::KeyInfo;
+use crate::keys::{GROUPS, IGNORED};
+
+const HEAD: &str = "\
+# Configuration
+
+<!-- Generated from the registry in conf/src/keys. To change it, change the registry and run
+     UPDATE_GOLDEN=1 cargo test -p cerium-conf -->
+
+Properties are set in `spec.sparkConf` of a SparkApplication, by `--conf` of `cerium-driver run`, or, where the
+last column says *session*, by `SET` in SQL. *submission*: the operator reads it to make the pods. *start*: driver
+and executors read it once, when they start.
+
+Sizes are whole numbers with one of the units `b`, `k`, `m`, `g`, `t`, `p` (powers of 1024); durations are whole
+numbers with one of `us`, `ms`, `s`, `m` or `min`, `h`, `d`. A number alone counts what the column *Type* says.
+*Since* names the version of Spark that brought the key; for `spark.cerium.*`, that of Cerium.
+";
+
+const IGNORED_HEAD: &str = "
+## Without effect
+
+Accepted, so that manifests need no change, and without effect in programs that Cerium's own engine runs:
+
+| Key | Why |
+|---|---|
+";
+
+/// The reference: one table for each group of keys, and the keys without effect.
+pub fn reference_markdown() -> String {
+    let mut text = HEAD.to_owned();
+    for group in GROUPS {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "\n## {}\n\n| Key | Default | Type | Meaning | Since | Effect |\n|---|---|---|---|---|---|\n",
+            group.title
+        );
+        group.keys.iter().for_each(|info| row(&mut text, info, ""));
+        group.prefixes.iter().for_each(|info| row(&mut text, info, "<name>"));
+    }
+    text.push_str(IGNORED_HEAD);
+    for (key, reason) in IGNORED {
+        let star = if key.ends_with('.') { "*" } else { "" };
+        let _ = writeln!(text, "| `{key}{star}` | {reason} |");
+    }
+    text
+}
+
+fn row(text: &mut String, info: &KeyInfo, suffix: &str) {
+    let default = match info.default {
+        Some(value) if !value.is_empty() => format!("`{value}`"),
+        _ => "(none)".to_owned(),
+    };
+    let KeyInfo { name, kind, doc, since, effect, .. } = info;
+    let doc = doc.trim().replace('|', "\\|");
+    let _ =
+        writeln!(text, "| `{name}{suffix}` | {default} | {kind} | {doc} | {since} | {} |", effect.as_str());
+}
