@@ -22,6 +22,13 @@ keys! {
     /// Number of partitions where nothing else says it. Default: the cores of all executors.
     DEFAULT_PARALLELISM: u32 = POSITIVE, "spark.default.parallelism", none, "0.5.0", Start;
 
+    /// Port at which the driver listens for its executors; 0: any free port. Driver pods use 7078.
+    DRIVER_PORT: u16 = PORT, "spark.driver.port", "0", "0.7.0", Start;
+    /// Executors that may fail before the application fails. Default: twice the number of executors,
+    /// at least 3.
+    EXECUTOR_MAX_NUM_FAILURES: u32 = COUNT, "spark.executor.maxNumFailures", none, "3.5.0", Start;
+    /// Time after which a failed executor no longer counts. Default: never.
+    EXECUTOR_FAILURES_VALIDITY_INTERVAL: SparkDuration = MILLIS, "spark.executor.failuresValidityInterval", none, "3.5.0", Start;
     /// Interval between two signs of life of an executor.
     EXECUTOR_HEARTBEAT_INTERVAL: SparkDuration = MILLIS, "spark.executor.heartbeatInterval", "5s", "1.1.0", Start;
     /// Time without a sign of life after which an executor is given up.
