@@ -1,1 +1,30 @@
-//! placeholder
+//! The contract of Cerium with Kubernetes, shared by operator and driver: the three kinds of
+//! `sparkoperator.k8s.io`, the names, labels, ports and environment variables of what is made for them,
+//! and the way from a manifest to Spark properties and pod sizes.
+//!
+//! Nothing here talks to a cluster, reads a clock or makes up a random number.
+
+pub mod annotations;
+pub mod application;
+pub mod conditions;
+pub mod connect;
+pub mod env;
+pub mod events;
+pub mod labels;
+pub mod names;
+pub mod paths;
+pub mod ports;
+pub mod scheduled;
+mod schema;
+pub mod states;
+
+pub use application::{SparkApplication, SparkApplicationSpec, SparkApplicationStatus};
+pub use connect::{SparkConnect, SparkConnectSpec, SparkConnectStatus};
+pub use scheduled::{
+    ScheduledSparkApplication, ScheduledSparkApplicationSpec, ScheduledSparkApplicationStatus,
+};
+pub use schema::{SchemaError, definitions, generated_files, generated_yaml};
+pub use states::{ApplicationStateType, DriverState, ExecutorState};
+
+/// API group of the three kinds.
+pub const GROUP: &str = "sparkoperator.k8s.io";

@@ -1,0 +1,41 @@
+//! Names of the environment variables by which pods are told who they are.
+
+/// User the program runs as.
+pub const SPARK_USER: &str = "SPARK_USER";
+/// Spark's application id.
+pub const SPARK_APPLICATION_ID: &str = "SPARK_APPLICATION_ID";
+/// Directories for scratch files, separated by commas.
+pub const SPARK_LOCAL_DIRS: &str = "SPARK_LOCAL_DIRS";
+/// Directory of `spark.properties`.
+pub const SPARK_CONF_DIR: &str = "SPARK_CONF_DIR";
+
+/// IP address of the driver pod.
+pub const SPARK_DRIVER_BIND_ADDRESS: &str = "SPARK_DRIVER_BIND_ADDRESS";
+/// Name of the driver pod.
+pub const SPARK_DRIVER_POD_NAME: &str = "SPARK_DRIVER_POD_NAME";
+/// UID of the driver pod.
+pub const SPARK_DRIVER_POD_UID: &str = "SPARK_DRIVER_POD_UID";
+/// Namespace of the driver pod.
+pub const SPARK_DRIVER_NAMESPACE: &str = "SPARK_DRIVER_NAMESPACE";
+
+/// URL of the driver an executor registers with.
+pub const SPARK_DRIVER_URL: &str = "SPARK_DRIVER_URL";
+/// Number of the executor, counted from 1.
+pub const SPARK_EXECUTOR_ID: &str = "SPARK_EXECUTOR_ID";
+/// Number of tasks the executor runs at once.
+pub const SPARK_EXECUTOR_CORES: &str = "SPARK_EXECUTOR_CORES";
+/// Memory of the executor's engine in MiB, written like `1024m`.
+pub const SPARK_EXECUTOR_MEMORY: &str = "SPARK_EXECUTOR_MEMORY";
+/// IP address of the executor pod.
+pub const SPARK_EXECUTOR_POD_IP: &str = "SPARK_EXECUTOR_POD_IP";
+/// Name of the executor pod.
+pub const SPARK_EXECUTOR_POD_NAME: &str = "SPARK_EXECUTOR_POD_NAME";
+/// Resource profile of the executor.
+pub const SPARK_RESOURCE_PROFILE_ID: &str = "SPARK_RESOURCE_PROFILE_ID";
+
+/// Directory of Hadoop's configuration files.
+pub const HADOOP_CONF_DIR: &str = "HADOOP_CONF_DIR";
+/// File of a Hadoop delegation token.
+pub const HADOOP_TOKEN_FILE_LOCATION: &str = "HADOOP_TOKEN_FILE_LOCATION";
+/// File of the key of a Google service account.
+pub const GOOGLE_APPLICATION_CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";

@@ -1,0 +1,124 @@
+//! Pieces of the OpenAPI schemas, and the custom resource definitions made of them.
+//!
+//! The schemas accept what those of the Kubeflow Spark Operator accept. What schemars writes for
+//! `Option` (`nullable`) is taken back, except for timestamps, which Go clients write as `null`.
+//! Descriptions of Kubernetes' own types are left out: they are the Kubernetes reference once more, and
+//! would make the definitions too large for a client-side `kubectl apply`.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResourceExt;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value};
+
+use crate::{ScheduledSparkApplication, SparkApplication, SparkConnect};
+
+/// Why the definitions could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// A definition does not convert to or from JSON.
+    #[error("failed to convert a custom resource definition to or from JSON")]
+    Json(#[from] serde_json::Error),
+    /// A definition does not convert to YAML.
+    #[error("failed to write a custom resource definition as YAML")]
+    Yaml(#[from] serde_yaml::Error),
+}
+
+/// The schema of a Kubernetes type, without descriptions.
+pub(crate) fn embedded<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut value = generator.subschema_for::<T>().to_value();
+    strip_descriptions(&mut value);
+    Schema::try_from(value).unwrap_or_default()
+}
+
+/// The schema of an object of which only the user and the reader know the shape.
+pub(crate) fn schemaless_object(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
+}
+
+/// The schema of conditions: a list with one entry for each type.
+pub(crate) fn conditions(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = embedded::<Vec<Condition>>(generator);
+    schema.insert("x-kubernetes-list-type".into(), "map".into());
+    schema.insert("x-kubernetes-list-map-keys".into(), Value::Array(vec!["type".into()]));
+    schema
+}
+
+/// The definitions of the three kinds.
+pub fn definitions() -> Result<Vec<CustomResourceDefinition>, SchemaError> {
+    [SparkApplication::crd(), ScheduledSparkApplication::crd(), SparkConnect::crd()]
+        .into_iter()
+        .map(|definition| {
+            let mut value = serde_json::to_value(definition)?;
+            if let Some(versions) = value.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
+                for version in versions {
+                    if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
+                        strip_nullable(schema);
+                        require_metadata(schema);
+                    }
+                }
+            }
+            Ok(serde_json::from_value(value)?)
+        })
+        .collect()
+}
+
+/// The definition as YAML, with its file name `<group>_<plural>.yaml`.
+pub fn generated_files() -> Result<Vec<(String, String)>, SchemaError> {
+    definitions()?
+        .iter()
+        .map(|definition| {
+            let name = format!("{}_{}.yaml", definition.spec.group, definition.spec.names.plural);
+            Ok((name, serde_yaml::to_string(definition)?))
+        })
+        .collect()
+}
+
+/// All definitions as one stream of YAML documents.
+pub fn generated_yaml() -> Result<String, SchemaError> {
+    let documents: Vec<String> = generated_files()?.into_iter().map(|(_, yaml)| yaml).collect();
+    Ok(format!("---\n{}", documents.join("---\n")))
+}
+
+fn strip_descriptions(schema: &mut Value) {
+    each_schema(schema, &mut |node| {
+        node.shift_remove("description");
+    });
+}
+
+fn strip_nullable(schema: &mut Value) {
+    each_schema(schema, &mut |node| {
+        if node.get("format").and_then(Value::as_str) != Some("date-time") {
+            node.shift_remove("nullable");
+        }
+    });
+}
+
+fn require_metadata(schema: &mut Value) {
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.insert(0, "metadata".into());
+    }
+}
+
+/// Visits the schema and every schema within it; a property that is itself called `description` or
+/// `nullable` is not mistaken for the keyword.
+fn each_schema(schema: &mut Value, visit: &mut dyn FnMut(&mut Map<String, Value>)) {
+    let Some(node) = schema.as_object_mut() else { return };
+    visit(node);
+    for (keyword, value) in node.iter_mut() {
+        match keyword.as_str() {
+            "properties" => {
+                for property in value.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                    each_schema(property, visit);
+                }
+            }
+            "items" | "additionalProperties" => each_schema(value, visit),
+            "anyOf" | "oneOf" | "allOf" => {
+                for alternative in value.as_array_mut().into_iter().flatten() {
+                    each_schema(alternative, visit);
+                }
+            }
+            _ => {}
+        }
+    }
+}
