@@ -39,4 +39,8 @@ keys! {
     SQL_COLUMN_NAME_OF_CORRUPT_RECORD: String = NAME, "spark.sql.columnNameOfCorruptRecord", "_corrupt_record", "1.2.0", Session;
     /// Compression of parquet files.
     SQL_PARQUET_COMPRESSION_CODEC: String = NAME, "spark.sql.parquet.compression.codec", "snappy", "1.1.1", Session;
+    /// Rows of a result that are printed. `show` prints 20.
+    SQL_REPL_EAGER_EVAL_MAX_NUM_ROWS: u32 = COUNT, "spark.sql.repl.eagerEval.maxNumRows", "20", "2.4.0", Session;
+    /// Characters of a value that are printed; 0 prints all of them.
+    SQL_REPL_EAGER_EVAL_TRUNCATE: u32 = COUNT, "spark.sql.repl.eagerEval.truncate", "20", "2.4.0", Session;
 }
