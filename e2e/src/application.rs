@@ -86,7 +86,12 @@ impl<'a> Application<'a> {
             })
             .await?;
         if state(&status) != wanted {
-            bail!("application {} is {} instead of {wanted}: {}", self.name, state(&status), message(&status));
+            bail!(
+                "application {} is {} instead of {wanted}: {}",
+                self.name,
+                state(&status),
+                message(&status)
+            );
         }
         Ok(status)
     }

@@ -31,7 +31,9 @@ impl Cluster {
     pub async fn find() -> Result<Option<Self>> {
         let kubeconfig = match std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty()) {
             Some(path) => PathBuf::from(path),
-            None if Path::new(OWN_CLUSTER).join("ready").exists() => Path::new(OWN_CLUSTER).join("kubeconfig"),
+            None if Path::new(OWN_CLUSTER).join("ready").exists() => {
+                Path::new(OWN_CLUSTER).join("kubeconfig")
+            }
             None => return Ok(None),
         };
         let config = Kubeconfig::read_from(&kubeconfig)
@@ -44,7 +46,9 @@ impl Cluster {
             .get_or_try_init(async || -> Result<()> {
                 let folder = definitions.to_str().context("the path of the repository is not UTF-8")?;
                 cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", folder]).await?;
-                cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", folder]).await?;
+                cluster
+                    .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", folder])
+                    .await?;
                 Ok(())
             })
             .await?;

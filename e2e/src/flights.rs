@@ -65,12 +65,15 @@ pub fn expected() -> Result<Vec<Carrier>> {
 pub fn printed(log: &str) -> Result<Vec<Carrier>> {
     let header = |line: &&str| cells(line).first().is_some_and(|cell| cell == "carrier");
     let mut lines = log.lines().skip_while(|line| !header(line)).skip(1);
-    ensure!(lines.next().is_some_and(|rule| rule.starts_with("+-")), "the driver printed no table of carriers:\n{log}");
+    ensure!(
+        lines.next().is_some_and(|rule| rule.starts_with("+-")),
+        "the driver printed no table of carriers:\n{log}"
+    );
     lines
         .take_while(|line| line.starts_with('|'))
         .map(|line| {
-            let [carrier, name, flights, avg_delay, miles] =
-                <[String; 5]>::try_from(cells(line)).map_err(|_| anyhow::anyhow!("not five columns: {line}"))?;
+            let [carrier, name, flights, avg_delay, miles] = <[String; 5]>::try_from(cells(line))
+                .map_err(|_| anyhow::anyhow!("not five columns: {line}"))?;
             Ok(Carrier { carrier, name, flights: flights.parse()?, avg_delay, miles: miles.parse()? })
         })
         .collect()

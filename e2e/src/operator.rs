@@ -27,7 +27,14 @@ impl Operator {
         let binary = folder.join("cerium-operator");
         ensure!(binary.exists(), "{} is missing: run `make build` first", binary.display());
         let process = Command::new(&binary)
-            .args(["controller", "start", "--namespaces", &scope.namespace, "--health-probe-bind-address", "0"])
+            .args([
+                "controller",
+                "start",
+                "--namespaces",
+                &scope.namespace,
+                "--health-probe-bind-address",
+                "0",
+            ])
             .args(flags)
             .env("KUBECONFIG", &scope.cluster.kubeconfig)
             .stdin(Stdio::null())

@@ -38,7 +38,11 @@ impl S3 {
     pub async fn start(scope: &Scope) -> Result<Self> {
         scope.apply(&std::fs::read_to_string(repository().join("examples/s3.yaml"))?).await?;
         scope.kubectl(&["rollout", "status", "deployment/s3", "--timeout=60s"]).await?;
-        admin(scope, &["create-user", "--access", OTHER_ACCESS_KEY, "--secret", OTHER_SECRET_KEY, "--role", "user"]).await?;
+        admin(
+            scope,
+            &["create-user", "--access", OTHER_ACCESS_KEY, "--secret", OTHER_SECRET_KEY, "--role", "user"],
+        )
+        .await?;
         admin(scope, &["create-bucket", "--owner", ACCESS_KEY, "--bucket", "cerium"]).await?;
         let (tunnel, port) = tunnel(scope).await?;
         let store = AmazonS3Builder::new()
@@ -94,7 +98,14 @@ pub fn access_as(access_key: &str, secret_key: &str) -> Value {
 
 async fn admin(scope: &Scope, arguments: &[&str]) -> Result<String> {
     let mut command = vec!["exec", "deployment/s3", "--", "/usr/local/bin/versitygw", "admin"];
-    command.extend(["--access", ACCESS_KEY, "--secret", SECRET_KEY, "--endpoint-url", "http://127.0.0.1:9000"]);
+    command.extend([
+        "--access",
+        ACCESS_KEY,
+        "--secret",
+        SECRET_KEY,
+        "--endpoint-url",
+        "http://127.0.0.1:9000",
+    ]);
     command.extend(arguments);
     scope.kubectl(&command).await
 }

@@ -124,7 +124,8 @@ impl Scope {
     /// Messages of the events about an object of this name.
     pub async fn events(&self, name: &str) -> Result<Vec<(String, String)>> {
         let selector = format!("involvedObject.name={name}");
-        let text = self.kubectl(&["get", "events", "--field-selector", &selector, "--output", "json"]).await?;
+        let text =
+            self.kubectl(&["get", "events", "--field-selector", &selector, "--output", "json"]).await?;
         let list: Value = serde_json::from_str(&text)?;
         let word = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
         Ok(list["items"]
@@ -138,8 +139,20 @@ impl Scope {
     /// Prints what is needed to understand a failure.
     async fn show(&self) -> Result<()> {
         eprintln!("=== namespace {}", self.namespace);
-        eprintln!("{}", self.kubectl(&["get", "pods,sparkapp,configmaps,services", "--output", "wide"]).await?);
-        eprintln!("{}", self.kubectl(&["get", "sparkapp", "--output", "jsonpath={range .items[*]}{.metadata.name}{\" \"}{.status}{\"\\n\"}{end}"]).await?);
+        eprintln!(
+            "{}",
+            self.kubectl(&["get", "pods,sparkapp,configmaps,services", "--output", "wide"]).await?
+        );
+        eprintln!(
+            "{}",
+            self.kubectl(&[
+                "get",
+                "sparkapp",
+                "--output",
+                "jsonpath={range .items[*]}{.metadata.name}{\" \"}{.status}{\"\\n\"}{end}"
+            ])
+            .await?
+        );
         eprintln!("{}", self.kubectl(&["get", "events", "--sort-by", ".lastTimestamp"]).await?);
         for pod in self.pods("").await? {
             let name = pod.metadata.name.unwrap_or_default();

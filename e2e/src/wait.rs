@@ -9,7 +9,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Asks until there is an answer. Errors of `look` end the waiting at once; after
 /// `limit` the error names `what` was waited for.
-pub async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub async fn until<T>(
+    what: &str,
+    limit: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let start = Instant::now();
     loop {
         if let Some(answer) = look().await? {

@@ -34,7 +34,8 @@ async fn api_bad_input_fails_with_a_reason() -> Result<()> {
         let _operator = Operator::start(scope, &[])?;
         let memory = json!({"spec": {"executor": {"memory": "plenty"}}});
         fails(scope, "memory", memory, &["memory", "plenty"]).await?;
-        let bounds = json!({"spec": {"dynamicAllocation": {"enabled": true, "minExecutors": 5, "maxExecutors": 2}}});
+        let bounds =
+            json!({"spec": {"dynamicAllocation": {"enabled": true, "minExecutors": 5, "maxExecutors": 2}}});
         fails(scope, "bounds", bounds, &["minExecutors", "5", "2"]).await?;
         let java = json!({"spec": {"type": "Java", "mainClass": "org.example.Main"}});
         fails(scope, "java", java, &["Java", "SQL"]).await?;
@@ -48,7 +49,9 @@ async fn api_bad_input_fails_with_a_reason() -> Result<()> {
 async fn api_full_quota_fails_with_a_reason() -> Result<()> {
     on_cluster("api_full_quota", async |scope| {
         scope.kubectl(&["create", "quota", "full", "--hard=pods=0"]).await?;
-        scope.kubectl(&["wait", "--for=jsonpath={.status.hard.pods}=0", "quota/full", "--timeout=30s"]).await?;
+        scope
+            .kubectl(&["wait", "--for=jsonpath={.status.hard.pods}=0", "quota/full", "--timeout=30s"])
+            .await?;
         scope.kubectl(&["create", "serviceaccount", "spark-operator-spark"]).await?;
         let _operator = Operator::start(scope, &[])?;
         fails(scope, "quota", json!({}), &["failed to run spark-submit", "exceeded quota"]).await

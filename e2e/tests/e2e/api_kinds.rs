@@ -17,12 +17,18 @@ async fn api_every_field_comes_back_unchanged() -> Result<()> {
     on_cluster("api_every_field", async |scope| {
         for (kind, resource) in KINDS {
             let path = repository().join(format!("crds/tests/data/every-field-{kind}.yaml"));
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text =
+                std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             let sent: Value = serde_yaml::from_str(&text)?;
             scope.apply(&text).await?;
             let name = sent["metadata"]["name"].as_str().context("the fixture has no name")?;
-            let back: Value = serde_json::from_str(&scope.kubectl(&["get", resource, name, "--output", "json"]).await?)?;
-            assert_eq!(without_defaults(&sent["spec"], &back["spec"]), sent["spec"], "{kind} came back changed");
+            let back: Value =
+                serde_json::from_str(&scope.kubectl(&["get", resource, name, "--output", "json"]).await?)?;
+            assert_eq!(
+                without_defaults(&sent["spec"], &back["spec"]),
+                sent["spec"],
+                "{kind} came back changed"
+            );
         }
         Ok(())
     })

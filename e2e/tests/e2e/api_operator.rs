@@ -139,7 +139,14 @@ fn contender(scope: &Scope, identity: &str) -> Result<Operator> {
 
 async fn wait_holder(scope: &Scope, identity: &str) -> Result<()> {
     until(&format!("{identity} to hold the lease"), LIMIT, async || {
-        let leases = scope.kubectl(&["get", "lease", "contended", "--ignore-not-found", "--output", "jsonpath={.spec.holderIdentity}"]);
+        let leases = scope.kubectl(&[
+            "get",
+            "lease",
+            "contended",
+            "--ignore-not-found",
+            "--output",
+            "jsonpath={.spec.holderIdentity}",
+        ]);
         Ok(leases.await?.starts_with(identity).then_some(()))
     })
     .await

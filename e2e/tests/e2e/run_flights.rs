@@ -25,7 +25,16 @@ async fn run_flights_as_a_user() -> Result<()> {
         s3.put_flights().await?;
 
         let columns = "custom-columns=STATE:.status.applicationState.state";
-        let arguments = ["--namespace", &scope.namespace, "get", "sparkapp", "--watch", "--no-headers", "--output", columns];
+        let arguments = [
+            "--namespace",
+            &scope.namespace,
+            "get",
+            "sparkapp",
+            "--watch",
+            "--no-headers",
+            "--output",
+            columns,
+        ];
         let mut watch = scope.cluster.command("kubectl", &arguments).stdout(Stdio::piped()).spawn()?;
         let mut seen = watch.stdout.take().context("no output")?;
 
@@ -34,7 +43,10 @@ async fn run_flights_as_a_user() -> Result<()> {
         let executors = application.wait_executors(2, LIMIT).await?;
         for pod in &executors {
             let init = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
-            ensure!(init.map(|container| container.name.as_str()).eq(["cerium-engine"]), "no engine is copied into the image");
+            ensure!(
+                init.map(|container| container.name.as_str()).eq(["cerium-engine"]),
+                "no engine is copied into the image"
+            );
         }
         let status = application.wait_state("COMPLETED", LIMIT).await?;
 
@@ -64,7 +76,18 @@ async fn run_flights_as_a_user() -> Result<()> {
         wait_gone(scope, "pods", "sparkoperator.k8s.io/app-name=flights").await?;
         wait_gone(scope, "configmaps,services", "sparkoperator.k8s.io/app-name=flights").await?;
 
-        scope.cluster.helm(&["uninstall", "spark-operator", "--namespace", &scope.namespace, "--wait", "--timeout", "60s"]).await?;
+        scope
+            .cluster
+            .helm(&[
+                "uninstall",
+                "spark-operator",
+                "--namespace",
+                &scope.namespace,
+                "--wait",
+                "--timeout",
+                "60s",
+            ])
+            .await?;
         until("the uninstalled chart to leave nothing", LIMIT, async || {
             let mut left = objects(scope).await?;
             left.retain(|object| !before.contains(object) && !object.contains("s3"));

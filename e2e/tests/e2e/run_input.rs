@@ -67,7 +67,8 @@ async fn run_bad_input_fails_with_a_reason() -> Result<()> {
         let cases = cases();
         let mut applications = Vec::new();
         for case in &cases {
-            applications.push(Application::submit(scope, case.name, case.program, case.changes.clone()).await?);
+            applications
+                .push(Application::submit(scope, case.name, case.program, case.changes.clone()).await?);
         }
         let mut wrong = Vec::new();
         for (case, application) in cases.iter().zip(&applications) {

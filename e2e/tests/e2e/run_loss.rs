@@ -31,7 +31,8 @@ fn long_results() -> Result<[u64; 2]> {
     let mut flights = 0;
     for row in csv::Reader::from_reader(File::open(flights::file("flights.csv")?)?).deserialize() {
         let row: BTreeMap<String, String> = row?;
-        let of = |name: &str| row.get(name).cloned().with_context(|| format!("the data has no column {name}"));
+        let of =
+            |name: &str| row.get(name).cloned().with_context(|| format!("the data has no column {name}"));
         let group = distances.entry((of("carrier")?, of("month")?)).or_default();
         *group.entry(of("distance")?.parse::<f64>()? as i64).or_default() += 1;
         flights += 1;
