@@ -1,1 +1,9 @@
-//! placeholder
+//! What the end-to-end tests stand on: a cluster, a namespace for each test, and Cerium as a user installs it.
+
+pub mod application;
+pub mod cluster;
+pub mod flights;
+pub mod operator;
+pub mod s3;
+pub mod scope;
+pub mod wait;

@@ -1,0 +1,113 @@
+//! The cluster the tests run on, and the command line tools a user would call.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+/// Where `e2e/cluster/up` leaves its kubeconfig and its tools.
+const OWN_CLUSTER: &str = "/run/cerium-cluster";
+
+/// The custom resource definitions are applied once for all tests of this process.
+static DEFINITIONS: OnceCell<()> = OnceCell::const_new();
+
+/// A cluster that answers.
+#[derive(Clone)]
+pub struct Cluster {
+    /// A client of its API server.
+    pub client: Client,
+    /// The file that gives access to it.
+    pub kubeconfig: PathBuf,
+}
+
+impl Cluster {
+    /// The cluster of `KUBECONFIG`, else the one of `e2e/cluster/up`; none if there is neither.
+    /// A cluster that is named and does not answer is an error.
+    pub async fn find() -> Result<Option<Self>> {
+        let kubeconfig = match std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty()) {
+            Some(path) => PathBuf::from(path),
+            None if Path::new(OWN_CLUSTER).join("ready").exists() => {
+                Path::new(OWN_CLUSTER).join("kubeconfig")
+            }
+            None => return Ok(None),
+        };
+        let config = Kubeconfig::read_from(&kubeconfig)
+            .with_context(|| format!("cannot read the kubeconfig {}", kubeconfig.display()))?;
+        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
+        let cluster = Self { client: Client::try_from(config)?, kubeconfig };
+        cluster.client.apiserver_version().await.context("the cluster does not answer")?;
+        let definitions = repository().join("crds/generated");
+        DEFINITIONS
+            .get_or_try_init(async || -> Result<()> {
+                let folder = definitions.to_str().context("the path of the repository is not UTF-8")?;
+                cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", folder]).await?;
+                cluster
+                    .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", folder])
+                    .await?;
+                Ok(())
+            })
+            .await?;
+        Ok(Some(cluster))
+    }
+
+    /// Runs kubectl and returns what it prints.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        run(self.command("kubectl", arguments), None).await
+    }
+
+    /// Runs kubectl with `input` as its standard input.
+    pub async fn kubectl_with(&self, arguments: &[&str], input: &str) -> Result<String> {
+        run(self.command("kubectl", arguments), Some(input)).await
+    }
+
+    /// Runs helm and returns what it prints.
+    pub async fn helm(&self, arguments: &[&str]) -> Result<String> {
+        run(self.command("helm", arguments), None).await
+    }
+
+    /// A tool with access to this cluster, not yet started; it ends with the test.
+    pub fn command(&self, tool: &str, arguments: &[&str]) -> Command {
+        let own = Path::new(OWN_CLUSTER).join("bin").join(tool);
+        let mut command = Command::new(if own.exists() { own } else { PathBuf::from(tool) });
+        command.args(arguments).env("KUBECONFIG", &self.kubeconfig).kill_on_drop(true);
+        command
+    }
+}
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+/// Where built parts and data are kept between runs.
+pub fn cache() -> Result<PathBuf> {
+    if let Some(cache) = std::env::var_os("CERIUM_CACHE") {
+        return Ok(cache.into());
+    }
+    let base = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(base) => PathBuf::from(base),
+        None => Path::new(&std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),
+    };
+    Ok(base.join("cerium"))
+}
+
+async fn run(mut command: Command, input: Option<&str>) -> Result<String> {
+    let shown = format!("{:?}", command.as_std());
+    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot start {shown}"))?;
+    if let Some(input) = input {
+        let mut stdin = child.stdin.take().context("the tool has no standard input")?;
+        stdin.write_all(input.as_bytes()).await?;
+    }
+    let output = child.wait_with_output().await?;
+    if !output.status.success() {
+        bail!("{shown} ended with {}:\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}

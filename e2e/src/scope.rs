@@ -1,0 +1,184 @@
+//! One test: its namespace, what is shown when it fails, and what is cleared away.
+
+use std::io::Write;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use futures::FutureExt;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{Api, DeleteParams, ListParams, LogParams, ObjectMeta, PostParams};
+use serde_json::Value;
+
+use crate::cluster::{Cluster, repository};
+
+/// No test may take longer.
+const TEST_LIMIT: Duration = Duration::from_mins(5);
+
+/// A test's own namespace on the cluster.
+pub struct Scope {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The name of the namespace.
+    pub namespace: String,
+}
+
+/// Runs a test in a namespace of its own. Without a cluster it is reported as skipped. When it
+/// fails, what the namespace holds is shown; `KEEP=1` leaves it as it is.
+pub async fn on_cluster(name: &str, test: impl AsyncFnOnce(&Scope) -> Result<()>) -> Result<()> {
+    let Some(cluster) = Cluster::find().await? else {
+        // Past the test runner's capture: skipping must be seen.
+        writeln!(std::io::stderr(), "SKIPPED (no cluster): {name}")?;
+        return Ok(());
+    };
+    let scope = Scope::create(cluster, name).await?;
+    let outcome = AssertUnwindSafe(tokio::time::timeout(TEST_LIMIT, test(&scope))).catch_unwind().await;
+    let failed = !matches!(outcome, Ok(Ok(Ok(()))));
+    if failed && let Err(error) = scope.show().await {
+        eprintln!("cannot show namespace {}: {error:#}", scope.namespace);
+    }
+    if std::env::var_os("KEEP").is_some() {
+        eprintln!("kept: namespace {}", scope.namespace);
+    } else {
+        scope.clear().await?;
+    }
+    match outcome {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(anyhow!("{name} took longer than {TEST_LIMIT:?}")),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+impl Scope {
+    async fn create(cluster: Cluster, test: &str) -> Result<Self> {
+        let suffix = uuid::Uuid::new_v4().simple().to_string();
+        let namespace = format!("{}-{}", test.replace('_', "-"), &suffix[..6]);
+        let object = Namespace {
+            metadata: ObjectMeta {
+                name: Some(namespace.clone()),
+                labels: Some([("cerium-e2e".to_owned(), test.to_owned())].into()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        Api::all(cluster.client.clone()).create(&PostParams::default(), &object).await?;
+        Ok(Self { cluster, namespace })
+    }
+
+    /// Runs kubectl in the namespace.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        self.cluster.kubectl(&[&["--namespace", self.namespace.as_str()], arguments].concat()).await
+    }
+
+    /// Applies manifests, as a user does.
+    pub async fn apply(&self, manifests: &str) -> Result<String> {
+        self.cluster.kubectl_with(&["--namespace", &self.namespace, "apply", "-f", "-"], manifests).await
+    }
+
+    /// Installs the chart into the namespace, for the applications in it alone.
+    pub async fn install_chart(&self) -> Result<()> {
+        let chart = repository().join("charts/cerium");
+        let chart = chart.to_str().context("the path of the repository is not UTF-8")?;
+        let namespaces = format!("spark.jobNamespaces={{{}}}", self.namespace);
+        let tag = image_tag();
+        let operator_tag = format!("image.tag={tag}");
+        let runtime_tag = format!("runtime.image.tag={tag}");
+        let registry = format!("image.registry={}", image_registry());
+        let runtime_registry = format!("runtime.image.registry={}", image_registry());
+        let mut arguments = vec!["install", "spark-operator", chart, "--namespace", &self.namespace];
+        arguments.extend(["--wait", "--timeout", "90s"]);
+        for value in [
+            "image.repository=cerium-operator",
+            "runtime.image.repository=cerium-runtime",
+            "controller.logLevel=debug",
+            "controller.driverStartupTimeout=20s",
+            &operator_tag,
+            &runtime_tag,
+            &registry,
+            &runtime_registry,
+            &namespaces,
+        ] {
+            arguments.extend(["--set", value]);
+        }
+        self.cluster.helm(&arguments).await?;
+        Ok(())
+    }
+
+    /// The pods of the namespace with these labels.
+    pub async fn pods(&self, labels: &str) -> Result<Vec<Pod>> {
+        let list = self.pod_api().list(&ListParams::default().labels(labels)).await?;
+        Ok(list.items)
+    }
+
+    /// The API of the namespace's pods.
+    pub fn pod_api(&self) -> Api<Pod> {
+        Api::namespaced(self.cluster.client.clone(), &self.namespace)
+    }
+
+    /// The log of a container so far.
+    pub async fn log(&self, pod: &str, container: &str) -> Result<String> {
+        let parameters = LogParams { container: Some(container.to_owned()), ..LogParams::default() };
+        Ok(self.pod_api().logs(pod, &parameters).await?)
+    }
+
+    /// Messages of the events about an object of this name.
+    pub async fn events(&self, name: &str) -> Result<Vec<(String, String)>> {
+        let selector = format!("involvedObject.name={name}");
+        let text =
+            self.kubectl(&["get", "events", "--field-selector", &selector, "--output", "json"]).await?;
+        let list: Value = serde_json::from_str(&text)?;
+        let word = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+        Ok(list["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|event| (word(event, "reason"), word(event, "message")))
+            .collect())
+    }
+
+    /// Prints what is needed to understand a failure.
+    async fn show(&self) -> Result<()> {
+        eprintln!("=== namespace {}", self.namespace);
+        eprintln!(
+            "{}",
+            self.kubectl(&["get", "pods,sparkapp,configmaps,services", "--output", "wide"]).await?
+        );
+        eprintln!(
+            "{}",
+            self.kubectl(&[
+                "get",
+                "sparkapp",
+                "--output",
+                "jsonpath={range .items[*]}{.metadata.name}{\" \"}{.status}{\"\\n\"}{end}"
+            ])
+            .await?
+        );
+        eprintln!("{}", self.kubectl(&["get", "events", "--sort-by", ".lastTimestamp"]).await?);
+        for pod in self.pods("").await? {
+            let name = pod.metadata.name.unwrap_or_default();
+            eprintln!("=== log of {name}");
+            match self.kubectl(&["logs", &name, "--all-containers", "--prefix", "--tail", "60"]).await {
+                Ok(log) => eprintln!("{log}"),
+                Err(error) => eprintln!("{error:#}"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn clear(&self) -> Result<()> {
+        // Applications first: the operator that lives in this namespace may still have to let go of them.
+        let all: Api<Namespace> = Api::all(self.cluster.client.clone());
+        all.delete(&self.namespace, &DeleteParams::default().grace_period(0)).await?;
+        Ok(())
+    }
+}
+
+/// The registry of the tested images; none: they are on the node.
+fn image_registry() -> String {
+    std::env::var("CERIUM_IMAGE_REGISTRY").unwrap_or_default()
+}
+
+/// The tag of the tested images.
+fn image_tag() -> String {
+    std::env::var("CERIUM_IMAGE_TAG").unwrap_or_else(|_| "dev".to_owned())
+}

@@ -1,0 +1,9 @@
+//! The end-to-end tests: `api_*` need an API server and the operator's binary, `run_*` a node and the images.
+
+mod api_input;
+mod api_kinds;
+mod api_operator;
+mod run_allocation;
+mod run_flights;
+mod run_input;
+mod run_loss;

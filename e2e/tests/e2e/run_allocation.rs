@@ -1,0 +1,60 @@
+//! Dynamic allocation: executors come with the work and go without it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use cerium_e2e::application::{Application, state};
+use cerium_e2e::s3::{self, S3};
+use cerium_e2e::scope::on_cluster;
+use serde_json::json;
+
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// Many small files make many tasks at first; then one file of eight lines, taken eight times,
+/// makes one long task that a second executor cannot help with.
+#[tokio::test]
+async fn run_idle_executors_go_while_the_driver_runs() -> Result<()> {
+    on_cluster("run_allocation", async |scope| {
+        scope.install_chart().await?;
+        let s3 = S3::start(scope).await?;
+        for file in 0..64 {
+            let lines: Vec<_> = (0..1000).map(|line| (file * 1000 + line).to_string()).collect();
+            s3.put(&format!("numbers/{file:02}.csv"), &(lines.join("\n") + "\n")).await?;
+        }
+        s3.put("eight/eight.csv", "0\n1\n2\n3\n4\n5\n6\n7\n").await?;
+        let program = "
+            CREATE TEMPORARY VIEW numbers (n BIGINT) USING csv OPTIONS (path 's3a://cerium/numbers');
+            CREATE TEMPORARY VIEW eight (n BIGINT) USING csv OPTIONS (path 's3a://cerium/eight');
+            SELECT sum(n) AS total FROM numbers;
+            SELECT count(*) AS even
+            FROM eight a, eight b, eight c, eight d, eight e, eight f, eight g, eight h, eight i
+            WHERE (a.n + b.n * c.n + d.n * e.n + f.n * g.n + h.n * i.n) % 2 = 0;
+        ";
+        let mut changes = s3::access();
+        changes["spec"]["executor"]["instances"] = json!(null);
+        changes["spec"]["dynamicAllocation"] =
+            json!({"enabled": true, "initialExecutors": 1, "minExecutors": 1, "maxExecutors": 2});
+        changes["spec"]["sparkConf"]["spark.dynamicAllocation.executorIdleTimeout"] = json!("2s");
+        changes["spec"]["sparkConf"]["spark.dynamicAllocation.schedulerBacklogTimeout"] = json!("1s");
+        let application = Application::submit(scope, "dynamic", program, changes).await?;
+
+        application.wait_executors(2, LIMIT).await?;
+        application.wait_executors(1, LIMIT).await?;
+        let status = application.status().await?;
+        ensure!(state(&status) == "RUNNING", "the driver no longer runs: {}", state(&status));
+        application.wait_state("COMPLETED", LIMIT).await?;
+
+        // 0 + 1 + ... + 63999; and the even ones of 8^9 sums of a number and four products.
+        let log = application.driver_log().await?;
+        for number in ["2047968000", &even_sums().to_string()] {
+            ensure!(log.contains(&format!("|{number}|")), "{number} is not in the log:\n{log}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Half of the numbers are even, so half of all sums are, whatever the products.
+fn even_sums() -> u64 {
+    8_u64.pow(9) / 2
+}

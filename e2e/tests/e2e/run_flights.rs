@@ -1,0 +1,115 @@
+//! The whole way as a user goes it: install, apply, look, delete, uninstall.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use cerium_e2e::application::Application;
+use cerium_e2e::cluster::repository;
+use cerium_e2e::flights;
+use cerium_e2e::s3::S3;
+use cerium_e2e::scope::{Scope, on_cluster};
+use cerium_e2e::wait::until;
+use tokio::io::AsyncReadExt;
+
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// The application runs on the user's own image, which holds examples/flights.sql and nothing of
+/// Cerium, reads from S3 with credentials from a Secret, and writes back.
+#[tokio::test]
+async fn run_flights_as_a_user() -> Result<()> {
+    on_cluster("run_flights", async |scope| {
+        let before = objects(scope).await?;
+        scope.install_chart().await?;
+        let s3 = S3::start(scope).await?;
+        s3.put_flights().await?;
+
+        let columns = "custom-columns=STATE:.status.applicationState.state";
+        let arguments = [
+            "--namespace",
+            &scope.namespace,
+            "get",
+            "sparkapp",
+            "--watch",
+            "--no-headers",
+            "--output",
+            columns,
+        ];
+        let mut watch = scope.cluster.command("kubectl", &arguments).stdout(Stdio::piped()).spawn()?;
+        let mut seen = watch.stdout.take().context("no output")?;
+
+        scope.apply(&std::fs::read_to_string(repository().join("examples/flights-cluster.yaml"))?).await?;
+        let application = Application::new(scope, "flights");
+        let executors = application.wait_executors(2, LIMIT).await?;
+        for pod in &executors {
+            let init = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+            ensure!(
+                init.map(|container| container.name.as_str()).eq(["cerium-engine"]),
+                "no engine is copied into the image"
+            );
+        }
+        let status = application.wait_state("COMPLETED", LIMIT).await?;
+
+        let log = application.driver_log().await?;
+        assert_eq!(flights::printed(&log)?, flights::expected()?);
+        let written = s3.list("out/carrier_months").await?;
+        ensure!(written.iter().any(|key| key.ends_with("/_SUCCESS")), "no _SUCCESS: {written:?}");
+        for month in 1..=12 {
+            let folder = format!("out/carrier_months/month={month}/");
+            let is_part = |key: &String| key.starts_with(&folder) && key.ends_with(".parquet");
+            ensure!(written.iter().any(is_part), "nothing in {folder}: {written:?}");
+        }
+        ensure!(!written.iter().any(|key| key.contains("_temporary")), "half-written files: {written:?}");
+        let executor_states = status["executorState"].as_object().context("no executorState")?;
+        ensure!(executor_states.len() == 2, "not two executors in the status: {executor_states:?}");
+
+        watch.kill().await?;
+        let mut text = String::new();
+        seen.read_to_string(&mut text).await?;
+        let states: Vec<_> = text.split_whitespace().collect();
+        let mut rest = states.iter();
+        for state in ["SUBMITTED", "RUNNING", "COMPLETED"] {
+            ensure!(rest.any(|seen| *seen == state), "kubectl did not show {state} in its turn: {states:?}");
+        }
+
+        scope.kubectl(&["delete", "sparkapp", "flights", "--timeout=30s"]).await?;
+        wait_gone(scope, "pods", "sparkoperator.k8s.io/app-name=flights").await?;
+        wait_gone(scope, "configmaps,services", "sparkoperator.k8s.io/app-name=flights").await?;
+
+        scope
+            .cluster
+            .helm(&[
+                "uninstall",
+                "spark-operator",
+                "--namespace",
+                &scope.namespace,
+                "--wait",
+                "--timeout",
+                "60s",
+            ])
+            .await?;
+        until("the uninstalled chart to leave nothing", LIMIT, async || {
+            let mut left = objects(scope).await?;
+            left.retain(|object| !before.contains(object) && !object.contains("s3"));
+            Ok(left.is_empty().then_some(()))
+        })
+        .await
+    })
+    .await
+}
+
+async fn wait_gone(scope: &Scope, kinds: &str, labels: &str) -> Result<()> {
+    until(&format!("the {kinds} of the deleted application to go"), LIMIT, async || {
+        let left = scope.kubectl(&["get", kinds, "--selector", labels, "--output", "name"]).await?;
+        Ok(left.trim().is_empty().then_some(()))
+    })
+    .await
+}
+
+/// Everything in the namespace that an installation or an application may leave.
+async fn objects(scope: &Scope) -> Result<Vec<String>> {
+    let kinds = "pods,deployments,replicasets,services,configmaps,secrets,serviceaccounts,\
+                 roles,rolebindings,poddisruptionbudgets,leases,sparkapplications";
+    let names = scope.kubectl(&["get", kinds, "--output", "name"]).await?;
+    Ok(names.lines().map(str::to_owned).collect())
+}
