@@ -214,7 +214,7 @@ mod tests {
             min: 0,
             max: 100,
             initial: 0,
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             backlog_timeout: Duration::from_secs(1),
             sustained_timeout: Duration::from_secs(1),
             ratio: 1.0,

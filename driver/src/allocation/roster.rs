@@ -193,6 +193,6 @@ mod tests {
         roster.observe(START, ids(&[1]).into_iter());
         roster.observe(Duration::from_secs(10), ids(&[]).into_iter());
         roster.observe(Duration::from_secs(20), ids(&[1]).into_iter());
-        assert_eq!(roster.overdue(Duration::from_secs(60)), []);
+        assert_eq!(roster.overdue(Duration::from_mins(1)), []);
     }
 }
