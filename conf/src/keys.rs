@@ -1,6 +1,7 @@
 //! The registry: every key Cerium knows, declared once, in groups as the documentation shows them.
 
-use crate::key::KeyInfo;
+use crate::conf::SparkConf;
+use crate::key::{ConfError, KeyInfo};
 
 /// Declares a group of keys: `NAME: Type = KIND, "key", default, "since", Effect;` where the default is a
 /// text or `none`, and after `prefixes` keys that end in a name of the user's choice.
@@ -33,6 +34,7 @@ macro_rules! keys {
         pub(super) const GROUP: super::Group = super::Group {
             title: $title,
             keys: &[$($name.info,)*],
+            checks: &[$(|conf| conf.get(&$name).err(),)*],
             prefixes: &[$($($crate::key::KeyInfo {
                 name: $prefix,
                 default: None,
@@ -82,6 +84,8 @@ pub struct Group {
     pub keys: &'static [KeyInfo],
     /// Keys that end in a name of the user's choice.
     pub prefixes: &'static [KeyInfo],
+    /// For each key: what is wrong with its value.
+    checks: &'static [fn(&SparkConf) -> Option<ConfError>],
 }
 
 /// All groups, in the order of the documentation.
@@ -102,6 +106,11 @@ pub fn info(name: &str) -> Option<&'static KeyInfo> {
         .flat_map(|group| group.keys)
         .find(|info| info.name == name)
         .or_else(|| GROUPS.iter().flat_map(|group| group.prefixes).find(|info| name.starts_with(info.name)))
+}
+
+/// What is wrong with the values of keys Cerium knows, in the order of the documentation.
+pub fn check(conf: &SparkConf) -> Vec<ConfError> {
+    GROUPS.iter().flat_map(|group| group.checks).filter_map(|check| check(conf)).collect()
 }
 
 #[cfg(test)]
@@ -126,5 +135,16 @@ mod tests {
         assert_eq!(info("spark.executor.cores").map(|i| i.since), Some("1.0.0"));
         assert_eq!(info("spark.executorEnv.HOME").map(|i| i.name), Some("spark.executorEnv."));
         assert!(info("spark.executor.kores").is_none());
+    }
+
+    #[test]
+    fn defaults_are_valid_and_every_malformed_value_is_found() {
+        assert_eq!(check(&SparkConf::new()), []);
+        let conf: SparkConf =
+            [("spark.sql.ansi.enabled", "perhaps"), ("spark.executor.memory", "lots"), ("my.own", "x")]
+                .into_iter()
+                .collect();
+        let found: Vec<_> = check(&conf).into_iter().map(|error| error.key).collect();
+        assert_eq!(found, ["spark.executor.memory", "spark.sql.ansi.enabled"]);
     }
 }

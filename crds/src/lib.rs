@@ -8,23 +8,34 @@ pub mod annotations;
 pub mod application;
 pub mod conditions;
 pub mod connect;
+pub mod defaults;
 pub mod env;
 pub mod events;
+#[cfg(test)]
+mod fixtures;
 pub mod labels;
+pub mod memory;
 pub mod names;
 pub mod paths;
+pub mod plan;
 pub mod ports;
+pub mod quantity;
 pub mod scheduled;
 mod schema;
+pub mod spark_conf;
 pub mod states;
+pub mod validate;
 
 pub use application::{SparkApplication, SparkApplicationSpec, SparkApplicationStatus};
 pub use connect::{SparkConnect, SparkConnectSpec, SparkConnectStatus};
+pub use plan::ValidatedApplication;
 pub use scheduled::{
     ScheduledSparkApplication, ScheduledSparkApplicationSpec, ScheduledSparkApplicationStatus,
 };
 pub use schema::{SchemaError, definitions, generated_files, generated_yaml};
+pub use spark_conf::spark_conf;
 pub use states::{ApplicationStateType, DriverState, ExecutorState};
+pub use validate::{FieldError, Invalid, driver_pod_name, validate};
 
 /// API group of the three kinds.
 pub const GROUP: &str = "sparkoperator.k8s.io";

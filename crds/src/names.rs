@@ -83,6 +83,37 @@ pub fn is_dns_1123_subdomain(name: &str) -> bool {
     name.len() <= MAX_DNS_SUBDOMAIN && name.split('.').all(is_dns_body)
 }
 
+/// Whether the text can be the value of a label.
+pub fn is_label_value(value: &str) -> bool {
+    value.is_empty() || is_qualified_name_part(value)
+}
+
+/// Whether the text can be the key of a label or an annotation: a name, or a DNS name, a slash and a name.
+pub fn is_label_key(key: &str) -> bool {
+    match key.split_once('/') {
+        Some((prefix, name)) => is_dns_1123_subdomain(prefix) && is_qualified_name_part(name),
+        None => is_qualified_name_part(key),
+    }
+}
+
+/// A volume for the ConfigMap or Secret of this name.
+pub fn volume_name(source: &str, suffix: &str) -> String {
+    let stem = source.replace('.', "-");
+    if stem.len() + suffix.len() <= MAX_DNS_LABEL && stem == source {
+        return format!("{stem}{suffix}");
+    }
+    // `a.b` and `a-b` must not end up in the same volume.
+    shortened(&stem, &format!("-{:08x}{suffix}", fnv1a(source) as u32), MAX_DNS_LABEL)
+}
+
+fn is_qualified_name_part(name: &str) -> bool {
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    name.len() <= MAX_DNS_LABEL
+        && ends(name.chars().next())
+        && ends(name.chars().next_back())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
 fn is_dns_body(label: &str) -> bool {
     !label.is_empty()
         && !label.starts_with('-')

@@ -1,7 +1,8 @@
 //! Pieces of the OpenAPI schemas, and the custom resource definitions made of them.
 //!
-//! The schemas accept what those of the Kubeflow Spark Operator accept. What schemars writes for
-//! `Option` (`nullable`) is taken back, except for timestamps, which Go clients write as `null`.
+//! The schemas accept what those of the Kubeflow Spark Operator accept. What schemars writes for `Option` and
+//! defaults (`nullable`, a `null` among the values of an enum, `default`) is taken back, except that timestamps
+//! stay nullable, as Go clients write them as `null`. Names that Go clients may leave out are not required.
 //! Descriptions of Kubernetes' own types are left out: they are the Kubernetes reference once more, and
 //! would make the definitions too large for a client-side `kubectl apply`.
 
@@ -28,6 +29,7 @@ pub enum SchemaError {
 pub(crate) fn embedded<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut value = generator.subschema_for::<T>().to_value();
     strip_descriptions(&mut value);
+    relax_references(&mut value);
     Schema::try_from(value).unwrap_or_default()
 }
 
@@ -53,7 +55,7 @@ pub fn definitions() -> Result<Vec<CustomResourceDefinition>, SchemaError> {
             if let Some(versions) = value.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
                 for version in versions {
                     if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
-                        strip_nullable(schema);
+                        strip_optional(schema);
                         require_metadata(schema);
                     }
                 }
@@ -86,10 +88,47 @@ fn strip_descriptions(schema: &mut Value) {
     });
 }
 
-fn strip_nullable(schema: &mut Value) {
+fn strip_optional(schema: &mut Value) {
     each_schema(schema, &mut |node| {
         if node.get("format").and_then(Value::as_str) != Some("date-time") {
             node.shift_remove("nullable");
+        }
+        node.shift_remove("default");
+        if let Some(values) = node.get_mut("enum").and_then(Value::as_array_mut) {
+            values.retain(|value| !value.is_null());
+        }
+    });
+}
+
+/// Go's types let the name of a referred object and the metadata of an embedded one be left out.
+fn relax_references(schema: &mut Value) {
+    const REFERENCES: [&str; 8] = [
+        "configMap",
+        "configMapKeyRef",
+        "configMapRef",
+        "nodePublishSecretRef",
+        "secret",
+        "secretKeyRef",
+        "secretRef",
+        "imagePullSecrets",
+    ];
+    let not_required = |node: &mut Map<String, Value>, name: &str| {
+        if let Some(required) = node.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|required| required != name);
+            if required.is_empty() {
+                node.shift_remove("required");
+            }
+        }
+    };
+    each_schema(schema, &mut |node| {
+        if node.get("properties").is_some_and(|properties| properties.get("metadata").is_some()) {
+            not_required(node, "metadata");
+        }
+        let properties = node.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
+        for (_, reference) in properties.filter(|(name, _)| REFERENCES.contains(&name.as_str())) {
+            if let Some(reference) = reference.as_object_mut() {
+                not_required(reference, "name");
+            }
         }
     });
 }

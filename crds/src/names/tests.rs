@@ -70,3 +70,28 @@ fn dns_names_are_recognised() {
         assert!(!is_dns_1123_subdomain(bad), "{bad}");
     }
 }
+
+#[test]
+fn label_keys_and_values_are_recognised() {
+    for good in ["", "4.1.1", "a", "A_b-c.d", &"a".repeat(63)] {
+        assert!(is_label_value(good), "{good}");
+    }
+    for bad in ["-a", "a-", "a b", "é", &"a".repeat(64)] {
+        assert!(!is_label_value(bad), "{bad}");
+    }
+    assert!(is_label_key("team"));
+    assert!(is_label_key("example.com/team"));
+    for bad in ["", "a b", "/a", "Example.com/a", "a/b/c"] {
+        assert!(!is_label_key(bad), "{bad}");
+    }
+}
+
+#[test]
+fn volumes_of_different_sources_have_different_names() {
+    assert_eq!(volume_name("settings", "-vol"), "settings-vol");
+    let dotted = volume_name("a.b", "-vol");
+    assert!(is_dns_1035_label(&dotted), "{dotted}");
+    assert_ne!(dotted, volume_name("a-b", "-vol"));
+    let long = volume_name(&"a".repeat(250), "-volume");
+    assert!(long.len() <= MAX_DNS_LABEL && long.ends_with("-volume"), "{long}");
+}

@@ -1,0 +1,134 @@
+//! A validated application: everything the operator needs to build pods, with nothing left that the API
+//! server could have a later reason to reject for its form. Only [`crate::validate`] makes one.
+
+use std::collections::BTreeMap;
+
+use cerium_conf::SparkConf;
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, ContainerPort, EnvFromSource, EnvVar, HostAlias, Lifecycle, PodDNSConfig,
+    PodSecurityContext, PodTemplateSpec, SecurityContext, Toleration, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+/// An application that can be submitted.
+#[derive(Clone, Debug)]
+pub struct ValidatedApplication {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.labels` that are copied to the pods.
+    pub labels: BTreeMap<String, String>,
+    /// `spec.sparkVersion`.
+    pub spark_version: String,
+    /// Name of the driver pod.
+    pub driver_pod: String,
+    /// Name prefix of executor pods, if the user chose one.
+    pub executor_prefix: Option<String>,
+    /// The Spark properties of the manifest.
+    pub conf: SparkConf,
+    /// The program.
+    pub main_file: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// The driver pod.
+    pub driver: PodPlan,
+    /// The executor pods.
+    pub executor: PodPlan,
+    /// Memory of an executor's engine, in MiB.
+    pub executor_memory_mib: u64,
+    /// Tasks an executor runs at once.
+    pub executor_cores: u32,
+    /// Fields of the manifest that have no effect, in words.
+    pub ignored: Vec<String>,
+}
+
+/// One of the two kinds of pods.
+#[derive(Clone, Debug, Default)]
+pub struct PodPlan {
+    /// The pod to start from.
+    pub template: PodTemplateSpec,
+    /// The image.
+    pub image: Image,
+    /// `spec.imagePullPolicy`.
+    pub image_pull_policy: Option<String>,
+    /// `spec.imagePullSecrets`.
+    pub image_pull_secrets: Vec<String>,
+    /// CPU and memory of the Spark container.
+    pub resources: Resources,
+    /// Labels beyond those every pod has.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Environment of the Spark container.
+    pub env: Vec<EnvVar>,
+    /// Sources of further environment variables.
+    pub env_from: Vec<EnvFromSource>,
+    /// Volumes the mounts may name.
+    pub volumes: Vec<Volume>,
+    /// Mounts of the Spark container.
+    pub volume_mounts: Vec<VolumeMount>,
+    /// Further ports of the Spark container.
+    pub ports: Vec<ContainerPort>,
+    /// Hooks of the Spark container.
+    pub lifecycle: Option<Lifecycle>,
+    /// Security of the Spark container.
+    pub security_context: Option<SecurityContext>,
+    /// Security of the pod.
+    pub pod_security_context: Option<PodSecurityContext>,
+    /// Containers before the Spark container.
+    pub init_containers: Vec<Container>,
+    /// Containers beside it.
+    pub sidecars: Vec<Container>,
+    /// Node labels required.
+    pub node_selector: BTreeMap<String, String>,
+    /// Replaces the template's.
+    pub affinity: Option<Affinity>,
+    /// Added to the template's.
+    pub tolerations: Vec<Toleration>,
+    /// Scheduler.
+    pub scheduler_name: Option<String>,
+    /// Priority class.
+    pub priority_class_name: Option<String>,
+    /// Service account.
+    pub service_account: Option<String>,
+    /// Uses the node's network.
+    pub host_network: Option<bool>,
+    /// DNS settings.
+    pub dns_config: Option<PodDNSConfig>,
+    /// Entries of the hosts file.
+    pub host_aliases: Vec<HostAlias>,
+    /// Seconds to end by itself.
+    pub termination_grace_period_seconds: Option<i64>,
+    /// Containers see each other's processes.
+    pub share_process_namespace: Option<bool>,
+    /// Default scratch space is a tmpfs.
+    pub local_dirs_tmpfs: bool,
+}
+
+/// Where an image comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Image {
+    /// Cerium's own: the engine is in it.
+    #[default]
+    Runtime,
+    /// The user's: the engine is copied into it.
+    User(String),
+}
+
+/// CPU and memory of a Spark container.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resources {
+    /// CPU request.
+    pub cpu_request: Quantity,
+    /// CPU limit.
+    pub cpu_limit: Option<Quantity>,
+    /// Memory request in MiB, overhead included.
+    pub memory_mib: u64,
+    /// Memory limit in MiB, if it is not the request.
+    pub memory_limit_mib: Option<u64>,
+    /// Extended resources, such as GPUs.
+    pub extended: BTreeMap<String, Quantity>,
+}

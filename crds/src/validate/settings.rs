@@ -1,0 +1,189 @@
+//! Whether the settings of an application make sense, each by itself and together. Pure.
+
+use cerium_conf::{Key, SparkConf, keys};
+
+use super::Findings;
+use crate::application::{DriverIngressConfiguration, SparkApplicationSpec};
+use crate::defaults::NAMESPACE;
+use crate::{SparkApplication, names};
+
+/// Properties a manifest cannot set, and what to do instead.
+const DENIED: &[(&str, &str)] = &[
+    ("spark.kubernetes.authenticate.driver.serviceAccountName", "set spec.driver.serviceAccount"),
+    ("spark.kubernetes.authenticate.executor.serviceAccountName", "set spec.executor.serviceAccount"),
+    ("spark.kubernetes.authenticate.oauthToken", "the pods use their service account"),
+    ("spark.kubernetes.authenticate.oauthTokenFile", "the pods use their service account"),
+    ("spark.kubernetes.authenticate.driver.oauthToken", "the driver uses its service account"),
+    ("spark.kubernetes.authenticate.driver.oauthTokenFile", "the driver uses its service account"),
+    ("spark.kubernetes.authenticate.executor.oauthToken", "the executors use their service account"),
+    ("spark.kubernetes.authenticate.executor.oauthTokenFile", "the executors use their service account"),
+    ("spark.master", "the operator decides where the application runs"),
+    ("spark.kubernetes.driver.master", "the driver uses the cluster it runs in"),
+    ("spark.kubernetes.container.image", "set spec.image"),
+    ("spark.kubernetes.driver.container.image", "set spec.driver.image"),
+    ("spark.kubernetes.executor.container.image", "set spec.executor.image"),
+    ("spark.driver.host", "the driver is reached by the address of its pod"),
+    ("spark.driver.bindAddress", "the driver listens on the address of its pod"),
+];
+
+pub(super) fn check(application: &SparkApplication, conf: &SparkConf, findings: &mut Findings<'_>) {
+    let spec = &application.spec;
+    let namespace = application.metadata.namespace.as_deref().unwrap_or(NAMESPACE);
+    check_denied(spec, namespace, findings);
+    for error in keys::check(conf) {
+        findings.property(&error);
+    }
+    check_numbers(spec, conf, findings);
+    check_executors(conf, findings);
+    check_placement(spec, findings);
+    check_version(spec, findings);
+    check_ingresses(spec.driver_ingress_options.as_deref().unwrap_or_default(), findings);
+    let policy = conf.get_str(keys::KUBERNETES_CONTAINER_IMAGE_PULL_POLICY.name());
+    if let Some(policy) = policy.filter(|policy| !["Always", "IfNotPresent", "Never"].contains(policy)) {
+        let field = findings.field_of(keys::KUBERNETES_CONTAINER_IMAGE_PULL_POLICY.name());
+        findings.invalid(field, policy, "expected Always, IfNotPresent or Never");
+    }
+    let prefix = conf.get_str(keys::KUBERNETES_EXECUTOR_POD_NAME_PREFIX.name());
+    if let Some(prefix) =
+        prefix.filter(|p| !names::is_dns_1123_subdomain(p) || p.len() > names::MAX_EXECUTOR_PREFIX)
+    {
+        let field = findings.field_of(keys::KUBERNETES_EXECUTOR_POD_NAME_PREFIX.name());
+        findings.invalid(field, prefix, "expected at most 237 lower case letters, digits, dashes and dots");
+    }
+}
+
+fn check_denied(spec: &SparkApplicationSpec, namespace: &str, findings: &mut Findings<'_>) {
+    for (key, value) in spec.spark_conf.iter().flatten() {
+        if let Some((_, instead)) = DENIED.iter().find(|(denied, _)| denied == key) {
+            findings.problem("spec.sparkConf", format!("sparkConf key \"{key}\" is not allowed: {instead}"));
+        }
+        if key == keys::KUBERNETES_NAMESPACE.name() && value != namespace {
+            findings.problem(
+                "spec.sparkConf",
+                format!(
+                    "sparkConf key \"{key}\" is not allowed: \"{value}\" is not the namespace \"{namespace}\" of \
+                     the application, in which its pods run; leave the key out"
+                ),
+            );
+        }
+    }
+}
+
+/// Numbers that the schema of the API server refuses, and which others may yet bring here.
+fn check_numbers(spec: &SparkApplicationSpec, conf: &SparkConf, findings: &mut Findings<'_>) {
+    for (role, pod) in [("spec.driver", &spec.driver.pod), ("spec.executor", &spec.executor.pod)] {
+        if let Some(gpu) = pod.gpu.as_ref().filter(|gpu| gpu.quantity < 0) {
+            findings.invalid(
+                format!("{role}.gpu.quantity"),
+                &gpu.quantity.to_string(),
+                "must not be negative",
+            );
+        }
+        if let Some(seconds) = pod.termination_grace_period_seconds.filter(|seconds| *seconds < 0) {
+            let field = format!("{role}.terminationGracePeriodSeconds");
+            findings.invalid(field, &seconds.to_string(), "must not be negative");
+        }
+    }
+    // The properties of a disabled allocation are not set, so its fields are looked at here.
+    let allocation = spec.dynamic_allocation.as_ref();
+    for (field, count) in [
+        ("minExecutors", allocation.and_then(|a| a.min_executors)),
+        ("maxExecutors", allocation.and_then(|a| a.max_executors)),
+        ("initialExecutors", allocation.and_then(|a| a.initial_executors)),
+    ] {
+        if let Some(count) = count.filter(|count| *count < 0 && !is_dynamic(conf)) {
+            findings.invalid(
+                format!("spec.dynamicAllocation.{field}"),
+                &count.to_string(),
+                "must not be negative",
+            );
+        }
+    }
+}
+
+fn is_dynamic(conf: &SparkConf) -> bool {
+    // A malformed value is on the list already.
+    conf.get(&keys::DYNAMIC_ALLOCATION_ENABLED).unwrap_or(false)
+}
+
+fn check_executors(conf: &SparkConf, findings: &mut Findings<'_>) {
+    let instances = findings.kept(conf.get(&keys::EXECUTOR_INSTANCES)).flatten();
+    if !is_dynamic(conf) {
+        if instances == Some(0) {
+            let field = findings.field_of(keys::EXECUTOR_INSTANCES.name());
+            findings.invalid(field, "0", "at least 1 executor is needed without dynamic allocation");
+        }
+        return;
+    }
+    let min = findings.kept(conf.get(&keys::DYNAMIC_ALLOCATION_MIN_EXECUTORS));
+    let max = findings.kept(conf.get(&keys::DYNAMIC_ALLOCATION_MAX_EXECUTORS));
+    let initial = findings.kept(conf.get(&keys::DYNAMIC_ALLOCATION_INITIAL_EXECUTORS)).flatten();
+    let (Some(min), Some(max)) = (min, max) else { return };
+    let max = max.unwrap_or(u32::MAX);
+    if min > max {
+        let field = findings.field_of(keys::DYNAMIC_ALLOCATION_MIN_EXECUTORS.name());
+        findings.invalid(
+            field,
+            &min.to_string(),
+            &format!("must not be larger than maxExecutors, which is {max}"),
+        );
+    } else if let Some(initial) = initial.filter(|initial| *initial < min || *initial > max) {
+        let field = findings.field_of(keys::DYNAMIC_ALLOCATION_INITIAL_EXECUTORS.name());
+        let bounds = match max {
+            u32::MAX => format!("must be at least minExecutors, which is {min}"),
+            max => format!("must lie between minExecutors, which is {min}, and maxExecutors, which is {max}"),
+        };
+        findings.invalid(field, &initial.to_string(), &bounds);
+    }
+}
+
+fn check_placement(spec: &SparkApplicationSpec, findings: &mut Findings<'_>) {
+    if spec.node_selector.is_some() {
+        for (role, pod) in [("driver", &spec.driver.pod), ("executor", &spec.executor.pod)] {
+            if pod.node_selector.is_some() {
+                findings.problem(
+                    "spec.nodeSelector",
+                    format!("cannot be set together with spec.{role}.nodeSelector; set it for driver and executor each"),
+                );
+            }
+        }
+    }
+}
+
+fn check_version(spec: &SparkApplicationSpec, findings: &mut Findings<'_>) {
+    let version = &spec.spark_version;
+    if version.is_empty() || !names::is_label_value(version) {
+        findings.invalid("spec.sparkVersion", version, "expected a version of Spark, such as 4.1.1");
+        return;
+    }
+    let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
+    let templates = [("driver", &spec.driver.pod.template), ("executor", &spec.executor.pod.template)];
+    for (role, _) in templates.iter().filter(|(_, template)| template.is_some()) {
+        if major.is_some_and(|major| major < 3) {
+            findings.invalid(
+                "spec.sparkVersion",
+                version,
+                &format!("spec.{role}.template requires version 3.0.0 or higher"),
+            );
+        }
+    }
+}
+
+fn check_ingresses(ingresses: &[DriverIngressConfiguration], findings: &mut Findings<'_>) {
+    for (index, ingress) in ingresses.iter().enumerate() {
+        let field = |name: &str| format!("spec.driverIngressOptions[{index}].{name}");
+        let port = ingress.service_port;
+        if !(1..=65535).contains(&port) {
+            findings.invalid(field("servicePort"), &port.to_string(), "expected a port between 1 and 65535");
+        }
+        if ingresses[..index].iter().any(|other| other.service_port == port) {
+            findings.invalid(field("servicePort"), &port.to_string(), "another entry has the same port");
+        }
+        let url = ingress.ingress_url_format.as_deref().unwrap_or_default();
+        if url.is_empty() {
+            findings.invalid(field("ingressURLFormat"), url, "must not be empty");
+        } else if ingresses[..index].iter().any(|other| other.ingress_url_format.as_deref() == Some(url)) {
+            findings.invalid(field("ingressURLFormat"), url, "another entry has the same URL");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Volumes and mounts of a pod, from fields and properties. Pure.
+
+use std::collections::BTreeMap;
+
+use cerium_conf::SparkConf;
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource, NFSVolumeSource,
+    PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::Findings;
+use crate::application::{SparkApplicationSpec, SparkPodSpec};
+use crate::names::{LOCAL_DIR_VOLUME_PREFIX, volume_name};
+use crate::{paths, quantity};
+
+/// Volumes and mounts, collected.
+#[derive(Default)]
+pub(super) struct Storage {
+    pub volumes: Vec<Volume>,
+    pub mounts: Vec<VolumeMount>,
+}
+
+impl Storage {
+    fn add(&mut self, volume: Volume, path: &str) {
+        self.mounts.push(VolumeMount {
+            name: volume.name.clone(),
+            mount_path: path.to_owned(),
+            ..VolumeMount::default()
+        });
+        self.volumes.push(volume);
+    }
+}
+
+/// What the fields of the spec say.
+pub(super) fn of_fields(
+    spec: &SparkApplicationSpec,
+    pod: &SparkPodSpec,
+    role: &str,
+    template_volumes: &[Volume],
+    findings: &mut Findings<'_>,
+) -> Storage {
+    let mut storage = Storage {
+        volumes: spec.volumes.clone().unwrap_or_default(),
+        mounts: pod.volume_mounts.clone().unwrap_or_default(),
+    };
+    for (index, mount) in storage.mounts.iter().enumerate() {
+        let field = format!("{role}.volumeMounts[{index}]");
+        let known = storage.volumes.iter().chain(template_volumes).find(|volume| volume.name == mount.name);
+        match known {
+            None => findings.invalid(
+                format!("{field}.name"),
+                &mount.name,
+                "spec.volumes has no volume of this name",
+            ),
+            Some(volume) if volume.name.starts_with(LOCAL_DIR_VOLUME_PREFIX) && !is_scratch_type(volume) => {
+                findings.invalid(
+                    format!("{field}.name"),
+                    &mount.name,
+                    "unsupported volume type for scratch space: use emptyDir, hostPath, nfs or persistentVolumeClaim",
+                );
+            }
+            Some(_) => check_path(&format!("{field}.mountPath"), &mount.mount_path, findings),
+        }
+    }
+    for (index, source) in pod.config_maps.iter().flatten().enumerate() {
+        check_path(&format!("{role}.configMaps[{index}].path"), &source.path, findings);
+        storage.add(config_map(volume_name(&source.name, "-vol"), &source.name), &source.path);
+    }
+    if let Some(name) = &spec.spark_config_map {
+        storage.add(config_map("spark-configmap-volume".to_owned(), name), paths::USER_SPARK_CONF_DIR);
+    }
+    if let Some(name) = &spec.hadoop_config_map {
+        storage.add(config_map("hadoop-configmap-volume".to_owned(), name), paths::HADOOP_CONF_DIR);
+    }
+    storage
+}
+
+/// Adds secrets to mount: name and directory of each.
+pub(super) fn add_secrets(
+    storage: &mut Storage,
+    role: &str,
+    secrets: &BTreeMap<String, String>,
+    findings: &mut Findings<'_>,
+) {
+    for (name, path) in secrets {
+        check_path(&format!("{role}.secrets[{name}].path"), path, findings);
+        let source = SecretVolumeSource { secret_name: Some(name.clone()), ..SecretVolumeSource::default() };
+        let volume = Volume { name: volume_name(name, "-volume"), secret: Some(source), ..Volume::default() };
+        storage.add(volume, path);
+    }
+}
+
+/// Adds the volumes declared by properties, `<prefix><type>.<name>.<setting>`, that are not fields as well.
+pub(super) fn add_properties(
+    storage: &mut Storage,
+    spec: &SparkApplicationSpec,
+    conf: &SparkConf,
+    prefix: &str,
+    findings: &mut Findings<'_>,
+) {
+    let mut declared: BTreeMap<(&str, &str), BTreeMap<&str, &str>> = BTreeMap::new();
+    for (key, value) in conf.iter_prefix(prefix) {
+        let mut parts = key.splitn(3, '.');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(kind), Some(name), Some(setting)) => {
+                declared.entry((kind, name)).or_default().insert(setting, value);
+            }
+            _ => findings.problem(
+                format!("spec.sparkConf[{prefix}{key}]"),
+                "expected <type>.<name>.<setting> at the end",
+            ),
+        }
+    }
+    let fields = spec.volumes.as_deref().unwrap_or_default();
+    for ((kind, name), settings) in declared {
+        if fields.iter().any(|volume| volume.name == name) {
+            continue;
+        }
+        let field = format!("spec.sparkConf[{prefix}{kind}.{name}.");
+        let Some(path) = settings.get("mount.path") else {
+            findings.problem(
+                format!("{field}mount.path]"),
+                "is missing: a volume needs a place to be mounted at",
+            );
+            continue;
+        };
+        check_path(&format!("{field}mount.path]"), path, findings);
+        let Some(volume) = declared_volume(kind, name, &settings, &field, findings) else { continue };
+        storage.volumes.push(volume);
+        storage.mounts.push(VolumeMount {
+            name: name.to_owned(),
+            mount_path: (*path).to_owned(),
+            sub_path: settings.get("mount.subPath").map(ToString::to_string),
+            sub_path_expr: settings.get("mount.subPathExpr").map(ToString::to_string),
+            read_only: settings.get("mount.readOnly").map(|value| *value == "true"),
+            ..VolumeMount::default()
+        });
+    }
+}
+
+fn declared_volume(
+    kind: &str,
+    name: &str,
+    settings: &BTreeMap<&str, &str>,
+    field: &str,
+    findings: &mut Findings<'_>,
+) -> Option<Volume> {
+    let option = |name: &str| settings.get(format!("options.{name}").as_str()).map(ToString::to_string);
+    let mut required = |name: &str| {
+        let value = option(name);
+        if value.is_none() {
+            findings
+                .problem(format!("{field}options.{name}]"), format!("is missing: a {kind} volume needs it"));
+        }
+        value
+    };
+    let mut volume = Volume { name: name.to_owned(), ..Volume::default() };
+    match kind {
+        "emptyDir" => {
+            let size = option("sizeLimit");
+            if let Some(size) = size.as_deref().filter(|size| quantity::parse(size).is_none()) {
+                findings.invalid(
+                    format!("{field}options.sizeLimit]"),
+                    size,
+                    "expected a Kubernetes quantity, such as 10Gi",
+                );
+            }
+            volume.empty_dir =
+                Some(EmptyDirVolumeSource { medium: option("medium"), size_limit: size.map(Quantity) });
+        }
+        "hostPath" => {
+            volume.host_path = Some(HostPathVolumeSource { path: required("path")?, type_: option("type") });
+        }
+        "nfs" => {
+            let (path, server) = (required("path"), required("server"));
+            volume.nfs = Some(NFSVolumeSource { path: path?, server: server?, read_only: None });
+        }
+        "persistentVolumeClaim" => {
+            let claim_name = required("claimName")?;
+            volume.persistent_volume_claim =
+                Some(PersistentVolumeClaimVolumeSource { claim_name, read_only: None });
+        }
+        other => {
+            findings.problem(
+                format!("{field}mount.path]"),
+                format!("unsupported volume type \"{other}\": use emptyDir, hostPath, nfs or persistentVolumeClaim"),
+            );
+            return None;
+        }
+    }
+    Some(volume)
+}
+
+fn is_scratch_type(volume: &Volume) -> bool {
+    volume.empty_dir.is_some()
+        || volume.host_path.is_some()
+        || volume.nfs.is_some()
+        || volume.persistent_volume_claim.is_some()
+}
+
+fn check_path(field: &str, path: &str, findings: &mut Findings<'_>) {
+    if !path.starts_with('/') || path.contains(':') {
+        findings.invalid(field, path, "expected an absolute path in the container, without a colon");
+    }
+}
+
+fn config_map(volume: String, name: &str) -> Volume {
+    let source = ConfigMapVolumeSource { name: name.to_owned(), ..ConfigMapVolumeSource::default() };
+    Volume { name: volume, config_map: Some(source), ..Volume::default() }
+}
