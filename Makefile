@@ -21,9 +21,11 @@ help: ## list the targets
 preflight: ## check (as root: install) what the build needs
 	@scripts/preflight
 
+# Always the whole workspace: a part of it would get other features, and every
+# dependency would be compiled again for it.
 .PHONY: build
-build: preflight ## the three binaries
-	cargo build --locked -p cerium-operator -p cerium-driver -p cerium-executor
+build: preflight ## the binaries
+	cargo build --locked --workspace --bins
 
 .PHONY: run
 run: build ## run examples/flights.yaml on this machine, without a cluster
@@ -38,11 +40,12 @@ lint: ## formatting, clippy, the house rules
 	cargo fmt --all --check
 	scripts/check-house
 	cargo build --locked --workspace --all-targets
+	cargo test --locked --workspace --no-run --test e2e --test chart
 
 .PHONY: unit
 unit: ## tests that need no cluster
 	@scripts/fetch-flights
-	cargo test --locked --workspace --exclude cerium-e2e
+	cargo test --locked --workspace
 
 .PHONY: e2e
 e2e: ## API and cluster tests, on the cluster of KUBECONFIG or on one of our own (needs root)
@@ -63,7 +66,7 @@ images: build ## build the images and load them into the cluster
 
 .PHONY: golden
 golden: ## rewrite generated files: CRDs, references, diagrams
-	UPDATE_GOLDEN=1 cargo test --locked -p cerium-conf -p cerium-crds -p cerium-operator
+	UPDATE_GOLDEN=1 cargo test --locked --workspace --lib --test '*'
 
 .PHONY: bench
 bench: ## the table of docs/benchmarks.md (dist profile)

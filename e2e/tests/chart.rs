@@ -1,7 +1,7 @@
 //! The charts and the kustomize folder: what they install, and that they agree.
 //! Needs helm and kubectl, but no cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
@@ -151,7 +151,7 @@ fn the_chart_of_definitions_keeps_them_when_it_is_removed() -> Result<()> {
     }
     let generated = objects(&helm(&["show", "crds", "charts/cerium"])?)?;
     for (key, definition) in &generated {
-        assert!(same_numbers(object(&templated, key)?, definition), "{key} is changed by the template");
+        assert_eq!(difference(key, object(&templated, key)?, definition), None);
     }
     let removed = objects(&helm(&["template", "crds", "charts/cerium-crds", "--set", "keep=false"])?)?;
     let kept = removed.values().any(|object| object.to_string().contains("resource-policy"));
@@ -159,18 +159,25 @@ fn the_chart_of_definitions_keeps_them_when_it_is_removed() -> Result<()> {
     Ok(())
 }
 
-/// Equality in which 1 is 1.0: Helm reads every number as a float.
-fn same_numbers(a: &Value, b: &Value) -> bool {
-    match (a, b) {
+/// Where two objects differ first, and how. 1 is 1.0: tools that read YAML as JSON make it that.
+fn difference(path: &str, a: &Value, b: &Value) -> Option<String> {
+    let same = match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_numbers(a, b))
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            return pairs.find_map(|(index, (a, b))| difference(&format!("{path}/{index}"), a, b));
         }
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same_numbers(a, b)))
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            let value =
+                |object: &serde_json::Map<String, Value>, key| object.get(key).cloned().unwrap_or_default();
+            return keys
+                .into_iter()
+                .find_map(|key| difference(&format!("{path}/{key}"), &value(a, key), &value(b, key)));
         }
         _ => a == b,
-    }
+    };
+    (!same).then(|| format!("{path} is {a} and {b}"))
 }
 
 #[test]
@@ -188,7 +195,7 @@ fn kustomize_installs_the_same_objects_as_the_chart() -> Result<()> {
     }
     assert_eq!(kustomized.keys().collect::<Vec<_>>(), templated.keys().collect::<Vec<_>>());
     for (key, object) in &templated {
-        assert_eq!(&kustomized[key], object, "{key} of deploy/kustomize (left) and of the chart (right)");
+        assert_eq!(difference(key, &kustomized[key], object), None, "deploy/kustomize and the chart differ");
     }
     Ok(())
 }

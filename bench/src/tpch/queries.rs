@@ -7,7 +7,12 @@ pub struct Query {
     pub number: u8,
     /// One SQL statement in Spark's dialect, without a closing semicolon.
     pub sql: &'static str,
+    /// Rows of the specification's answer at scale factor 1.
+    pub answer_rows: usize,
 }
+
+const ANSWER_ROWS: [usize; 22] =
+    [4, 100, 10, 5, 5, 1, 4, 2, 175, 20, 1048, 2, 42, 1, 1, 18314, 1, 57, 1, 186, 100, 7];
 
 const SQL: [&str; 22] = [
     include_str!("../../tpch/q01.sql"),
@@ -37,9 +42,9 @@ const SQL: [&str; 22] = [
 /// The queries with these numbers (1 to 22), or all of them.
 pub fn select(numbers: &[u8]) -> Vec<Query> {
     (1..)
-        .zip(SQL)
+        .zip(SQL.into_iter().zip(ANSWER_ROWS))
         .filter(|(number, _)| numbers.is_empty() || numbers.contains(number))
-        .map(|(number, sql)| Query { number, sql: sql.trim_end() })
+        .map(|(number, (sql, answer_rows))| Query { number, sql: sql.trim_end(), answer_rows })
         .collect()
 }
 

@@ -1,0 +1,175 @@
+//! The engine of one application: scheduler, executors and the way of a plan to its rows.
+
+use std::sync::Arc;
+
+use cerium_conf::{ConfError, SparkConf, keys};
+use cerium_engine::session;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::default_table_source::source_as_provider;
+use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{LogicalPlan, TableScan};
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::prelude::SessionContext;
+
+use crate::allocation::{Allocation, TooManyFailures};
+use crate::executors::ExecutorProvider;
+use crate::parallelism::parallelism;
+use crate::results::{self, ResultError};
+use crate::scheduler::{JobError, Scheduler, SchedulerError};
+
+/// Times a job is run when executors that hold its result are lost before it was fetched.
+const RESULT_ATTEMPTS: u32 = 3;
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A configuration value is malformed or contradicts another.
+    #[error(transparent)]
+    Conf(#[from] ConfError),
+    /// The scheduler did not start.
+    #[error(transparent)]
+    Scheduler(#[from] SchedulerError),
+}
+
+/// Why a plan gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The plan could not be made physical, or failed in the driver.
+    #[error(transparent)]
+    Plan(#[from] DataFusionError),
+    /// The job failed.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The result is too large, or its executors were lost again and again.
+    #[error(transparent)]
+    Result(#[from] ResultError),
+    /// There are no executors to be had.
+    #[error(transparent)]
+    Executors(#[from] TooManyFailures),
+    /// A configuration value is malformed.
+    #[error(transparent)]
+    Conf(#[from] ConfError),
+}
+
+/// The rows of a plan.
+#[derive(Debug, Clone)]
+pub struct JobResult {
+    /// Their columns, also where there are no rows.
+    pub schema: SchemaRef,
+    /// The rows, in the order of the plan.
+    pub batches: Vec<RecordBatch>,
+}
+
+/// The engine of one application.
+pub struct Driver {
+    conf: SparkConf,
+    parallelism: usize,
+    scheduler: Scheduler,
+    allocation: Allocation,
+    provider: Arc<dyn ExecutorProvider>,
+}
+
+impl Driver {
+    /// Starts the scheduler, listening for executors on `host`, and asks `provider` for the first
+    /// executors. Does not wait for them.
+    pub async fn start(
+        conf: SparkConf,
+        provider: Arc<dyn ExecutorProvider>,
+        host: &str,
+    ) -> Result<Self, StartError> {
+        let parallelism = parallelism(&conf)?;
+        let scheduler = Scheduler::start(&conf, host).await?;
+        let allocation = Allocation::start(&conf, scheduler.clone(), Arc::clone(&provider))?;
+        Ok(Self { conf, parallelism, scheduler, allocation, provider })
+    }
+
+    /// A session to plan in. Executors know its functions and get its settings with each task.
+    pub fn session_state(&self) -> Result<SessionState, DataFusionError> {
+        session::new_session_state(&self.conf, self.parallelism)
+    }
+
+    /// The scheduler, for what shows its state.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// Runs a plan made in `session` and fetches its rows: in the driver where it reads no data, else
+    /// on executors. `description` names the job in logs. Dropping the future cancels the job.
+    pub async fn execute(
+        &self,
+        session: &SessionState,
+        plan: &LogicalPlan,
+        description: &str,
+    ) -> Result<JobResult, ExecuteError> {
+        let distributed = needs_executors(plan)?;
+        let physical = session.create_physical_plan(plan).await?;
+        let schema = physical.schema();
+        let batches = if distributed {
+            self.run(session, physical, description).await?
+        } else {
+            collect(physical, session.task_ctx()).await?
+        };
+        Ok(JobResult { schema, batches })
+    }
+
+    async fn run(
+        &self,
+        session: &SessionState,
+        plan: Arc<dyn ExecutionPlan>,
+        description: &str,
+    ) -> Result<Vec<RecordBatch>, ExecuteError> {
+        let max_result_size = self.conf.get(&keys::DRIVER_MAX_RESULT_SIZE)?.bytes().max(0) as u64;
+        let context = Arc::new(SessionContext::new_with_state(session.clone()));
+        let mut attempt = 1;
+        loop {
+            let output = tokio::select! {
+                output = self.scheduler.run(Arc::clone(&plan), Arc::clone(&context), description) => output?,
+                failure = self.allocation.failed() => return Err(failure.into()),
+            };
+            results::check_size(&output.partitions, max_result_size)?;
+            match results::fetch(&output.partitions).await {
+                Ok(batches) => return Ok(batches),
+                Err(error @ ResultError::Lost { .. }) if attempt < RESULT_ATTEMPTS => {
+                    tracing::warn!(attempt, "running the job again: {error}");
+                    attempt += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Ends all executors.
+    pub async fn stop(self) {
+        let Self { scheduler, allocation, provider, .. } = self;
+        // First, or lost executors would be replaced.
+        drop(allocation);
+        provider.stop().await;
+        drop(scheduler);
+    }
+}
+
+/// Whether a plan reads or writes data outside of the driver. What does not, such as `SELECT 1`, local
+/// relations and catalog listings, is quicker done in place.
+fn needs_executors(plan: &LogicalPlan) -> Result<bool, DataFusionError> {
+    let mut needed = false;
+    plan.apply_with_subqueries(|node| {
+        needed = match node {
+            LogicalPlan::Explain(_) => return Ok(TreeNodeRecursion::Stop),
+            LogicalPlan::TableScan(scan) => !is_local(scan),
+            LogicalPlan::Extension(_) | LogicalPlan::Copy(_) | LogicalPlan::Dml(_) => true,
+            _ => false,
+        };
+        Ok(if needed { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(needed)
+}
+
+fn is_local(scan: &TableScan) -> bool {
+    scan.table_name.schema() == Some(INFORMATION_SCHEMA)
+        || source_as_provider(&scan.source).is_ok_and(|provider| provider.is::<MemTable>())
+}

@@ -1,0 +1,131 @@
+//! Fetching the result of a job from the executors: in parallel, in order, under a limit.
+
+use std::time::Duration;
+
+use ballista_core::client::BallistaClient;
+use ballista_core::error::BallistaError;
+use ballista_core::serde::scheduler::{PartitionLocation, ShuffleLayout};
+use cerium_engine::session::MAX_MESSAGE_SIZE;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::error::DataFusionError;
+use futures::{StreamExt, TryStreamExt};
+
+/// Result partitions fetched at a time.
+const PARALLEL_FETCHES: usize = 8;
+/// Attempts to reach an executor, and the pause between two of them.
+const CONNECT_ATTEMPTS: u8 = 2;
+const CONNECT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a result could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultError {
+    /// The result is larger than `spark.driver.maxResultSize`.
+    #[error(
+        "Job aborted due to stage failure: Total size of serialized results of {tasks} tasks ({}) is bigger \
+         than spark.driver.maxResultSize ({}); write large results to storage, or raise \
+         spark.driver.maxResultSize (0 means no limit)",
+        human_size(*.size), human_size(*.limit)
+    )]
+    TooLarge {
+        /// Tasks of the last stage.
+        tasks: usize,
+        /// Size of their results in bytes, compressed as they lie on the executors.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// An executor did not hand out its part, most likely because it is gone.
+    #[error("result partition {partition} could not be fetched from executor {executor_id}")]
+    Lost {
+        /// Number of the partition.
+        partition: usize,
+        /// The executor asked.
+        executor_id: String,
+        /// What happened.
+        source: FetchError,
+    },
+}
+
+/// What went wrong while a partition was read.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The executor could not be reached or refused.
+    #[error(transparent)]
+    Request(#[from] BallistaError),
+    /// The stream broke off.
+    #[error(transparent)]
+    Stream(#[from] DataFusionError),
+}
+
+/// Checks the size of a result against `spark.driver.maxResultSize` in bytes; 0 means no limit.
+pub fn check_size(partitions: &[PartitionLocation], limit: u64) -> Result<(), ResultError> {
+    let size = partitions.iter().filter_map(|partition| partition.partition_stats.num_bytes()).sum();
+    if limit > 0 && size > limit {
+        return Err(ResultError::TooLarge { tasks: partitions.len(), size, limit });
+    }
+    Ok(())
+}
+
+/// Fetches all partitions. Batches come in the order of the partitions.
+///
+/// All are fetched before any is handed out: if an executor is lost half-way the job runs again, and
+/// a caller must not have seen rows of the first run by then.
+pub async fn fetch(partitions: &[PartitionLocation]) -> Result<Vec<RecordBatch>, ResultError> {
+    let fetched: Vec<Vec<RecordBatch>> = futures::stream::iter(partitions)
+        .map(|partition| async move {
+            fetch_partition(partition).await.map_err(|source| ResultError::Lost {
+                partition: partition.partition_id.partition_id,
+                executor_id: partition.executor_meta.id.clone(),
+                source,
+            })
+        })
+        .buffered(PARALLEL_FETCHES)
+        .try_collect()
+        .await?;
+    Ok(fetched.into_iter().flatten().collect())
+}
+
+async fn fetch_partition(location: &PartitionLocation) -> Result<Vec<RecordBatch>, FetchError> {
+    let executor = &location.executor_meta;
+    let mut client = BallistaClient::try_new(
+        &executor.host,
+        executor.port,
+        MAX_MESSAGE_SIZE as usize,
+        false,
+        None,
+        CONNECT_ATTEMPTS,
+        CONNECT_PAUSE.as_millis() as u64,
+        0,
+        0,
+    )
+    .await?;
+    let layout = if location.is_sort_shuffle { ShuffleLayout::Sort } else { ShuffleLayout::Passthrough };
+    let stream =
+        client.fetch_partition(&executor.id, &location.partition_id, location.file_id, layout, true).await?;
+    Ok(stream.try_collect().await?)
+}
+
+/// A size as Spark writes it: `1.0 MiB`, `512.0 B`.
+fn human_size(bytes: u64) -> String {
+    // Spark goes to the next unit only from twice that unit on.
+    const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    UNITS.iter().find(|(_, unit)| bytes >= 2 * unit).map_or_else(
+        || format!("{bytes}.0 B"),
+        |(name, unit)| format!("{:.1} {name}", bytes as f64 / *unit as f64),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // From Spark's UtilsSuite, "bytesToString".
+    #[test]
+    fn sizes_read_as_in_spark() {
+        assert_eq!(human_size(10), "10.0 B");
+        assert_eq!(human_size(1500), "1500.0 B");
+        assert_eq!(human_size(2_000_000), "1953.1 KiB");
+        assert_eq!(human_size(2_097_152), "2.0 MiB");
+        assert_eq!(human_size(5_368_709_120), "5.0 GiB");
+    }
+}

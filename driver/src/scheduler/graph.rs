@@ -1,0 +1,88 @@
+//! What an execution graph says about load: pending and running tasks, and executors that must stay.
+//!
+//! Pure reading; nothing here changes a graph.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use ballista_core::execution_plans::{RangeShuffleReaderExec, ShuffleReaderExec};
+use ballista_core::serde::protobuf::task_status::Status;
+use ballista_scheduler::state::execution_graph::ExecutionGraph;
+use ballista_scheduler::state::execution_stage::{ExecutionStage, TaskInfo};
+use datafusion::physical_plan::ExecutionPlan;
+
+/// The load of one or more jobs.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Load {
+    /// Tasks that could start now if there were a free slot.
+    pub pending_tasks: usize,
+    /// Tasks running, by executor id.
+    pub running_tasks: HashMap<String, usize>,
+    /// Executors holding output that an unfinished stage, or the driver, still has to read.
+    pub shuffle_holders: HashSet<String>,
+}
+
+impl Load {
+    /// Adds the load of `graph`.
+    pub fn add(&mut self, graph: &(dyn ExecutionGraph + Send + Sync)) {
+        let stages = graph.stages();
+        for stage in stages.values() {
+            self.pending_tasks += pending_tasks(stage);
+            // A finished stage is needed until all its consumers are finished; the final stage
+            // has none and is needed until the job ends.
+            let links = stage.output_links();
+            let needed = links.is_empty()
+                || links.iter().any(|link| !matches!(stages.get(link), Some(ExecutionStage::Successful(_))));
+            for task in stage.task_infos().unwrap_or_default() {
+                self.add_task(task, matches!(stage, ExecutionStage::Running(_)), needed);
+            }
+        }
+    }
+
+    fn add_task(&mut self, task: &TaskInfo, stage_runs: bool, output_needed: bool) {
+        match &task.task_status {
+            Status::Running(running) if stage_runs => {
+                *self.running_tasks.entry(running.executor_id.clone()).or_default() += 1;
+            }
+            Status::Successful(done) if output_needed => {
+                self.shuffle_holders.insert(done.executor_id.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Tasks of a stage that wait for a slot. Stages that wait for their inputs have none yet.
+fn pending_tasks(stage: &ExecutionStage) -> usize {
+    let (plan, partitions) = match stage {
+        ExecutionStage::Running(running) => (&running.plan, running.pending.remaining()),
+        ExecutionStage::Resolved(resolved) => (&resolved.plan, resolved.partitions),
+        ExecutionStage::UnResolved(_) | ExecutionStage::Successful(_) | ExecutionStage::Failed(_) => {
+            return 0;
+        }
+    };
+    if is_single_task(plan) { partitions.min(1) } else { partitions }
+}
+
+/// Whether a stage must run as one task over all its partitions, because some operator in it
+/// merges them all (a final sort merge, an aggregate without keys): split into several tasks,
+/// each would merge only its share.
+pub fn is_single_task(stage_plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let children = stage_plan.children();
+    let [child] = children.as_slice() else { return false };
+    let mut node: Arc<dyn ExecutionPlan> = Arc::clone(child);
+    loop {
+        // The leaf that reads another stage is this stage's border, whatever its partitions.
+        if node.is::<ShuffleReaderExec>() || node.is::<RangeShuffleReaderExec>() {
+            return false;
+        }
+        if node.properties().output_partitioning().partition_count() == 1 {
+            return true;
+        }
+        let next = match node.children().as_slice() {
+            [only] => Arc::clone(only),
+            _ => return false,
+        };
+        node = next;
+    }
+}

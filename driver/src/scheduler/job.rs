@@ -1,0 +1,214 @@
+//! Running one job to its end: submission, status, cancellation and clearing up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballista_core::JobId;
+use ballista_core::error::BallistaError;
+use ballista_core::serde::protobuf::{JobStatus, job_status};
+use ballista_core::serde::scheduler::PartitionLocation;
+use ballista_scheduler::cluster::JobState;
+use cerium_engine::task_failure::TaskFailure;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionContext;
+use tokio::sync::mpsc;
+
+use super::Scheduler;
+
+/// Room for status messages; the scheduler drops what does not fit.
+const STATUS_BUFFER: usize = 256;
+/// How often the status is read in case a message was dropped.
+const STATUS_POLL: Duration = Duration::from_secs(1);
+/// How long a finished job is waited for to reach the archive it is then deleted from.
+const ARCHIVE_POLLS: u32 = 500;
+
+/// Why a job did not give a result.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// A task failed for good with this error of its own.
+    #[error("{0}")]
+    Task(TaskFailure),
+    /// The job failed for another reason, such as stages that failed too often.
+    #[error("job aborted due to stage failure: {0}")]
+    Aborted(String),
+    /// The job was cancelled.
+    #[error("job was cancelled")]
+    Cancelled,
+    /// The scheduler did not take the job or misreported on it.
+    #[error("the scheduler failed")]
+    Scheduler(#[source] BallistaError),
+}
+
+/// Where the result of a finished job lies. Dropping it deletes the job's files on the executors.
+pub struct JobOutput {
+    scheduler: Scheduler,
+    job_id: JobId,
+    /// One for each result partition, in order.
+    pub partitions: Vec<PartitionLocation>,
+}
+
+impl Drop for JobOutput {
+    fn drop(&mut self) {
+        self.scheduler.unfetched().remove(&self.job_id);
+        self.scheduler.clear_up(self.job_id.clone());
+    }
+}
+
+/// Cancels its job unless the job has ended.
+struct RunningJob {
+    scheduler: Scheduler,
+    job_id: Option<JobId>,
+}
+
+impl Drop for RunningJob {
+    fn drop(&mut self) {
+        let Some(job_id) = self.job_id.take() else { return };
+        let scheduler = self.scheduler.clone();
+        self.scheduler.inner.runtime.spawn(async move {
+            if let Err(error) = scheduler.inner.server.cancel_job(job_id.clone()).await {
+                tracing::warn!(%job_id, %error, "cancelling the job");
+            }
+            scheduler.clear_up(job_id);
+        });
+    }
+}
+
+impl Scheduler {
+    /// Runs a physical plan on the executors, waiting for executors as long as it takes. Dropping
+    /// the future cancels the job.
+    pub async fn run(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        session: Arc<SessionContext>,
+        description: &str,
+    ) -> Result<JobOutput, JobError> {
+        let (status_sender, mut statuses) = mpsc::channel::<JobStatus>(STATUS_BUFFER);
+        let job_id = self
+            .inner
+            .server
+            .submit_physical_plan(description, session, plan, Some(status_sender))
+            .await
+            .map_err(JobError::Scheduler)?;
+        let mut running = RunningJob { scheduler: self.clone(), job_id: Some(job_id.clone()) };
+
+        let outcome = loop {
+            let status = tokio::select! {
+                Some(status) = statuses.recv() => Some(status),
+                () = tokio::time::sleep(STATUS_POLL) => {
+                    self.inner.jobs.get_job_status(&job_id).await.map_err(JobError::Scheduler)?
+                }
+            };
+            match status.and_then(|status| status.status) {
+                Some(job_status::Status::Successful(done)) => break Ok(done.partition_location),
+                Some(job_status::Status::Failed(failed)) => break Err(failed.error),
+                Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) | None => {}
+            }
+        };
+        running.job_id = None;
+
+        let locations = match outcome {
+            Ok(locations) => locations,
+            Err(text) => {
+                self.clear_up(job_id);
+                return Err(job_error(&text));
+            }
+        };
+        let locations = locations
+            .into_iter()
+            .map(TryInto::<PartitionLocation>::try_into)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(JobError::Scheduler)?;
+        let partitions = current_partitions(locations);
+        let holders = partitions.iter().map(|partition| partition.executor_meta.id.clone()).collect();
+        self.unfetched().insert(job_id.clone(), holders);
+        Ok(JobOutput { scheduler: self.clone(), job_id, partitions })
+    }
+
+    /// Deletes what an ended job left: files on executors, state in the scheduler.
+    fn clear_up(&self, job_id: JobId) {
+        let scheduler = self.clone();
+        self.inner.runtime.spawn(async move {
+            let inner = &scheduler.inner;
+            inner.server.state.executor_manager.clean_up_job_data(job_id.clone());
+            // The job is archived a moment after its end was announced.
+            for _ in 0..ARCHIVE_POLLS {
+                let status = inner.jobs.get_job_status(&job_id).await.ok().flatten().and_then(|s| s.status);
+                if let Some(job_status::Status::Successful(_) | job_status::Status::Failed(_)) = status {
+                    if let Err(error) = inner.jobs.remove_job(&job_id).await {
+                        tracing::warn!(%job_id, %error, "deleting the job's state");
+                    }
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            tracing::warn!(%job_id, "the job ended but was never archived");
+        });
+    }
+}
+
+/// One location for each result partition, in order. When an executor is lost while the last stage
+/// runs, its finished partitions are computed again, but their first locations stay in the
+/// scheduler's list: the latest one counts.
+fn current_partitions(locations: Vec<PartitionLocation>) -> Vec<PartitionLocation> {
+    let latest: BTreeMap<usize, PartitionLocation> =
+        locations.into_iter().map(|location| (location.partition_id.partition_id, location)).collect();
+    latest.into_values().collect()
+}
+
+fn job_error(text: &str) -> JobError {
+    if let Some(failure) = TaskFailure::find(text) {
+        return JobError::Task(failure);
+    }
+    match text.trim() {
+        "Cancelled" => JobError::Cancelled,
+        text => JobError::Aborted(text.strip_prefix("Job failed due to ").unwrap_or(text).to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ballista_core::serde::scheduler::{
+        ExecutorMetadata, ExecutorOperatingSystemSpecification, ExecutorSpecification, PartitionId,
+        PartitionStats,
+    };
+
+    fn location(partition_id: usize, executor: &str) -> PartitionLocation {
+        PartitionLocation {
+            map_partition_id: partition_id,
+            partition_id: PartitionId { job_id: "job".into(), stage_id: 2, partition_id },
+            executor_meta: ExecutorMetadata {
+                id: executor.into(),
+                host: "127.0.0.1".into(),
+                port: 1,
+                grpc_port: 2,
+                specification: ExecutorSpecification::default(),
+                os_info: ExecutorOperatingSystemSpecification::default(),
+            },
+            partition_stats: PartitionStats::default(),
+            file_id: None,
+            is_sort_shuffle: false,
+        }
+    }
+
+    #[test]
+    fn a_partition_computed_twice_counts_once_and_order_is_restored() {
+        let found = current_partitions(vec![location(1, "lost"), location(0, "a"), location(1, "b")]);
+        let found: Vec<_> =
+            found.iter().map(|l| (l.partition_id.partition_id, l.executor_meta.id.as_str())).collect();
+        assert_eq!(found, [(0, "a"), (1, "b")]);
+    }
+
+    #[test]
+    fn the_users_error_comes_out_of_the_schedulers_text() {
+        let text =
+            format!("Job failed due to stage 1 failed: {:?}\n", TaskFailure::new("[DIVIDE_BY_ZERO] no"));
+        assert_eq!(job_error(&text).to_string(), "[DIVIDE_BY_ZERO] no");
+        assert!(matches!(job_error("Cancelled"), JobError::Cancelled));
+        assert_eq!(
+            job_error("Job failed due to stage 1 failed: disk full\n").to_string(),
+            "job aborted due to stage failure: stage 1 failed: disk full"
+        );
+    }
+}

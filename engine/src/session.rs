@@ -1,0 +1,111 @@
+//! The session that driver and executors agree on: functions, settings and the Spark configuration.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ballista_core::extension::SessionConfigExt;
+use ballista_core::optimizer::ballista_default_optimizer_rules;
+use ballista_core::registry::BallistaFunctionRegistry;
+use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
+use cerium_conf::SparkConf;
+use datafusion::error::Result;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+use datafusion_proto::logical_plan::LogicalExtensionCodec;
+use datafusion_proto::physical_plan::PhysicalExtensionCodec;
+use datafusion_spark::SessionStateBuilderSpark;
+
+use crate::spark_options::SparkOptions;
+
+/// Largest gRPC message between driver and executors, in bytes: Spark's `spark.rpc.message.maxSize`.
+pub const MAX_MESSAGE_SIZE: u32 = 128 * 1024 * 1024;
+
+/// Builds the session state of the driver. `parallelism` is the number of partitions of scans
+/// and shuffles, at least 1.
+pub fn new_session_state(conf: &SparkConf, parallelism: usize) -> Result<SessionState> {
+    let runtime = new_runtime_env(conf, None)?;
+    Ok(SessionStateBuilder::new()
+        .with_default_features()
+        .with_spark_features()
+        .with_config(session_config(conf, parallelism))
+        .with_runtime_env(Arc::new(runtime))
+        .with_optimizer_rules(ballista_default_optimizer_rules())
+        .build())
+}
+
+/// Settings of every session. They travel with each task, so the executor runs under those of the driver.
+pub fn session_config(conf: &SparkConf, parallelism: usize) -> SessionConfig {
+    // Ballista's base switches off what does not survive being cut into stages: round-robin
+    // repartition, dynamic filters, physical scalar subqueries, view types.
+    SessionConfig::new_with_ballista()
+        .with_target_partitions(parallelism.max(1))
+        // A stage whose shuffle was lost is not computed again under Ballista's adaptive
+        // planner; the job would hang.
+        .with_ballista_adaptive_query_planner(false)
+        // A task is a partition, as in Spark; also what the backlog is counted in.
+        .set_usize("ballista.scheduler.max_partitions_per_task", 1)
+        // Without adaptive planning a sort-merge join would be the only join there is.
+        .set_bool("datafusion.optimizer.prefer_hash_join", true)
+        .set_str("datafusion.sql_parser.default_null_ordering", "nulls_min")
+        .set_usize("ballista.client.grpc_max_message_size", MAX_MESSAGE_SIZE as usize)
+        // An executor that is gone is reported by its provider; waiting longer only delays recovery.
+        .set_usize("ballista.client.grpc_connect_timeout_seconds", 5)
+        .set_usize("ballista.client.io_retry_wait_time_ms", 500)
+        .with_option_extension(SparkOptions::new(conf.clone()))
+}
+
+/// The environment of sessions and tasks. Spill files go to `local_dirs`, or to the system's
+/// temporary directory where none is given.
+pub fn new_runtime_env(_conf: &SparkConf, local_dirs: Option<&[&Path]>) -> Result<RuntimeEnv> {
+    let disk = DiskManagerBuilder::default().with_mode(match local_dirs {
+        Some(dirs) => DiskManagerMode::Directories(dirs.iter().map(|dir| dir.to_path_buf()).collect()),
+        None => DiskManagerMode::OsTmpDirectory,
+    });
+    RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build()
+}
+
+/// The functions an executor can run: exactly those the driver plans with.
+///
+/// Ballista's own default registry lacks the nested functions (`array_*`, `map_*`).
+pub fn function_registry(state: &SessionState) -> BallistaFunctionRegistry {
+    BallistaFunctionRegistry::from(state)
+}
+
+/// How logical and physical plans cross the wire.
+pub fn codecs() -> (Arc<dyn LogicalExtensionCodec>, Arc<dyn PhysicalExtensionCodec>) {
+    (Arc::new(BallistaLogicalExtensionCodec::default()), Arc::new(BallistaPhysicalExtensionCodec::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::AsArray;
+    use datafusion::arrow::datatypes::Int64Type;
+    use datafusion::execution::FunctionRegistry;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    #[test]
+    fn executors_know_every_function_of_the_driver() {
+        let state = new_session_state(&SparkConf::new(), 2).unwrap();
+        let registry = function_registry(&state);
+        // One each of DataFusion's own, its nested ones and Spark's.
+        for name in ["sqrt", "array_distinct", "shiftleft"] {
+            assert!(registry.udf(name).is_ok(), "{name}");
+        }
+        assert_eq!(registry.udfs(), state.scalar_functions().keys().cloned().collect());
+    }
+
+    #[tokio::test]
+    async fn nulls_come_first_ascending_and_last_descending() {
+        let context = SessionContext::new_with_state(new_session_state(&SparkConf::new(), 2).unwrap());
+        for (order, expected) in [("asc", [None, Some(1), Some(2)]), ("desc", [Some(2), Some(1), None])] {
+            let sql = format!("select a from (values (2), (null), (1)) t(a) order by a {order}");
+            let batches = context.sql(&sql).await.unwrap().collect().await.unwrap();
+            let column = batches[0].column(0).as_primitive::<Int64Type>();
+            assert_eq!(column.iter().collect::<Vec<_>>(), expected, "{order}");
+        }
+    }
+}

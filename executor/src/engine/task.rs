@@ -1,0 +1,187 @@
+//! Running one task, so that what goes wrong in it reaches the user in readable words.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ballista_core::JobId;
+use ballista_core::error::BallistaError;
+use ballista_core::serde::protobuf::{
+    RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
+};
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use cerium_engine::task_failure::TaskFailure;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
+
+use super::connections::Connections;
+
+/// Ballista's engine with failures made readable.
+pub struct TaskEngine {
+    inner: DefaultExecutionEngine,
+}
+
+impl TaskEngine {
+    /// An engine that keeps connections to other executors for a while.
+    pub fn new() -> Self {
+        Self { inner: DefaultExecutionEngine::with_client_pool(Arc::new(Connections::default())) }
+    }
+}
+
+impl ExecutionEngine for TaskEngine {
+    fn create_query_stage_exec(
+        &self,
+        job_id: JobId,
+        stage_id: usize,
+        task_id: usize,
+        global_output_partition_ids: Vec<usize>,
+        plan: Arc<dyn ExecutionPlan>,
+        work_dir: &str,
+        config: &SessionConfig,
+    ) -> Result<Arc<dyn QueryStageExecutor>> {
+        let inner = self
+            .inner
+            .create_query_stage_exec(
+                job_id,
+                stage_id,
+                task_id,
+                global_output_partition_ids,
+                plan,
+                work_dir,
+                config,
+            )
+            .map_err(readable)?;
+        Ok(Arc::new(Task { inner }))
+    }
+}
+
+#[derive(Debug)]
+struct Task {
+    inner: Arc<dyn QueryStageExecutor>,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+#[async_trait]
+impl QueryStageExecutor for Task {
+    async fn execute_query_stage(
+        &self,
+        task_id: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<Vec<ShuffleWritePartition>> {
+        let run = AssertUnwindSafe(self.inner.execute_query_stage(task_id, context)).catch_unwind();
+        match run.await {
+            Ok(outcome) => outcome.map_err(readable),
+            Err(panic) => {
+                Err(failure(TaskFailure::new(format!("the task panicked: {}", panic_text(&*panic)))))
+            }
+        }
+    }
+
+    fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
+        self.inner.collect_plan_metrics()
+    }
+
+    fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
+        self.inner.collect_runtime_stats_reports()
+    }
+
+    fn collect_window_state_reports(&self) -> Result<Vec<WindowStateReport>> {
+        self.inner.collect_window_state_reports()
+    }
+
+    fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
+        self.inner.collect_column_stats()
+    }
+}
+
+fn failure(failure: TaskFailure) -> DataFusionError {
+    DataFusionError::External(Box::new(failure))
+}
+
+/// Puts the message of an error into a form that survives the way to the driver, and keeps what
+/// the scheduler decides by: lost shuffle files and cancellations pass as they are, failures of
+/// input and output stay such, so that the task is tried again.
+fn readable(error: DataFusionError) -> DataFusionError {
+    match error.find_root() {
+        DataFusionError::External(inner) if inner.is::<BallistaError>() => error,
+        root if is_passing(root) => DataFusionError::IoError(std::io::Error::other(TaskFailure::of(&error))),
+        _ => failure(TaskFailure::of(&error)),
+    }
+}
+
+/// Whether the same task may well succeed when tried again.
+fn is_passing(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::IoError(_) => true,
+        DataFusionError::ObjectStore(error) => {
+            matches!(**error, object_store::Error::Generic { .. } | object_store::Error::JoinError { .. })
+        }
+        _ => false,
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use ballista_core::serde::protobuf::FailedTask;
+    use ballista_core::serde::protobuf::failed_task::FailedReason;
+
+    use super::*;
+
+    fn reported(error: DataFusionError) -> FailedTask {
+        FailedTask::from(BallistaError::from(readable(error)))
+    }
+
+    #[test]
+    fn the_users_error_arrives_whole_and_is_final() {
+        let failed = reported(DataFusionError::Execution("Cast error: 'x' is no INT".into()));
+        assert!(!failed.retryable);
+        assert_eq!(TaskFailure::find(&failed.error).unwrap().message(), "Cast error: 'x' is no INT");
+    }
+
+    #[test]
+    fn input_errors_are_tried_again() {
+        for error in [
+            DataFusionError::IoError(std::io::Error::other("disk")),
+            DataFusionError::ObjectStore(Box::new(object_store::Error::Generic {
+                store: "S3",
+                source: "503".into(),
+            })),
+        ] {
+            let failed = reported(error);
+            assert!(failed.retryable && failed.count_to_failures);
+            assert!(TaskFailure::find(&failed.error).is_some());
+        }
+    }
+
+    #[test]
+    fn missing_objects_are_final() {
+        let missing = object_store::Error::NotFound { path: "a".into(), source: "404".into() };
+        assert!(!reported(DataFusionError::ObjectStore(Box::new(missing))).retryable);
+    }
+
+    #[test]
+    fn lost_shuffle_files_are_still_recognised() {
+        let lost = BallistaError::FetchFailed("3".into(), 1, 0, "connection refused".into());
+        let failed = reported(DataFusionError::Context("while".into(), Box::new(lost.into_datafusion())));
+        assert!(matches!(failed.failed_reason, Some(FailedReason::FetchPartitionError(_))));
+    }
+}

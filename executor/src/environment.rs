@@ -1,0 +1,165 @@
+//! What the executor is told by its environment variables.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// The ports to listen on; 0 is any free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// Shuffle service.
+    pub block_manager: u16,
+    /// Task service.
+    pub task: u16,
+}
+
+/// A variable that is missing or malformed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvironmentError {
+    /// It must be set.
+    #[error("the environment variable {0} is not set; executors are started by a driver")]
+    Missing(&'static str),
+    /// It does not read as what it should be.
+    #[error("the environment variable {name} is \"{value}\", expected {expected}")]
+    Malformed {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should look like.
+        expected: &'static str,
+    },
+}
+
+/// Who this executor is, who its driver is and what it may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Id within the application.
+    pub executor_id: String,
+    /// The application.
+    pub application_id: String,
+    /// The driver's scheduler as a URL, `http://host:port`.
+    pub driver_url: String,
+    /// Tasks run at a time.
+    pub cores: usize,
+    /// Memory for the engine, in bytes.
+    pub memory: u64,
+    /// The address to listen on and to be reached at.
+    pub address: IpAddr,
+    /// The ports to listen on.
+    pub ports: Ports,
+    /// Directories for shuffle and spill files.
+    pub local_dirs: Vec<PathBuf>,
+}
+
+impl Environment {
+    /// Reads the variables through `variable`.
+    pub fn read(variable: impl Fn(&str) -> Option<String>, ports: Ports) -> Result<Self, EnvironmentError> {
+        let required =
+            |name| variable(name).filter(|value| !value.is_empty()).ok_or(EnvironmentError::Missing(name));
+        let malformed = |name, value: &str, expected| EnvironmentError::Malformed {
+            name,
+            value: value.to_string(),
+            expected,
+        };
+
+        let cores = required("SPARK_EXECUTOR_CORES")?;
+        let cores = cores
+            .parse()
+            .ok()
+            .filter(|cores| *cores > 0)
+            .ok_or_else(|| malformed("SPARK_EXECUTOR_CORES", &cores, "a whole number above 0"))?;
+        let memory = required("SPARK_EXECUTOR_MEMORY")?;
+        let mebibytes: u64 = memory
+            .strip_suffix('m')
+            .and_then(|digits| digits.parse().ok())
+            .filter(|mebibytes| *mebibytes > 0)
+            .ok_or_else(|| malformed("SPARK_EXECUTOR_MEMORY", &memory, "mebibytes such as 1024m"))?;
+        let address = variable("SPARK_EXECUTOR_POD_IP").unwrap_or_else(|| "127.0.0.1".to_string());
+        let address =
+            address.parse().map_err(|_| malformed("SPARK_EXECUTOR_POD_IP", &address, "an IP address"))?;
+        let driver_url = required("SPARK_DRIVER_URL")?;
+        if !driver_url.starts_with("http://") {
+            return Err(malformed("SPARK_DRIVER_URL", &driver_url, "http://host:port"));
+        }
+        let local_dirs: Vec<PathBuf> = required("SPARK_LOCAL_DIRS")?
+            .split(',')
+            .filter(|dir| !dir.is_empty())
+            .map(PathBuf::from)
+            .collect();
+        Ok(Self {
+            executor_id: required("SPARK_EXECUTOR_ID")?,
+            application_id: required("SPARK_APPLICATION_ID")?,
+            driver_url,
+            cores,
+            memory: mebibytes * 1024 * 1024,
+            address,
+            ports,
+            local_dirs,
+        })
+    }
+
+    /// The address as it stands before a port: IPv6 in brackets.
+    pub fn host(&self) -> String {
+        match self.address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PORTS: Ports = Ports { block_manager: 7079, task: 7080 };
+
+    fn variables(changed: &'static str, value: Option<&'static str>) -> impl Fn(&str) -> Option<String> {
+        move |name| {
+            if name == changed {
+                return value.map(str::to_string);
+            }
+            let value = match name {
+                "SPARK_EXECUTOR_ID" => "3",
+                "SPARK_APPLICATION_ID" => "spark-1",
+                "SPARK_DRIVER_URL" => "http://10.0.0.1:7078",
+                "SPARK_EXECUTOR_CORES" => "2",
+                "SPARK_EXECUTOR_MEMORY" => "1024m",
+                "SPARK_EXECUTOR_POD_IP" => "10.0.0.2",
+                "SPARK_LOCAL_DIRS" => "/a,/b",
+                _ => return None,
+            };
+            Some(value.to_string())
+        }
+    }
+
+    #[test]
+    fn reads_all_of_it() {
+        let found = Environment::read(variables("", None), PORTS).unwrap();
+        assert_eq!(found.memory, 1_073_741_824);
+        assert_eq!(found.cores, 2);
+        assert_eq!(found.local_dirs, [PathBuf::from("/a"), PathBuf::from("/b")]);
+        assert_eq!(found.host(), "10.0.0.2");
+    }
+
+    #[test]
+    fn addresses_of_version_6_are_bracketed() {
+        let found = Environment::read(variables("SPARK_EXECUTOR_POD_IP", Some("fd00::7")), PORTS).unwrap();
+        assert_eq!(found.host(), "[fd00::7]");
+    }
+
+    #[test]
+    fn says_which_variable_is_wrong() {
+        for (name, value) in [
+            ("SPARK_EXECUTOR_CORES", Some("0")),
+            ("SPARK_EXECUTOR_CORES", Some("two")),
+            ("SPARK_EXECUTOR_MEMORY", Some("1g")),
+            ("SPARK_EXECUTOR_POD_IP", Some("pod")),
+            ("SPARK_DRIVER_URL", Some("spark://x:1")),
+            ("SPARK_EXECUTOR_ID", None),
+            ("SPARK_LOCAL_DIRS", Some("")),
+        ] {
+            let error = Environment::read(variables(name, value), PORTS).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}
