@@ -1,7 +1,6 @@
 //! Pods that are lost while a job runs.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -29,14 +28,12 @@ WHERE a.distance < b.distance;
 fn long_results() -> Result<[u64; 2]> {
     let mut distances: BTreeMap<(String, String), BTreeMap<i64, u64>> = BTreeMap::new();
     let mut flights = 0;
-    for row in csv::Reader::from_reader(File::open(flights::file("flights.csv")?)?).deserialize() {
-        let row: BTreeMap<String, String> = row?;
-        let of =
-            |name: &str| row.get(name).cloned().with_context(|| format!("the data has no column {name}"));
-        let group = distances.entry((of("carrier")?, of("month")?)).or_default();
-        *group.entry(of("distance")?.parse::<f64>()? as i64).or_default() += 1;
+    flights::read("flights.csv", ["carrier", "month", "distance"], |[carrier, month, distance]| {
+        let group = distances.entry((carrier.to_owned(), month.to_owned())).or_default();
+        *group.entry(distance.parse()?).or_default() += 1;
         flights += 1;
-    }
+        Ok(())
+    })?;
     let mut pairs = 0;
     for group in distances.values() {
         let mut shorter = 0;
