@@ -1,1 +1,8 @@
-//! placeholder
+//! What Spark means, on DataFusion alone: SQL, functions, types, file sources, error classes.
+
+pub mod analysis;
+pub mod error;
+pub mod functions;
+pub mod show;
+pub mod text;
+pub mod types;

@@ -1,0 +1,148 @@
+//! Calls of functions by Spark's names.
+
+mod aggregate;
+mod names;
+mod scalar;
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ExprSchema;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowFunctionDefinition, lit};
+
+pub use aggregate::{AggregateOptions, aggregate};
+
+use super::Named;
+use super::cast::cast;
+use super::operator::scalar_call;
+use crate::error::{Result, SparkError};
+
+/// What a call needs of the session.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Holds the functions.
+    pub state: &'a SessionState,
+    /// Of the columns that the arguments name.
+    pub schema: &'a dyn ExprSchema,
+    /// `spark.sql.session.timeZone`.
+    pub time_zone: &'a str,
+}
+
+impl Context<'_> {
+    /// A function that must be registered.
+    fn function(&self, name: &str) -> Result<Arc<ScalarUDF>> {
+        self.state.scalar_functions().get(name).cloned().ok_or_else(|| SparkError::routine_not_found(name))
+    }
+
+    /// An aggregate function that must be registered.
+    fn aggregate_function(&self, name: &str) -> Result<Arc<AggregateUDF>> {
+        self.state.aggregate_functions().get(name).cloned().ok_or_else(|| SparkError::routine_not_found(name))
+    }
+}
+
+/// Spark's text of a call.
+pub fn call_text(name: &str, args: &[Named]) -> String {
+    names::text(name, args)
+}
+
+/// Whether a name is that of an aggregate function.
+pub fn is_aggregate(context: &Context<'_>, name: &str) -> bool {
+    aggregate::exists(context, name)
+}
+
+/// A call of a scalar function.
+pub fn scalar(context: &Context<'_>, name: &str, args: Vec<Named>) -> Result<Named> {
+    scalar::call(context, name, args)
+}
+
+/// `EXTRACT(field FROM source)`.
+pub fn extract(context: &Context<'_>, field: &str, source: Expr) -> Result<Expr> {
+    let field = match field {
+        "years" | "yr" | "yrs" => "year",
+        "months" | "mon" | "mons" => "month",
+        "days" | "d" => "day",
+        "hours" | "h" | "hr" => "hour",
+        "minutes" | "m" | "min" | "mins" => "minute",
+        "seconds" | "s" | "sec" | "secs" => "second",
+        "weeks" | "w" => "week",
+        "dayofweek" => "dow",
+        "dayofyear" => "doy",
+        "qtr" => "quarter",
+        other => other,
+    };
+    scalar::date_part(context, field, source)
+}
+
+/// `array[index]`, counted from 0.
+pub fn array_item(context: &Context<'_>, array: Expr, index: Expr) -> Result<Expr> {
+    let index = cast(index, &DataType::Int64, false, context.schema)? + lit(1_i64);
+    Ok(scalar_call(context.function("array_element")?, vec![array, index]))
+}
+
+/// `map[key]`, null if the key is not there.
+pub fn map_value(context: &Context<'_>, map: Expr, key: Expr) -> Result<Expr> {
+    let found = scalar_call(context.function("map_extract")?, vec![map, key]);
+    Ok(scalar_call(context.function("array_element")?, vec![found, lit(1_i64)]))
+}
+
+/// The function of a window call: a ranking one, or any aggregate.
+pub fn window_function(context: &Context<'_>, name: &str) -> Option<WindowFunctionDefinition> {
+    let ranking = match name {
+        "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead"
+        | "nth_value" | "first_value" | "last_value" => name,
+        "first" => "first_value",
+        "last" => "last_value",
+        _ => return None,
+    };
+    let function = context.state.window_functions().get(ranking)?;
+    Some(WindowFunctionDefinition::WindowUDF(Arc::clone(function)))
+}
+
+/// `ORDER BY` inside a call or window as Spark prints it.
+pub fn sort_text(sorts: &[(Named, bool, bool)]) -> String {
+    let parts: Vec<_> = sorts
+        .iter()
+        .map(|(key, asc, nulls_first)| {
+            format!(
+                "{} {} NULLS {}",
+                key.name,
+                if *asc { "ASC" } else { "DESC" },
+                if *nulls_first { "FIRST" } else { "LAST" }
+            )
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// The sort keys without their names.
+pub fn sort_exprs(sorts: &[(Named, bool, bool)]) -> Vec<Sort> {
+    sorts.iter().map(|(key, asc, nulls_first)| Sort::new(key.expr.clone(), *asc, *nulls_first)).collect()
+}
+
+/// The arguments' names with commas between.
+fn list(args: &[Named]) -> String {
+    let names: Vec<_> = args.iter().map(|arg| arg.name.as_str()).collect();
+    names.join(", ")
+}
+
+fn exprs(args: Vec<Named>) -> Vec<Expr> {
+    args.into_iter().map(|arg| arg.expr).collect()
+}
+
+/// Fails unless the number of arguments is allowed.
+fn arity(name: &str, args: &[Named], min: usize, max: usize) -> Result<()> {
+    if (min..=max).contains(&args.len()) {
+        return Ok(());
+    }
+    let expected = if min == max {
+        min.to_string()
+    } else if max == usize::MAX {
+        format!("> {}", min.saturating_sub(1))
+    } else {
+        let counts: Vec<_> = (min..=max).map(|n| n.to_string()).collect();
+        format!("[{}]", counts.join(", "))
+    };
+    Err(SparkError::wrong_num_args(name, &expected, args.len()))
+}

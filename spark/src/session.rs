@@ -1,0 +1,243 @@
+//! A session: DataFusion's state, the conf that SET changes, and the catalog.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use cerium_conf::{SparkConf, keys};
+use datafusion::execution::SessionState;
+
+use crate::analysis::scope::CaseRule;
+use crate::catalog::{Catalog, Table};
+use crate::error::{Result, SparkError};
+use crate::sql::plan::AfterWrite;
+
+/// Keys that SET must not change while the application runs start so or are these.
+const STATIC_KEYS: [&str; 3] =
+    ["spark.sql.warehouse.dir", "spark.sql.catalogImplementation", "spark.sql.extensions"];
+
+/// One user's session.
+///
+/// All methods take `&self`: views, tables and the conf change behind locks.
+#[derive(Debug)]
+pub struct SparkSession {
+    state: SessionState,
+    initial: SparkConf,
+    conf: RwLock<SparkConf>,
+    catalog: Catalog,
+}
+
+/// What planning one statement needs to know of the session.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Functions, options and the runtime.
+    pub state: SessionState,
+    /// `spark.sql.caseSensitive`.
+    pub case: CaseRule,
+    /// `spark.sql.session.timeZone`, UTC if it is not set.
+    pub time_zone: String,
+    /// `spark.sql.sources.default`.
+    pub default_format: String,
+}
+
+impl SparkSession {
+    /// A session on a state that knows [`crate::functions::all_scalar`] and
+    /// [`crate::functions::all_aggregate`].
+    pub fn new(state: SessionState, conf: SparkConf) -> Self {
+        Self { state, initial: conf.clone(), conf: RwLock::new(conf), catalog: Catalog::default() }
+    }
+
+    /// The state with the options that the conf decides, for planning and running.
+    pub fn state(&self) -> Result<SessionState> {
+        let conf = self.conf();
+        let mut state = self.state.clone();
+        let time_zone = time_zone(&conf)?;
+        let options = state.config_mut().options_mut();
+        options.execution.time_zone = Some(time_zone);
+        let carries_conf = options.entries().iter().any(|entry| entry.key.starts_with("spark."))
+            || options.set("spark.cerium.session", "").is_ok();
+        if carries_conf {
+            for (key, value) in conf.iter().filter(|(key, _)| key.starts_with("spark.")) {
+                options.set(key, value)?;
+            }
+        }
+        Ok(state)
+    }
+
+    /// Views and tables.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The conf as it is now.
+    pub fn conf(&self) -> SparkConf {
+        self.conf.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets a key of the conf.
+    pub fn set(&self, key: &str, value: &str) -> Result<()> {
+        if STATIC_KEYS.contains(&key) {
+            return Err(cannot_modify(key));
+        }
+        let mut changed = self.conf();
+        changed.set(key, value);
+        // A value that cannot be read is refused now, not at its next use.
+        check(&changed, key)?;
+        *self.conf.write().unwrap_or_else(PoisonError::into_inner) = changed;
+        Ok(())
+    }
+
+    /// Puts a key, or all, back to what the application started with.
+    pub fn reset(&self, key: Option<&str>) -> Result<()> {
+        let mut conf = self.conf.write().unwrap_or_else(PoisonError::into_inner);
+        match key {
+            None => *conf = self.initial.clone(),
+            Some(key) if STATIC_KEYS.contains(&key) => return Err(cannot_modify(key)),
+            Some(key) => match self.initial.get_str(key) {
+                Some(value) => conf.set(key, value),
+                None => {
+                    conf.remove(key);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// `spark.sql.session.timeZone`.
+    pub fn time_zone(&self) -> Result<String> {
+        time_zone(&self.conf())
+    }
+
+    /// Takes note of a write that was committed.
+    pub fn committed(&self, then: AfterWrite) -> Result<()> {
+        match then {
+            AfterWrite::Nothing => Ok(()),
+            AfterWrite::CreateTable(name, table) => {
+                let case = self.snapshot()?.case;
+                self.catalog.create_table(&name, table, true, case)
+            }
+        }
+    }
+
+    /// What planning one statement needs.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        let conf = self.conf();
+        Ok(Snapshot {
+            state: self.state()?,
+            case: CaseRule { sensitive: conf.get(&keys::SQL_CASE_SENSITIVE).map_err(bad_conf)? },
+            time_zone: time_zone(&conf)?,
+            default_format: conf.get(&keys::SQL_SOURCES_DEFAULT).map_err(bad_conf)?,
+        })
+    }
+
+    /// `spark.sql.variable.substitute`.
+    pub(crate) fn substitutes_variables(&self) -> bool {
+        self.conf().get(&keys::SQL_VARIABLE_SUBSTITUTE).unwrap_or(true)
+    }
+
+    /// The value of `${prefix:name}` in SQL text.
+    pub(crate) fn variable(&self, prefix: &str, name: &str) -> Option<String> {
+        match prefix {
+            "" | "spark" | "sparkconf" | "hivevar" | "hiveconf" => {
+                self.conf().get_str(name).map(str::to_owned)
+            }
+            "env" => std::env::var(name).ok(),
+            "system" => match name {
+                "user.name" => std::env::var("USER").ok(),
+                "user.home" => std::env::var("HOME").ok(),
+                "java.io.tmpdir" => Some(std::env::temp_dir().display().to_string()),
+                _ => self.conf().get_str(name).map(str::to_owned),
+            },
+            _ => None,
+        }
+    }
+
+    /// Keys and values as `SET` lists them.
+    pub(crate) fn listed(&self) -> BTreeMap<String, String> {
+        self.conf().redacted().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    /// The value `SET key` shows: the one set, else the default of a key Cerium knows.
+    pub(crate) fn shown(&self, key: &str) -> Option<String> {
+        if let Some((_, value)) = self.conf().redacted().find(|(k, _)| *k == key) {
+            return Some(value.to_owned());
+        }
+        match key {
+            "spark.sql.session.timeZone" => self.time_zone().ok(),
+            "spark.sql.ansi.enabled" | "spark.sql.variable.substitute" => Some("true".to_owned()),
+            "spark.sql.caseSensitive" => Some("false".to_owned()),
+            "spark.sql.sources.default" => Some("parquet".to_owned()),
+            "spark.sql.shuffle.partitions" => Some("200".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Where tables without LOCATION keep their files, without a slash at its end.
+    pub(crate) fn warehouse(&self) -> Result<String> {
+        let set = self.conf().get(&keys::SQL_WAREHOUSE_DIR).map_err(bad_conf)?;
+        let folder = set.unwrap_or_else(|| "spark-warehouse".to_owned());
+        Ok(folder.trim_end_matches('/').to_owned())
+    }
+
+    /// A table made without a write.
+    pub(crate) fn create_table(
+        &self,
+        name: &[String],
+        table: Table,
+        if_not_exists: bool,
+        case: CaseRule,
+    ) -> Result<()> {
+        self.catalog.create_table(name, table, if_not_exists, case)
+    }
+}
+
+fn check(conf: &SparkConf, key: &str) -> Result<()> {
+    match key {
+        "spark.sql.session.timeZone" => time_zone(conf).map(drop),
+        "spark.sql.caseSensitive" => conf.get(&keys::SQL_CASE_SENSITIVE).map(drop).map_err(bad_conf),
+        "spark.sql.ansi.enabled" => match conf.get(&keys::SQL_ANSI_ENABLED).map_err(bad_conf)? {
+            true => Ok(()),
+            false => {
+                Err(SparkError::unsupported("spark.sql.ansi.enabled=false, Cerium computes by ANSI rules"))
+            }
+        },
+        "spark.sql.variable.substitute" => {
+            conf.get(&keys::SQL_VARIABLE_SUBSTITUTE).map(drop).map_err(bad_conf)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn time_zone(conf: &SparkConf) -> Result<String> {
+    use datafusion::arrow::array::timezone::Tz;
+    let set = conf.get(&keys::SQL_SESSION_TIME_ZONE).map_err(bad_conf)?;
+    let Some(written) = set else { return Ok("UTC".to_owned()) };
+    let zone = match written.as_str() {
+        "Z" | "GMT" | "UTC" | "Etc/UTC" => "UTC".to_owned(),
+        offset => offset.strip_prefix("GMT").or(offset.strip_prefix("UTC")).unwrap_or(offset).to_owned(),
+    };
+    match zone.parse::<Tz>() {
+        Ok(_) => Ok(zone),
+        Err(_) => Err(SparkError::new(
+            "INVALID_CONF_VALUE.TIME_ZONE",
+            "22022",
+            format!(
+                "The value '{written}' in the config \"spark.sql.session.timeZone\" is invalid. Cannot resolve the given timezone."
+            ),
+        )
+        .with_param("confValue", written)
+        .with_param("confName", "spark.sql.session.timeZone")),
+    }
+}
+
+fn bad_conf(error: cerium_conf::ConfError) -> SparkError {
+    SparkError::new("INVALID_CONF_VALUE.DEFAULT", "22022", error.to_string())
+}
+
+fn cannot_modify(key: &str) -> SparkError {
+    SparkError::new(
+        "CANNOT_MODIFY_STATIC_CONFIG",
+        "46110",
+        format!("Cannot modify the value of the static Spark config: \"{key}\"."),
+    )
+    .with_param("key", format!("\"{key}\""))
+}

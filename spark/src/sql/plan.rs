@@ -1,0 +1,220 @@
+//! One statement to what is to be done: a query to run, a write, or a command already carried out.
+
+mod command;
+mod expr;
+mod from;
+mod literal;
+mod query;
+mod select;
+mod window;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::DFSchemaRef;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
+
+use self::query::finish;
+use super::ScriptStatement;
+use super::statement::{self, Name};
+use super::substitute::substitute;
+use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
+use crate::catalog::{Entry, Table};
+use crate::error::{QueryContext, Result, SparkError};
+use crate::session::{Snapshot, SparkSession};
+use crate::source;
+use crate::write::WriteSpec;
+
+/// What a statement asks for.
+#[derive(Debug, Clone)]
+pub enum Planned {
+    /// A query, to be optimised and run. Columns may share a name: see
+    /// [`crate::analysis::scope::display_name`].
+    Query(LogicalPlan),
+    /// A write, after which [`SparkSession::committed`] takes note of it.
+    Write(WriteCommand),
+    /// A command that is done, with its rows.
+    Local(Vec<RecordBatch>, SchemaRef),
+}
+
+/// Rows to write, where to, and what the catalog learns once they are there.
+#[derive(Debug, Clone)]
+pub struct WriteCommand {
+    /// The rows.
+    pub input: LogicalPlan,
+    /// Where to and how.
+    pub target: WriteSpec,
+    /// What to hand to [`SparkSession::committed`] after the commit.
+    pub then: AfterWrite,
+}
+
+/// What the catalog does after a commit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AfterWrite {
+    /// Nothing.
+    Nothing,
+    /// A table comes into being.
+    CreateTable(Vec<String>, Table),
+}
+
+/// Plans a statement of a script; commands are carried out.
+pub async fn plan(session: &SparkSession, script: &ScriptStatement) -> Result<Planned> {
+    let mut text = script.text.clone();
+    let planned = async {
+        if session.substitutes_variables() {
+            text = substitute(&text, &|prefix, name| session.variable(prefix, name))?;
+        }
+        let statement = statement::parse(&text)?;
+        command::plan(session, statement).await
+    }
+    .await;
+    planned.map_err(|error: SparkError| {
+        error.in_statement(QueryContext { text, line: script.line, column: script.column })
+    })
+}
+
+/// A table name in a query, and the options given with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct TableKey {
+    parts: Vec<String>,
+    options: Vec<(String, String)>,
+}
+
+impl TableKey {
+    fn of(parts: &[String], factor: &TableFactor) -> Self {
+        use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
+        let hints = match factor {
+            TableFactor::Table { with_hints, .. } => with_hints.as_slice(),
+            _ => &[],
+        };
+        let options = hints
+            .iter()
+            .filter_map(|hint| match hint {
+                Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                    let plain = |e: &Expr| e.to_string().trim_matches(['\'', '"', '`']).to_owned();
+                    Some((plain(left), plain(right)))
+                }
+                _ => None,
+            })
+            .collect();
+        Self { parts: parts.to_vec(), options }
+    }
+}
+
+/// What a table name in a query stands for.
+enum TableEntry {
+    /// A view.
+    Plan(LogicalPlan),
+    /// A table or files.
+    Source(Arc<dyn TableSource>),
+}
+
+/// Columns of an enclosing query.
+struct OuterScope {
+    columns: Vec<ScopeColumn>,
+    schema: DFSchemaRef,
+}
+
+/// Turns one query into a plan. Everything that needs waiting is in `tables` already.
+struct Planner<'a> {
+    session: &'a Snapshot,
+    tables: HashMap<TableKey, TableEntry>,
+    ctes: Vec<(String, Relation)>,
+    outer: Vec<OuterScope>,
+    aliases: UniqueNames,
+    windows: Vec<(Ident, NamedWindowExpr)>,
+}
+
+/// Plans a query.
+async fn plan_query(session: &SparkSession, query: &Query) -> Result<LogicalPlan> {
+    let snapshot = session.snapshot()?;
+    let tables = resolve_tables(session, &snapshot, query).await?;
+    let mut planner = Planner {
+        session: &snapshot,
+        tables,
+        ctes: Vec::new(),
+        outer: Vec::new(),
+        aliases: UniqueNames::default(),
+        windows: Vec::new(),
+    };
+    let relation = planner.query(query)?;
+    finish(relation)
+}
+
+/// Collects the tables that a query names.
+#[derive(Default)]
+struct TableNames(Vec<(TableKey, Name)>);
+
+impl Visitor for TableNames {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: None, .. } = factor {
+            let name = Name::new(name);
+            self.0.push((TableKey::of(&name.parts, factor), name));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Looks up every table a query names. What is not found is left out: it may be a CTE.
+async fn resolve_tables(
+    session: &SparkSession,
+    snapshot: &Snapshot,
+    query: &Query,
+) -> Result<HashMap<TableKey, TableEntry>> {
+    let mut names = TableNames::default();
+    // The visitor never breaks.
+    let _ = query.visit(&mut names);
+    let mut tables = HashMap::new();
+    for (key, name) in names.0 {
+        if tables.contains_key(&key) {
+            continue;
+        }
+        let options = key.options.iter().cloned().collect();
+        let entry = match session.catalog().lookup(&name.parts, snapshot.case)? {
+            Some(Entry::View(view)) => Some(TableEntry::Plan(view.plan)),
+            Some(Entry::Table(table)) => {
+                let schema = table.schema.clone();
+                let provider = source::resolve(
+                    &snapshot.state,
+                    &table.format,
+                    std::slice::from_ref(&table.location),
+                    &table.options,
+                    schema,
+                )
+                .await
+                .map_err(|error| error.at(name.position))?;
+                Some(TableEntry::Source(provider_as_source(provider)))
+            }
+            None => match name.parts.as_slice() {
+                [format, path] if is_format(format) => {
+                    let provider = source::resolve(
+                        &snapshot.state,
+                        &format.to_lowercase(),
+                        std::slice::from_ref(path),
+                        &options,
+                        None,
+                    )
+                    .await?;
+                    Some(TableEntry::Source(provider_as_source(provider)))
+                }
+                _ => None,
+            },
+        };
+        if let Some(entry) = entry {
+            tables.insert(key, entry);
+        }
+    }
+    Ok(tables)
+}
+
+/// Formats that may stand before a path in FROM.
+fn is_format(name: &str) -> bool {
+    matches!(name.to_ascii_lowercase().as_str(), "parquet" | "csv" | "json" | "text" | "orc")
+}

@@ -1,0 +1,345 @@
+//! Literals: numbers, typed strings, intervals.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::IntervalMonthDayNano;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::Expr;
+use datafusion::sql::sqlparser::ast::{self, DateTimeField, Value};
+
+use crate::analysis::Named;
+use crate::analysis::cast::cast;
+use crate::error::{Result, SparkError};
+use crate::text;
+use crate::types;
+
+/// A literal without a type before it.
+pub(super) fn value(value: &Value) -> Result<Named> {
+    let literal = |v: ScalarValue, name: String| Ok(Named::new(Expr::Literal(v, None), name));
+    match value {
+        Value::Null => literal(ScalarValue::Null, "NULL".to_owned()),
+        Value::Boolean(v) => literal(ScalarValue::Boolean(Some(*v)), v.to_string()),
+        Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => {
+            literal(ScalarValue::Utf8(Some(s.clone())), s.clone())
+        }
+        Value::HexStringLiteral(digits) => {
+            let padded = if digits.len() % 2 == 0 { digits.clone() } else { format!("0{digits}") };
+            let bytes: Option<Vec<u8>> = (0..padded.len())
+                .step_by(2)
+                .map(|i| u8::from_str_radix(padded.get(i..i + 2)?, 16).ok())
+                .collect();
+            match bytes {
+                Some(bytes) => {
+                    literal(ScalarValue::Binary(Some(bytes)), format!("X'{}'", padded.to_uppercase()))
+                }
+                None => Err(invalid("X", digits)),
+            }
+        }
+        Value::Number(digits, long) => number(digits, *long),
+        other => Err(SparkError::unsupported(format!("the literal {other}"))),
+    }
+}
+
+fn number(digits: &str, long: bool) -> Result<Named> {
+    let literal = |v: ScalarValue, name: String| Ok(Named::new(Expr::Literal(v, None), name));
+    if long {
+        return match digits.parse::<i64>() {
+            Ok(v) => literal(ScalarValue::Int64(Some(v)), v.to_string()),
+            Err(_) => Err(invalid("BIGINT", digits)),
+        };
+    }
+    if digits.contains(['e', 'E']) {
+        return match digits.parse::<f64>() {
+            Ok(v) => literal(ScalarValue::Float64(Some(v)), text::double(v)),
+            Err(_) => Err(invalid("DOUBLE", digits)),
+        };
+    }
+    if !digits.contains('.') {
+        if let Ok(v) = digits.parse::<i32>() {
+            return literal(ScalarValue::Int32(Some(v)), v.to_string());
+        }
+        if let Ok(v) = digits.parse::<i64>() {
+            return literal(ScalarValue::Int64(Some(v)), v.to_string());
+        }
+    }
+    decimal(digits)
+}
+
+/// A decimal as narrow as its digits.
+fn decimal(digits: &str) -> Result<Named> {
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole = whole.trim_start_matches('0');
+    let unscaled = format!("{whole}{fraction}");
+    let precision = (whole.len() + fraction.len()).max(1);
+    if precision > 38 {
+        return Err(SparkError::new(
+            "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+            "22003",
+            format!("Decimal precision {precision} exceeds max precision 38."),
+        ));
+    }
+    let v: i128 =
+        if unscaled.is_empty() { 0 } else { unscaled.parse().map_err(|_| invalid("DECIMAL", digits))? };
+    let name = match (whole, fraction) {
+        ("", "") => "0".to_owned(),
+        ("", f) => format!("0.{f}"),
+        (w, "") => w.to_owned(),
+        (w, f) => format!("{w}.{f}"),
+    };
+    let scalar = ScalarValue::Decimal128(Some(v), precision as u8, fraction.len() as i8);
+    Ok(Named::new(Expr::Literal(scalar, None), name))
+}
+
+/// `DATE '2020-01-01'`, `TIMESTAMP '...'`, and numbers with a suffix.
+pub(super) fn typed(data_type: &ast::DataType, content: &str, time_zone: &str) -> Result<Named> {
+    if let ast::DataType::Decimal(_) = data_type {
+        return decimal(content);
+    }
+    let target = types::from_sql(data_type, time_zone)?;
+    let bad = || invalid(&types::sql_name(&target), content);
+    let schema = DFSchema::empty();
+    let from = Expr::Literal(ScalarValue::Utf8(Some(content.to_owned())), None);
+    let parsed = match &target {
+        DataType::Int8 => ScalarValue::Int8(Some(content.parse().map_err(|_| bad())?)),
+        DataType::Int16 => ScalarValue::Int16(Some(content.parse().map_err(|_| bad())?)),
+        DataType::Int64 => ScalarValue::Int64(Some(content.parse().map_err(|_| bad())?)),
+        DataType::Float32 => ScalarValue::Float32(Some(content.parse().map_err(|_| bad())?)),
+        DataType::Float64 => ScalarValue::Float64(Some(content.parse().map_err(|_| bad())?)),
+        _ => fold(cast(from, &target, true, &schema)?)?,
+    };
+    if parsed.is_null() {
+        return Err(bad());
+    }
+    let array = parsed.to_array()?;
+    let shown = text::value(&array, 0, text::Style::Cast)?;
+    let name = if target.is_numeric() { shown } else { format!("{} '{shown}'", types::sql_name(&target)) };
+    Ok(Named::new(Expr::Literal(parsed, None), name))
+}
+
+/// The value of an expression without columns.
+pub(super) fn fold(expr: Expr) -> Result<ScalarValue> {
+    use datafusion::common::ScalarValue as V;
+    use datafusion::logical_expr::execution_props::ExecutionProps;
+    use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+    use datafusion::physical_expr::create_physical_expr;
+    use datafusion::physical_plan::ColumnarValue;
+
+    if let Expr::Literal(v, _) = expr {
+        return Ok(v);
+    }
+    let schema = DFSchema::empty();
+    let physical =
+        create_physical_expr(&expr, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
+    let batch = datafusion::arrow::record_batch::RecordBatch::try_new_with_options(
+        std::sync::Arc::new(datafusion::arrow::datatypes::Schema::empty()),
+        vec![],
+        &datafusion::arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(1)),
+    )
+    .map_err(datafusion::error::DataFusionError::from)?;
+    Ok(match physical.evaluate(&batch)? {
+        ColumnarValue::Scalar(v) => v,
+        ColumnarValue::Array(array) => V::try_from_array(&array, 0)?,
+    })
+}
+
+fn invalid(type_name: &str, value: &str) -> SparkError {
+    SparkError::new(
+        "INVALID_TYPED_LITERAL",
+        "42604",
+        format!("The value of the typed literal \"{type_name}\" is invalid: '{value}'."),
+    )
+    .with_param("valueType", format!("\"{type_name}\""))
+    .with_param("value", format!("'{value}'"))
+}
+
+/// `INTERVAL '3' MONTH`, `INTERVAL '1-2' YEAR TO MONTH`, `INTERVAL '1 day 2 hours'`.
+pub(super) fn interval(interval: &ast::Interval) -> Result<Named> {
+    let (sign, content) = interval_text(&interval.value)?;
+    let bad = || {
+        SparkError::new(
+            "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING",
+            "22006",
+            format!("Error parsing '{content}' to interval. Please ensure that the value provided is in a valid format for defining an interval."),
+        )
+        .with_param("input", content.clone())
+    };
+    let Some(leading) = &interval.leading_field else {
+        let parsed = words(&content).ok_or_else(bad)?;
+        return Ok(shown(scaled(parsed, sign)));
+    };
+    let unit = unit_name(leading).ok_or_else(bad)?;
+    if let Some(last) = &interval.last_field {
+        let last = unit_name(last).ok_or_else(bad)?;
+        let parsed = compound(&content, unit, last).ok_or_else(bad)?;
+        let name = format!(
+            "INTERVAL '{}{content}' {} TO {}",
+            if sign < 0 { "-" } else { "" },
+            unit.to_uppercase(),
+            last.to_uppercase()
+        );
+        return Ok(Named::new(literal(scaled(parsed, sign)), name));
+    }
+    let parsed = amount(content.trim(), unit).ok_or_else(bad)?;
+    let parsed = scaled(parsed, sign);
+    let two_digits = matches!(unit, "hour" | "minute" | "second");
+    let name = match (content.trim().parse::<i64>(), unit) {
+        (Ok(n), "year" | "month" | "day" | "hour" | "minute" | "second") => {
+            let n = n * i64::from(sign);
+            let n = if two_digits { format!("{n:02}") } else { n.to_string() };
+            format!("INTERVAL '{n}' {}", unit.to_uppercase())
+        }
+        _ => return Ok(shown(parsed)),
+    };
+    Ok(Named::new(literal(parsed), name))
+}
+
+fn shown(v: IntervalMonthDayNano) -> Named {
+    let expr = literal(v);
+    let name = match &expr {
+        Expr::Literal(scalar, _) => scalar
+            .to_array()
+            .ok()
+            .and_then(|array| text::value(&array, 0, text::Style::Cast).ok())
+            .unwrap_or_else(|| scalar.to_string()),
+        other => other.to_string(),
+    };
+    Named::new(expr, name)
+}
+
+fn literal(v: IntervalMonthDayNano) -> Expr {
+    Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(v)), None)
+}
+
+fn scaled(v: IntervalMonthDayNano, sign: i32) -> IntervalMonthDayNano {
+    IntervalMonthDayNano::new(v.months * sign, v.days * sign, v.nanoseconds * i64::from(sign))
+}
+
+/// Sign and text of what follows INTERVAL.
+fn interval_text(expr: &ast::Expr) -> Result<(i32, String)> {
+    match expr {
+        ast::Expr::Value(v) => match &v.value {
+            Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => {
+                let s = s.trim();
+                Ok(s.strip_prefix('-').map_or((1, s.to_owned()), |rest| (-1, rest.to_owned())))
+            }
+            Value::Number(n, _) => Ok((1, n.clone())),
+            other => Err(SparkError::unsupported(format!("the interval {other}"))),
+        },
+        ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => {
+            let (sign, content) = interval_text(expr)?;
+            Ok((-sign, content))
+        }
+        ast::Expr::Nested(inner) => interval_text(inner),
+        other => Err(SparkError::unsupported(format!("intervals of expressions: {other}"))),
+    }
+}
+
+fn unit_name(field: &DateTimeField) -> Option<&'static str> {
+    unit(&field.to_string().to_lowercase())
+}
+
+fn unit(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "year" | "years" => "year",
+        "quarter" | "quarters" => "quarter",
+        "month" | "months" => "month",
+        "week" | "weeks" => "week",
+        "day" | "days" => "day",
+        "hour" | "hours" => "hour",
+        "minute" | "minutes" => "minute",
+        "second" | "seconds" => "second",
+        "millisecond" | "milliseconds" => "millisecond",
+        "microsecond" | "microseconds" => "microsecond",
+        _ => return None,
+    })
+}
+
+/// A number of one unit.
+fn amount(number: &str, unit: &str) -> Option<IntervalMonthDayNano> {
+    let whole = || number.parse::<i32>().ok();
+    let nanos = |per: f64| number.parse::<f64>().ok().map(|n| (n * per).round() as i64);
+    let (months, days, nanoseconds) = match unit {
+        "year" => (whole()?.checked_mul(12)?, 0, 0),
+        "quarter" => (whole()?.checked_mul(3)?, 0, 0),
+        "month" => (whole()?, 0, 0),
+        "week" => (0, whole()?.checked_mul(7)?, 0),
+        "day" => (0, whole()?, 0),
+        "hour" => (0, 0, i64::from(whole()?) * 3_600_000_000_000),
+        "minute" => (0, 0, i64::from(whole()?) * 60_000_000_000),
+        "second" => (0, 0, nanos(1e9)?),
+        "millisecond" => (0, 0, nanos(1e6)?),
+        "microsecond" => (0, 0, nanos(1e3)?),
+        _ => return None,
+    };
+    Some(IntervalMonthDayNano::new(months, days, nanoseconds))
+}
+
+/// `1 year 2 months -3 days`
+fn words(content: &str) -> Option<IntervalMonthDayNano> {
+    let words: Vec<&str> = content.split_whitespace().collect();
+    if words.is_empty() || words.len() % 2 != 0 {
+        return None;
+    }
+    let mut sum = IntervalMonthDayNano::new(0, 0, 0);
+    for pair in words.chunks(2) {
+        let part = amount(pair[0], unit(&pair[1].to_lowercase())?)?;
+        sum = IntervalMonthDayNano::new(
+            sum.months.checked_add(part.months)?,
+            sum.days.checked_add(part.days)?,
+            sum.nanoseconds.checked_add(part.nanoseconds)?,
+        );
+    }
+    Some(sum)
+}
+
+/// `1-2` of YEAR TO MONTH; `1 02:03:04.5`, `02:03` and so on of the other ranges.
+fn compound(content: &str, from: &str, to: &str) -> Option<IntervalMonthDayNano> {
+    if from == "year" && to == "month" {
+        let (years, months) = content.trim().split_once('-')?;
+        let months = years.parse::<i32>().ok()?.checked_mul(12)?.checked_add(months.parse().ok()?)?;
+        return Some(IntervalMonthDayNano::new(months, 0, 0));
+    }
+    const UNITS: [&str; 4] = ["day", "hour", "minute", "second"];
+    let first = UNITS.iter().position(|u| *u == from)?;
+    let last = UNITS.iter().position(|u| *u == to)?;
+    let numbers: Vec<&str> = content.trim().split([' ', ':']).filter(|p| !p.is_empty()).collect();
+    if last < first || numbers.len() != last - first + 1 {
+        return None;
+    }
+    let phrase: Vec<String> =
+        numbers.iter().zip(&UNITS[first..=last]).map(|(n, u)| format!("{n} {u}")).collect();
+    words(&phrase.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_get_the_narrowest_type() {
+        let cases = [
+            ("1", "Int32(1)", "1"),
+            ("12345678901", "Int64(12345678901)", "12345678901"),
+            (".5", "Decimal128(Some(5),1,1)", "0.5"),
+            ("1.50", "Decimal128(Some(150),3,2)", "1.50"),
+            ("1e3", "Float64(1000)", "1000.0"),
+            (
+                "1234567890123456789012",
+                "Decimal128(Some(1234567890123456789012),22,0)",
+                "1234567890123456789012",
+            ),
+        ];
+        for (digits, expr, name) in cases {
+            let named = number(digits, false).expect(digits);
+            assert_eq!((named.expr.to_string().as_str(), named.name.as_str()), (expr, name));
+        }
+    }
+
+    #[test]
+    fn intervals_add_up() {
+        assert_eq!(words("1 year 2 months"), Some(IntervalMonthDayNano::new(14, 0, 0)));
+        assert_eq!(compound("1-2", "year", "month"), Some(IntervalMonthDayNano::new(14, 0, 0)));
+        let nanos = (2 * 3600 + 3 * 60 + 4) * 1_000_000_000 + 500_000_000;
+        assert_eq!(compound("1 02:03:04.5", "day", "second"), Some(IntervalMonthDayNano::new(0, 1, nanos)));
+        assert_eq!(words("1"), None);
+    }
+}

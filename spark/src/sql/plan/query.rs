@@ -1,0 +1,264 @@
+//! Queries: WITH, set operations, VALUES, ORDER BY and LIMIT.
+
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{
+    self, LimitClause, OrderBy, Query, SetExpr, SetOperator, SetQuantifier, Values,
+};
+
+use super::expr::Names;
+use super::{Planner, literal};
+use crate::analysis::Named;
+use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
+use crate::error::{Result, SparkError};
+
+impl Planner<'_> {
+    /// A query with all its parts.
+    pub(super) fn query(&mut self, query: &Query) -> Result<Relation> {
+        if query.fetch.is_some() || !query.locks.is_empty() || query.for_clause.is_some() {
+            return Err(SparkError::unsupported("FETCH and FOR clauses"));
+        }
+        if !query.pipe_operators.is_empty() {
+            return Err(SparkError::unsupported("the pipe syntax |>"));
+        }
+        let ctes = self.ctes.len();
+        let planned = self.query_in_scope(query);
+        self.ctes.truncate(ctes);
+        planned
+    }
+
+    fn query_in_scope(&mut self, query: &Query) -> Result<Relation> {
+        if let Some(with) = &query.with {
+            if with.recursive {
+                return Err(SparkError::unsupported("WITH RECURSIVE"));
+            }
+            for cte in &with.cte_tables {
+                let name = cte.alias.name.value.clone();
+                let mut relation = self.query(&cte.query)?;
+                let columns: Vec<String> = cte.alias.columns.iter().map(|c| c.name.value.clone()).collect();
+                if !columns.is_empty() {
+                    relation = rename(relation, columns)?;
+                }
+                self.ctes.push((name, relation));
+            }
+        }
+        let mut relation = self.set_expr(&query.body, query.order_by.as_ref())?;
+        match &query.limit_clause {
+            None => {}
+            Some(LimitClause::LimitOffset { limit, offset, limit_by }) => {
+                if !limit_by.is_empty() {
+                    return Err(SparkError::unsupported("LIMIT BY"));
+                }
+                let fetch = limit.as_ref().map(|l| self.count(l, "limit")).transpose()?;
+                let skip = offset.as_ref().map(|o| self.count(&o.value, "offset")).transpose()?;
+                relation.plan =
+                    LogicalPlanBuilder::from(relation.plan).limit(skip.unwrap_or(0), fetch)?.build()?;
+            }
+            Some(LimitClause::OffsetCommaLimit { .. }) => {
+                return Err(SparkError::unsupported("LIMIT offset, count"));
+            }
+        }
+        Ok(relation)
+    }
+
+    /// The number behind LIMIT or OFFSET.
+    fn count(&mut self, expr: &ast::Expr, what: &str) -> Result<usize> {
+        let schema = DFSchema::empty();
+        let named = self.expr(expr, &Names::input(&[], &schema))?;
+        let fail = |subclass: &str, reason: &str| {
+            SparkError::new(
+                format!("INVALID_LIMIT_LIKE_EXPRESSION.{subclass}"),
+                "42K0E",
+                format!(
+                    "The limit like expression \"{}\" is invalid. The {what} expression must {reason}.",
+                    named.name
+                ),
+            )
+        };
+        let value = match literal::fold(named.expr.clone())? {
+            ScalarValue::Int8(Some(n)) => i64::from(n),
+            ScalarValue::Int16(Some(n)) => i64::from(n),
+            ScalarValue::Int32(Some(n)) => i64::from(n),
+            ScalarValue::Int64(Some(n)) => n,
+            _ => return Err(fail("DATA_TYPE", "be integer type")),
+        };
+        usize::try_from(value).map_err(|_| fail("IS_NEGATIVE", "be equal to or greater than 0"))
+    }
+
+    fn set_expr(&mut self, body: &SetExpr, order_by: Option<&OrderBy>) -> Result<Relation> {
+        match body {
+            SetExpr::Select(select) => self.select(select, order_by),
+            SetExpr::Query(query) => {
+                let relation = self.query(query)?;
+                self.sorted(relation, order_by)
+            }
+            SetExpr::Values(values) => {
+                let relation = self.values(values)?;
+                self.sorted(relation, order_by)
+            }
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                let relation = self.set_operation(left, *op, *set_quantifier, right)?;
+                self.sorted(relation, order_by)
+            }
+            SetExpr::Table(table) => {
+                let parts: Vec<String> = table.schema_name.iter().chain(&table.table_name).cloned().collect();
+                Err(SparkError::unsupported(format!("TABLE {}", parts.join("."))))
+            }
+            other => Err(SparkError::unsupported(format!("{other} inside a query"))),
+        }
+    }
+
+    /// ORDER BY over finished columns.
+    fn sorted(&mut self, relation: Relation, order_by: Option<&OrderBy>) -> Result<Relation> {
+        if order_by.is_none() {
+            return Ok(relation);
+        }
+        let items: Vec<Named> =
+            relation.visible().map(|c| Named::new(Expr::Column(c.column.clone()), c.name.clone())).collect();
+        let schema = relation.plan.schema().clone();
+        let names =
+            Names { columns: &relation.columns, schema: &schema, select: &items, prefer_select: true };
+        let keys = self.order_keys(order_by, &items, &names)?;
+        let sorts = keys.into_iter().map(|(key, asc, nulls)| Sort::new(key.expr, asc, nulls));
+        let plan = LogicalPlanBuilder::from(relation.plan).sort(sorts.collect::<Vec<_>>())?.build()?;
+        Ok(Relation { plan, columns: relation.columns })
+    }
+
+    fn values(&mut self, values: &Values) -> Result<Relation> {
+        let schema = DFSchema::empty();
+        let names = Names::input(&[], &schema);
+        let mut rows = Vec::with_capacity(values.rows.len());
+        for row in &values.rows {
+            let mut cells = Vec::new();
+            for cell in row.content.iter() {
+                cells.push(self.expr(cell, &names)?.expr);
+            }
+            rows.push(cells);
+        }
+        let width = rows.first().map_or(0, Vec::len);
+        if let Some(other) = rows.iter().find(|row| row.len() != width) {
+            return Err(SparkError::new(
+                "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+                "42000",
+                format!(
+                    "Invalid inline table. Inline table expected {width} columns but found {} columns in row {}.",
+                    other.len(),
+                    rows.iter().position(|row| row.len() != width).unwrap_or(0)
+                ),
+            ));
+        }
+        let plan = LogicalPlanBuilder::values(rows)?.build()?;
+        let exprs = plan
+            .schema()
+            .columns()
+            .into_iter()
+            .enumerate()
+            .map(|(i, column)| Expr::Column(column).alias(format!("col{}", i + 1)));
+        let exprs: Vec<Expr> = exprs.collect();
+        let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
+        Ok(Relation::unqualified(plan))
+    }
+
+    fn set_operation(
+        &mut self,
+        left: &SetExpr,
+        op: SetOperator,
+        quantifier: SetQuantifier,
+        right: &SetExpr,
+    ) -> Result<Relation> {
+        let left = self.set_expr(left, None)?;
+        let right = self.set_expr(right, None)?;
+        let all = match quantifier {
+            SetQuantifier::All => true,
+            SetQuantifier::Distinct | SetQuantifier::None => false,
+            _ => return Err(SparkError::unsupported("set operations BY NAME")),
+        };
+        let name = match op {
+            SetOperator::Union => "UNION",
+            SetOperator::Intersect => "INTERSECT",
+            SetOperator::Except | SetOperator::Minus => "EXCEPT",
+        };
+        let widths = (left.visible().count(), right.visible().count());
+        if widths.0 != widths.1 {
+            return Err(SparkError::new(
+                "NUM_COLUMNS_MISMATCH",
+                "42826",
+                format!(
+                    "{name} can only be performed on inputs with the same number of columns, but the first input has {} columns and the second input has {} columns.",
+                    widths.0, widths.1
+                ),
+            ));
+        }
+        let shown: Vec<String> = left.visible().map(|c| c.name.clone()).collect();
+        let mut unique = UniqueNames::default();
+        let inner: Vec<String> = shown.iter().map(|n| unique.claim(n)).collect();
+        let left = projected(left, &inner)?;
+        let right = projected(right, &inner)?;
+        let plan = match (name, all) {
+            ("UNION", true) => LogicalPlanBuilder::from(left).union(right)?.build()?,
+            ("UNION", false) => LogicalPlanBuilder::from(left).union(right)?.distinct()?.build()?,
+            ("INTERSECT", false) => LogicalPlanBuilder::intersect(left, right, false)?,
+            ("EXCEPT", false) => LogicalPlanBuilder::except(left, right, false)?,
+            _ => return Err(SparkError::unsupported(format!("{name} ALL"))),
+        };
+        let columns = plan
+            .schema()
+            .columns()
+            .into_iter()
+            .zip(shown)
+            .map(|(column, name)| ScopeColumn { qualifier: Vec::new(), name, column, hidden: false })
+            .collect();
+        Ok(Relation { plan, columns })
+    }
+}
+
+/// The visible columns under these names.
+fn projected(relation: Relation, names: &[String]) -> Result<LogicalPlan> {
+    let exprs: Vec<Expr> = relation
+        .visible()
+        .zip(names)
+        .map(|(c, name)| Expr::Column(c.column.clone()).alias(name.clone()))
+        .collect();
+    Ok(LogicalPlanBuilder::from(relation.plan).project(exprs)?.build()?)
+}
+
+/// The visible columns under other names; as many as there are columns.
+pub(super) fn rename(relation: Relation, names: Vec<String>) -> Result<Relation> {
+    let width = relation.visible().count();
+    if width != names.len() {
+        return Err(SparkError::new(
+            "ASSIGNMENT_ARITY_MISMATCH",
+            "42802",
+            format!(
+                "The number of columns or variables assigned or aliased: {} does not match the number of source expressions: {width}.",
+                names.len()
+            ),
+        ));
+    }
+    let mut unique = UniqueNames::default();
+    let inner: Vec<String> = names.iter().map(|n| unique.claim(n)).collect();
+    let plan = projected(relation, &inner)?;
+    let columns = names
+        .into_iter()
+        .zip(inner)
+        .map(|(name, inner)| ScopeColumn {
+            qualifier: Vec::new(),
+            name,
+            column: Column::from_name(inner),
+            hidden: false,
+        })
+        .collect();
+    Ok(Relation { plan, columns })
+}
+
+/// The plan of a whole query: its visible columns, unqualified, under names of their own.
+pub(super) fn finish(relation: Relation) -> Result<LogicalPlan> {
+    let mut unique = UniqueNames::default();
+    let names: Vec<String> = relation.visible().map(|c| unique.claim(&c.name)).collect();
+    let as_it_is = relation.schema().fields().len() == names.len()
+        && relation.visible().zip(&names).zip(relation.schema().columns()).all(|((c, name), column)| {
+            c.column == column && column.relation.is_none() && column.name == *name
+        });
+    if as_it_is { Ok(relation.plan) } else { projected(relation, &names) }
+}

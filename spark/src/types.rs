@@ -1,0 +1,166 @@
+//! Spark's names of data types, and Arrow's types behind them.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Field, Fields, IntervalUnit, TimeUnit,
+};
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, StructField};
+
+use crate::error::{Result, SparkError};
+
+/// Name of a type in Spark's messages: `INT`, `STRING`, `DECIMAL(10,2)`, `ARRAY<INT>`.
+pub fn sql_name(data_type: &DataType) -> String {
+    simple_name(data_type).to_uppercase()
+}
+
+/// Name of a type as DESCRIBE prints it: `int`, `string`, `decimal(10,2)`, `array<int>`.
+pub fn simple_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Null => "void".to_owned(),
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Int8 => "tinyint".to_owned(),
+        DataType::Int16 | DataType::UInt8 => "smallint".to_owned(),
+        DataType::Int32 | DataType::UInt16 => "int".to_owned(),
+        DataType::Int64 | DataType::UInt32 => "bigint".to_owned(),
+        DataType::UInt64 => "decimal(20,0)".to_owned(),
+        DataType::Float16 | DataType::Float32 => "float".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "string".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "binary".to_owned()
+        }
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => format!("decimal({p},{s})"),
+        DataType::Date32 | DataType::Date64 => "date".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamp".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp_ntz".to_owned(),
+        DataType::Time32(_) | DataType::Time64(_) => "time(6)".to_owned(),
+        DataType::Interval(IntervalUnit::YearMonth) => "interval year to month".to_owned(),
+        DataType::Interval(IntervalUnit::DayTime) | DataType::Duration(_) => {
+            "interval day to second".to_owned()
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => "interval".to_owned(),
+        DataType::List(f)
+        | DataType::LargeList(f)
+        | DataType::ListView(f)
+        | DataType::LargeListView(f)
+        | DataType::FixedSizeList(f, _) => format!("array<{}>", simple_name(f.data_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<_> =
+                fields.iter().map(|f| format!("{}:{}", f.name(), simple_name(f.data_type()))).collect();
+            format!("struct<{}>", fields.join(","))
+        }
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(kv) if kv.len() == 2 => {
+                format!("map<{},{}>", simple_name(kv[0].data_type()), simple_name(kv[1].data_type()))
+            }
+            other => format!("map<{}>", simple_name(other)),
+        },
+        DataType::Dictionary(_, value) => simple_name(value),
+        DataType::RunEndEncoded(_, value) => simple_name(value.data_type()),
+        DataType::Union(_, _) => "union".to_owned(),
+    }
+}
+
+/// Spark's timestamp: microseconds, shown in the session time zone.
+pub fn timestamp(time_zone: &str) -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(time_zone.into()))
+}
+
+/// The Arrow type of a type written in SQL. Timestamps get the session time zone.
+pub fn from_sql(sql: &SqlType, time_zone: &str) -> Result<DataType> {
+    Ok(match sql {
+        SqlType::Boolean | SqlType::Bool => DataType::Boolean,
+        SqlType::TinyInt(None) => DataType::Int8,
+        SqlType::SmallInt(None) => DataType::Int16,
+        SqlType::Int(None) | SqlType::Integer(None) => DataType::Int32,
+        SqlType::BigInt(None) => DataType::Int64,
+        SqlType::Float(ExactNumberInfo::None) | SqlType::Real => DataType::Float32,
+        SqlType::Double(ExactNumberInfo::None) => DataType::Float64,
+        SqlType::String(None)
+        | SqlType::Char(_)
+        | SqlType::Character(_)
+        | SqlType::Varchar(_)
+        | SqlType::CharVarying(_) => DataType::Utf8,
+        SqlType::Binary(None) => DataType::Binary,
+        SqlType::Date => DataType::Date32,
+        SqlType::Timestamp(None, _) => timestamp(time_zone),
+        SqlType::TimestampNtz(None) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        SqlType::Decimal(info) | SqlType::Dec(info) | SqlType::Numeric(info) => decimal(info)?,
+        SqlType::Array(ArrayElemTypeDef::AngleBracket(element)) => {
+            DataType::List(Arc::new(Field::new_list_field(from_sql(element, time_zone)?, true)))
+        }
+        SqlType::Map(key, value) => map(from_sql(key, time_zone)?, from_sql(value, time_zone)?),
+        SqlType::Struct(fields, _) => DataType::Struct(struct_fields(fields, time_zone)?),
+        SqlType::Custom(name, modifiers) if modifiers.is_empty() => {
+            match name.to_string().to_lowercase().as_str() {
+                "byte" => DataType::Int8,
+                "short" => DataType::Int16,
+                "long" => DataType::Int64,
+                "string" => DataType::Utf8,
+                "binary" => DataType::Binary,
+                "timestamp_ltz" => timestamp(time_zone),
+                "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
+                "void" => DataType::Null,
+                _ => return Err(unknown(sql)),
+            }
+        }
+        SqlType::Interval { .. } => DataType::Interval(IntervalUnit::MonthDayNano),
+        _ => return Err(unknown(sql)),
+    })
+}
+
+/// Arrow's map type with the entry names Spark's files use.
+pub fn map(key: DataType, value: DataType) -> DataType {
+    let entries = Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
+}
+
+fn struct_fields(fields: &[StructField], time_zone: &str) -> Result<Fields> {
+    fields
+        .iter()
+        .enumerate()
+        .map(|(index, field)| {
+            let name = field
+                .field_name
+                .as_ref()
+                .map_or_else(|| format!("col{}", index + 1), |ident| ident.value.clone());
+            Ok(Field::new(name, from_sql(&field.field_type, time_zone)?, true))
+        })
+        .collect()
+}
+
+fn decimal(info: &ExactNumberInfo) -> Result<DataType> {
+    let (precision, scale) = match info {
+        ExactNumberInfo::None => (10, 0),
+        ExactNumberInfo::Precision(p) => (*p, 0),
+        ExactNumberInfo::PrecisionAndScale(p, s) => (*p, *s),
+    };
+    let max = u64::from(DECIMAL128_MAX_PRECISION);
+    if precision > max {
+        return Err(SparkError::new(
+            "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+            "22003",
+            format!("Decimal precision {precision} exceeds max precision {max}."),
+        )
+        .with_param("precision", precision.to_string())
+        .with_param("maxPrecision", max.to_string()));
+    }
+    match (u8::try_from(precision), i8::try_from(scale)) {
+        (Ok(p), Ok(s)) if i64::from(s) <= i64::from(p) && s >= 0 => Ok(DataType::Decimal128(p, s)),
+        _ => Err(SparkError::new(
+            "INVALID_DECIMAL_SCALE",
+            "22023",
+            format!("Decimal scale {scale} cannot be greater than precision {precision}."),
+        )),
+    }
+}
+
+fn unknown(sql: &SqlType) -> SparkError {
+    let name = sql.to_string().to_uppercase();
+    SparkError::new("UNSUPPORTED_DATATYPE", "0A000", format!("Unsupported data type \"{name}\"."))
+        .with_param("typeName", format!("\"{name}\""))
+}
