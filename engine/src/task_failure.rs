@@ -4,9 +4,11 @@
 //! the user's message whole, the executor wraps the error in [`TaskFailure`], whose `Debug` form
 //! is a marker that no quoting changes; the driver finds the marker in the job's error text.
 
+use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 
+use ballista_core::error::BallistaError;
+use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +28,7 @@ impl TaskFailure {
 
     /// The message of the innermost cause of `error`.
     pub fn of(error: &DataFusionError) -> Self {
-        Self::new(plain_message(error))
+        Self::new(message(cause(error)))
     }
 
     /// The text for the user.
@@ -60,28 +62,55 @@ impl fmt::Debug for TaskFailure {
     }
 }
 
-impl std::error::Error for TaskFailure {}
+impl Error for TaskFailure {}
 
-/// The message of the innermost cause, without the names of the wrappers around it.
-fn plain_message(error: &DataFusionError) -> String {
+/// The innermost cause: what the wrappers of DataFusion, Arrow and Ballista are put around.
+fn cause(error: &DataFusionError) -> &(dyn Error + 'static) {
     match error.find_root() {
-        DataFusionError::ArrowError(arrow, _) => arrow.to_string(),
-        DataFusionError::Execution(message)
-        | DataFusionError::Plan(message)
-        | DataFusionError::Configuration(message)
-        | DataFusionError::ResourcesExhausted(message)
-        | DataFusionError::NotImplemented(message) => message.clone(),
-        DataFusionError::External(inner) => inner.to_string(),
-        DataFusionError::Shared(inner) => plain_message(Arc::as_ref(inner)),
-        DataFusionError::Collection(errors) => {
-            errors.first().map_or_else(|| error.to_string(), plain_message)
-        }
-        other => other.to_string(),
+        DataFusionError::ArrowError(arrow, _) => arrow_cause(arrow),
+        DataFusionError::External(inner) => external_cause(inner.as_ref()),
+        DataFusionError::Collection(errors) => errors.first().map_or(error, cause),
+        root => root,
+    }
+}
+
+fn arrow_cause(error: &ArrowError) -> &(dyn Error + 'static) {
+    match error {
+        ArrowError::ExternalError(inner) => external_cause(inner.as_ref()),
+        other => other,
+    }
+}
+
+fn external_cause<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a (dyn Error + 'static) {
+    if let Some(inner) = error.downcast_ref::<DataFusionError>() {
+        return cause(inner);
+    }
+    match error.downcast_ref::<BallistaError>() {
+        Some(BallistaError::DataFusionError(inner)) => cause(inner),
+        Some(BallistaError::ArrowError(inner)) => arrow_cause(inner),
+        Some(BallistaError::IoError(inner)) => inner,
+        _ => error,
+    }
+}
+
+/// The text of an error, without the name of its kind where that only says whose error it is.
+fn message(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<DataFusionError>() {
+        Some(
+            DataFusionError::Execution(message)
+            | DataFusionError::Plan(message)
+            | DataFusionError::Configuration(message)
+            | DataFusionError::ResourcesExhausted(message)
+            | DataFusionError::NotImplemented(message),
+        ) => message.clone(),
+        _ => error.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     const TEXT: &str = "Cast error: cannot cast \"x'\\y\" to Int32; käse";
@@ -105,5 +134,9 @@ mod tests {
         let inner = DataFusionError::Execution("division by zero".into());
         let error = DataFusionError::Context("while".into(), Box::new(inner));
         assert_eq!(TaskFailure::of(&error).message(), "division by zero");
+        // As the shuffle writer wraps it.
+        let arrow = BallistaError::from(ArrowError::CastError("Cannot cast 'x'".into()));
+        let error = DataFusionError::Shared(Arc::new(arrow.into_datafusion()));
+        assert_eq!(TaskFailure::of(&error).message(), "Cast error: Cannot cast 'x'");
     }
 }

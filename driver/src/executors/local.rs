@@ -159,10 +159,13 @@ async fn watch(
         }
         Ok(mut child) => {
             report(ExecutorState::Running);
+            // Kept open as long as the process is watched; waiting for it would close it, and the
+            // process takes that for the end of its parent.
+            let stdin = child.stdin.take();
             if let Some(stderr) = child.stderr.take() {
                 tokio::spawn(forward_log(id, stderr));
             }
-            tokio::select! {
+            let exit = tokio::select! {
                 status = child.wait() => exit_of(status),
                 _ = killed => {
                     let reason = match child.kill().await {
@@ -171,7 +174,9 @@ async fn watch(
                     };
                     Exit { reason, failed: false }
                 }
-            }
+            };
+            drop(stdin);
+            exit
         }
     };
     children.lock().unwrap_or_else(PoisonError::into_inner).running.remove(&id);

@@ -1,5 +1,6 @@
 //! One application for a test: driver, local executors, tables of known content.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use datafusion::prelude::{CsvReadOptions, SessionContext};
 use tempfile::TempDir;
 
 /// Far above what any step takes, for waits that must end should something be broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct App {
     pub driver: Driver,
@@ -94,7 +95,7 @@ pub fn write_numbers(folder: &Path, files: usize, rows_per_file: usize) {
     for file in 0..files {
         let mut text = String::from("k,g,v\n");
         for k in file * rows_per_file..(file + 1) * rows_per_file {
-            text.push_str(&format!("{k},{},{}\n", k % 7, 3 * k));
+            writeln!(text, "{k},{},{}", k % 7, 3 * k).unwrap();
         }
         fs::write(folder.join(format!("part-{file}.csv")), text).unwrap();
     }

@@ -4,7 +4,7 @@ use cerium_driver::driver::ExecuteError;
 use cerium_driver::results::ResultError;
 use cerium_driver::scheduler::{ClusterLoad, JobError};
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{CsvReadOptions, SessionContext};
 
 use crate::app::App;
 
@@ -15,7 +15,7 @@ const HEAVY: &str =
 async fn expected(app: &App, sql: &str) -> String {
     let single = SessionContext::new();
     let folder = app.dir.path().join("t");
-    single.register_csv("t", folder.to_str().unwrap(), Default::default()).await.unwrap();
+    single.register_csv("t", folder.to_str().unwrap(), CsvReadOptions::default()).await.unwrap();
     pretty_format_batches(&single.sql(sql).await.unwrap().collect().await.unwrap()).unwrap().to_string()
 }
 

@@ -1,6 +1,7 @@
 //! The engine with real executor processes on this machine.
 //!
 //! Needs the program `cerium-executor` built in the same profile.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end by panicking, its helpers too")]
 
 mod allocation;
 mod app;

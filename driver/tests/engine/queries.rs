@@ -1,5 +1,7 @@
 //! Results of distributed queries.
 
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
@@ -53,11 +55,7 @@ async fn a_global_order_holds_over_many_partitions() {
     let found: Vec<i64> = result
         .batches
         .iter()
-        .flat_map(|batch| {
-            use datafusion::arrow::array::AsArray;
-            use datafusion::arrow::datatypes::Int64Type;
-            batch.column(0).as_primitive::<Int64Type>().values().to_vec()
-        })
+        .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec())
         .collect();
     assert_eq!(found, (0..8000).rev().collect::<Vec<i64>>());
     app.driver.stop().await;
@@ -107,7 +105,7 @@ async fn an_empty_table_is_no_trouble() {
     app.numbers("t", 1, 0).await;
     let result = app.sql("select g, count(*) n from t group by g").await.unwrap();
     assert_eq!(result.schema.fields().len(), 2);
-    assert_eq!(result.batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 0);
+    assert_eq!(result.batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 0);
     let expected = "\
 +---+
 | n |

@@ -113,21 +113,37 @@ fn failure(failure: TaskFailure) -> DataFusionError {
 /// the scheduler decides by: lost shuffle files and cancellations pass as they are, failures of
 /// input and output stay such, so that the task is tried again.
 fn readable(error: DataFusionError) -> DataFusionError {
-    match error.find_root() {
-        DataFusionError::External(inner) if inner.is::<BallistaError>() => error,
-        root if is_passing(root) => DataFusionError::IoError(std::io::Error::other(TaskFailure::of(&error))),
-        _ => failure(TaskFailure::of(&error)),
+    match verdict(&error) {
+        Verdict::Scheduling => error,
+        Verdict::Passing => DataFusionError::IoError(std::io::Error::other(TaskFailure::of(&error))),
+        Verdict::Final => failure(TaskFailure::of(&error)),
     }
 }
 
-/// Whether the same task may well succeed when tried again.
-fn is_passing(error: &DataFusionError) -> bool {
-    match error {
-        DataFusionError::IoError(_) => true,
-        DataFusionError::ObjectStore(error) => {
-            matches!(**error, object_store::Error::Generic { .. } | object_store::Error::JoinError { .. })
-        }
-        _ => false,
+/// What an error means for the task.
+enum Verdict {
+    /// The scheduler reads it: shuffle files were lost, or the task was cancelled.
+    Scheduling,
+    /// The same task may well succeed when tried again.
+    Passing,
+    /// It would fail again.
+    Final,
+}
+
+fn verdict(error: &DataFusionError) -> Verdict {
+    match error.find_root() {
+        DataFusionError::IoError(_) => Verdict::Passing,
+        DataFusionError::ObjectStore(error) => match **error {
+            object_store::Error::Generic { .. } | object_store::Error::JoinError { .. } => Verdict::Passing,
+            _ => Verdict::Final,
+        },
+        DataFusionError::External(inner) => match inner.downcast_ref::<BallistaError>() {
+            Some(BallistaError::FetchFailed(..) | BallistaError::Cancelled) => Verdict::Scheduling,
+            Some(BallistaError::IoError(_)) => Verdict::Passing,
+            Some(BallistaError::DataFusionError(inner)) => verdict(inner),
+            _ => Verdict::Final,
+        },
+        _ => Verdict::Final,
     }
 }
 
