@@ -8,6 +8,7 @@ use ballista_core::optimizer::ballista_default_optimizer_rules;
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
 use cerium_conf::SparkConf;
+use cerium_spark::functions;
 use datafusion::error::Result;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -26,9 +27,11 @@ pub const MAX_MESSAGE_SIZE: u32 = 128 * 1024 * 1024;
 /// and shuffles, at least 1.
 pub fn new_session_state(conf: &SparkConf, parallelism: usize) -> Result<SessionState> {
     let runtime = new_runtime_env(conf, None)?;
-    Ok(SessionStateBuilder::new()
-        .with_default_features()
-        .with_spark_features()
+    let mut builder = SessionStateBuilder::new().with_default_features().with_spark_features();
+    // Of two functions of one name the later counts.
+    builder.scalar_functions().get_or_insert_default().extend(functions::all_scalar());
+    builder.aggregate_functions().get_or_insert_default().extend(functions::all_aggregate());
+    Ok(builder
         .with_config(session_config(conf, parallelism))
         .with_runtime_env(Arc::new(runtime))
         .with_optimizer_rules(ballista_default_optimizer_rules())

@@ -4,36 +4,36 @@
 //! the user's message whole, the executor wraps the error in [`TaskFailure`], whose `Debug` form
 //! is a marker that no quoting changes; the driver finds the marker in the job's error text.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
 use ballista_core::error::BallistaError;
+use cerium_spark::error::SparkError;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use serde::{Deserialize, Serialize};
 
 const MARKER: &str = "cerium-task-failure:";
 
-/// What went wrong in a task, in words meant for the user.
+/// What went wrong in a task, as Spark would say it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFailure {
+    class: String,
+    sql_state: String,
     message: String,
+    params: BTreeMap<String, String>,
 }
 
 impl TaskFailure {
-    /// A failure with this message.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
-    }
-
-    /// The message of the innermost cause of `error`.
+    /// The innermost cause of `error`.
     pub fn of(error: &DataFusionError) -> Self {
-        Self::new(message(cause(error)))
-    }
-
-    /// The text for the user.
-    pub fn message(&self) -> &str {
-        &self.message
+        let cause = cause(error);
+        match cause.downcast_ref::<SparkError>() {
+            Some(spark) => spark.clone().into(),
+            // Wrappers may be shared, so the cause cannot be moved out; its text says all there is.
+            None => SparkError::from(DataFusionError::Execution(message(cause))).into(),
+        }
     }
 
     /// Finds the failure within an error text that Ballista composed.
@@ -47,9 +47,31 @@ impl TaskFailure {
     }
 }
 
+impl From<SparkError> for TaskFailure {
+    fn from(error: SparkError) -> Self {
+        Self {
+            class: error.class().to_string(),
+            sql_state: error.sql_state().to_string(),
+            message: error.message().to_string(),
+            params: error.params().clone(),
+        }
+    }
+}
+
+impl From<TaskFailure> for SparkError {
+    fn from(failure: TaskFailure) -> Self {
+        failure
+            .params
+            .into_iter()
+            .fold(Self::new(failure.class, failure.sql_state, failure.message), |error, (name, value)| {
+                error.with_param(&name, value)
+            })
+    }
+}
+
 impl fmt::Display for TaskFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        SparkError::from(self.clone()).fmt(f)
     }
 }
 
@@ -113,30 +135,41 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "Cast error: cannot cast \"x'\\y\" to Int32; käse";
+    fn spark_error() -> SparkError {
+        SparkError::new("CAST_INVALID_INPUT", "22018", "The value 'x\"\\y' of k\u{e4}se is malformed.")
+            .with_param("expression", "'x\"'")
+    }
 
     #[test]
     fn is_found_in_nested_debug_text() {
-        let failure = DataFusionError::External(Box::new(TaskFailure::new(TEXT)));
+        let failure = DataFusionError::External(Box::new(TaskFailure::from(spark_error())));
         let nested = format!("Job failed: {:?}", format!("runtime error: {failure:?}"));
-        assert_eq!(TaskFailure::find(&nested).unwrap().message(), TEXT);
+        assert_eq!(SparkError::from(TaskFailure::find(&nested).unwrap()), spark_error());
     }
 
     #[test]
     fn a_text_without_marker_has_none() {
         assert_eq!(TaskFailure::find("all executors were lost"), None);
         assert_eq!(TaskFailure::find("cerium-task-failure:zz"), None);
-        assert_eq!(TaskFailure::find("cerium-task-failure:é"), None);
+        assert_eq!(TaskFailure::find("cerium-task-failure:\u{e9}"), None);
     }
 
     #[test]
     fn wrappers_do_not_show() {
-        let inner = DataFusionError::Execution("division by zero".into());
-        let error = DataFusionError::Context("while".into(), Box::new(inner));
-        assert_eq!(TaskFailure::of(&error).message(), "division by zero");
+        let plain = DataFusionError::from(spark_error());
+        let in_context = DataFusionError::Context("while".into(), Box::new(spark_error().into()));
         // As the shuffle writer wraps it.
-        let arrow = BallistaError::from(ArrowError::CastError("Cannot cast 'x'".into()));
-        let error = DataFusionError::Shared(Arc::new(arrow.into_datafusion()));
-        assert_eq!(TaskFailure::of(&error).message(), "Cast error: Cannot cast 'x'");
+        let arrow = ArrowError::ExternalError(Box::new(DataFusionError::from(spark_error())));
+        let shuffle = BallistaError::ArrowError(Box::new(arrow));
+        let shared = DataFusionError::Shared(Arc::new(shuffle.into_datafusion()));
+        for error in [plain, in_context, shared] {
+            assert_eq!(SparkError::from(TaskFailure::of(&error)), spark_error(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn errors_without_a_class_get_one() {
+        let error = DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None);
+        assert_eq!(SparkError::from(TaskFailure::of(&error)).class(), "DIVIDE_BY_ZERO");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cerium_conf::{ConfError, SparkConf, keys};
+use cerium_crds::{env, paths};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -21,8 +22,6 @@ use tokio::time::Instant;
 use super::{EventSender, ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState, Exit};
 use pod::{Condition, Stamp};
 
-/// File with the executor pod template, in `SPARK_CONF_DIR`.
-const TEMPLATE_FILE: &str = "executor-pod.yaml";
 /// How long a pod may wait for its image, or for what its container refers to, before it counts as failed.
 const START_GRACE: Duration = Duration::from_mins(1);
 /// Pause after the API server refused a pod (a full quota, an overload); it doubles up to the longest.
@@ -90,12 +89,12 @@ impl KubernetesProvider {
     ) -> Result<Self, KubernetesError> {
         let required =
             |name| variable(name).filter(|v| !v.is_empty()).ok_or(KubernetesError::Environment(name));
-        let conf_dir = required("SPARK_CONF_DIR")?;
-        let application_id = required("SPARK_APPLICATION_ID")?;
-        let driver_pod = required("SPARK_DRIVER_POD_NAME")?;
-        let namespace = required("SPARK_DRIVER_NAMESPACE")?;
+        let conf_dir = required(env::SPARK_CONF_DIR)?;
+        let application_id = required(env::SPARK_APPLICATION_ID)?;
+        let driver_pod = required(env::SPARK_DRIVER_POD_NAME)?;
+        let namespace = required(env::SPARK_DRIVER_NAMESPACE)?;
 
-        let path = Path::new(&conf_dir).join(TEMPLATE_FILE);
+        let path = Path::new(&conf_dir).join(paths::EXECUTOR_POD_KEY);
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(&path)
             .map_err(|source| KubernetesError::Template { path: shown.clone(), source })?;

@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cerium_conf::{ConfError, SparkConf, keys};
+use cerium_crds::env;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -68,13 +69,14 @@ impl LocalProvider {
         if !program.is_file() {
             return Err(LocalError::NoExecutor(program.to_path_buf()));
         }
-        let env = vec![
-            ("SPARK_APPLICATION_ID", application_id.to_string()),
-            ("SPARK_EXECUTOR_CORES", conf.get(&keys::EXECUTOR_CORES)?.to_string()),
-            ("SPARK_EXECUTOR_MEMORY", format!("{}m", conf.get(&keys::EXECUTOR_MEMORY)?.mebibytes())),
-            ("SPARK_EXECUTOR_POD_IP", "127.0.0.1".to_string()),
+        let variables = vec![
+            (env::SPARK_APPLICATION_ID, application_id.to_string()),
+            (env::SPARK_EXECUTOR_CORES, conf.get(&keys::EXECUTOR_CORES)?.to_string()),
+            (env::SPARK_EXECUTOR_MEMORY, format!("{}m", conf.get(&keys::EXECUTOR_MEMORY)?.mebibytes())),
+            (env::SPARK_EXECUTOR_POD_IP, "127.0.0.1".to_string()),
         ];
-        let template = Template { program: program.to_path_buf(), env, local_dirs: local_dirs.to_path_buf() };
+        let template =
+            Template { program: program.to_path_buf(), env: variables, local_dirs: local_dirs.to_path_buf() };
         Ok(Self { template, connection: OnceLock::new(), children: Arc::default() })
     }
 
@@ -130,9 +132,9 @@ impl Template {
         Command::new(&self.program)
             .args(["executor", "--parent-stdin", "--block-manager-port", "0", "--task-port", "0"])
             .envs(self.env.iter().map(|(key, value)| (*key, value.as_str())))
-            .env("SPARK_DRIVER_URL", driver_url)
-            .env("SPARK_EXECUTOR_ID", id.to_string())
-            .env("SPARK_LOCAL_DIRS", local_dir)
+            .env(env::SPARK_DRIVER_URL, driver_url)
+            .env(env::SPARK_EXECUTOR_ID, id.to_string())
+            .env(env::SPARK_LOCAL_DIRS, local_dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

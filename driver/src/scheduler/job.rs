@@ -30,7 +30,7 @@ pub enum JobError {
     #[error("{0}")]
     Task(TaskFailure),
     /// The job failed for another reason, such as stages that failed too often.
-    #[error("job aborted due to stage failure: {0}")]
+    #[error("Job aborted due to stage failure: {0}")]
     Aborted(String),
     /// The job was cancelled.
     #[error("job was cancelled")]
@@ -168,6 +168,8 @@ fn job_error(text: &str) -> JobError {
 
 #[cfg(test)]
 mod tests {
+    use cerium_spark::error::SparkError;
+
     use super::*;
     use ballista_core::serde::scheduler::{
         ExecutorMetadata, ExecutorOperatingSystemSpecification, ExecutorSpecification, PartitionId,
@@ -202,13 +204,13 @@ mod tests {
 
     #[test]
     fn the_users_error_comes_out_of_the_schedulers_text() {
-        let text =
-            format!("Job failed due to stage 1 failed: {:?}\n", TaskFailure::new("[DIVIDE_BY_ZERO] no"));
-        assert_eq!(job_error(&text).to_string(), "[DIVIDE_BY_ZERO] no");
+        let failure = TaskFailure::from(SparkError::new("DIVIDE_BY_ZERO", "22012", "Division by zero."));
+        let text = format!("Job failed due to stage 1 failed: {failure:?}\n");
+        assert!(job_error(&text).to_string().starts_with("[DIVIDE_BY_ZERO] Division by zero."));
         assert!(matches!(job_error("Cancelled"), JobError::Cancelled));
         assert_eq!(
             job_error("Job failed due to stage 1 failed: disk full\n").to_string(),
-            "job aborted due to stage failure: stage 1 failed: disk full"
+            "Job aborted due to stage failure: stage 1 failed: disk full"
         );
     }
 }

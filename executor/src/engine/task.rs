@@ -13,6 +13,7 @@ use ballista_core::serde::protobuf::{
 };
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
 use cerium_engine::task_failure::TaskFailure;
+use cerium_spark::error::SparkError;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
@@ -83,7 +84,8 @@ impl QueryStageExecutor for Task {
         match run.await {
             Ok(outcome) => outcome.map_err(readable),
             Err(panic) => {
-                Err(failure(TaskFailure::new(format!("the task panicked: {}", panic_text(&*panic)))))
+                let error = SparkError::internal(format!("the task panicked: {}", panic_text(&*panic)));
+                Err(failure(error.into()))
             }
         }
     }
@@ -168,9 +170,10 @@ mod tests {
 
     #[test]
     fn the_users_error_arrives_whole_and_is_final() {
-        let failed = reported(DataFusionError::Execution("Cast error: 'x' is no INT".into()));
+        let error = SparkError::new("DIVIDE_BY_ZERO", "22012", "Division by zero.");
+        let failed = reported(error.clone().into());
         assert!(!failed.retryable);
-        assert_eq!(TaskFailure::find(&failed.error).unwrap().message(), "Cast error: 'x' is no INT");
+        assert_eq!(SparkError::from(TaskFailure::find(&failed.error).unwrap()), error);
     }
 
     #[test]

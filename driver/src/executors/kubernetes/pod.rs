@@ -1,17 +1,11 @@
 //! One executor pod: made from the template, and read. Does not touch the Kubernetes API.
 
+use cerium_crds::{env, labels, names};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, EnvVar, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::json;
 
 use crate::executors::{ExecutorId, Exit};
-
-const LABEL_APPLICATION: &str = "spark-app-selector";
-const LABEL_EXECUTOR: &str = "spark-exec-id";
-const LABEL_INACTIVE: &str = "spark-exec-inactive";
-const LABEL_ROLE: &str = "spark-role";
-const ROLE_EXECUTOR: &str = "executor";
-const CONTAINER: &str = "spark-kubernetes-executor";
 
 /// Waiting for one of these does not end by itself.
 const CANNOT_START: [&str; 6] = [
@@ -38,12 +32,18 @@ pub struct Stamp {
 impl Stamp {
     /// Name of an executor's pod.
     pub fn name(&self, id: ExecutorId) -> String {
-        format!("{}-exec-{id}", self.prefix)
+        names::executor_pod_name(&self.prefix, id.0)
     }
 
     /// Selects all executor pods of the application.
     pub fn selector(&self) -> String {
-        format!("{LABEL_APPLICATION}={},{LABEL_ROLE}={ROLE_EXECUTOR}", self.application_id)
+        format!(
+            "{}={},{}={}",
+            labels::SPARK_APP_SELECTOR,
+            self.application_id,
+            labels::SPARK_ROLE,
+            labels::ROLE_EXECUTOR
+        )
     }
 
     /// The pod of an executor.
@@ -52,13 +52,13 @@ impl Stamp {
         pod.metadata.name = Some(self.name(id));
         pod.metadata.generate_name = None;
         pod.metadata.owner_references = Some(self.owners.clone());
-        let labels = pod.metadata.labels.get_or_insert_default();
-        labels.insert(LABEL_APPLICATION.into(), self.application_id.clone());
-        labels.insert(LABEL_EXECUTOR.into(), id.to_string());
-        labels.insert(LABEL_ROLE.into(), ROLE_EXECUTOR.into());
+        let stamped = pod.metadata.labels.get_or_insert_default();
+        stamped.insert(labels::SPARK_APP_SELECTOR.into(), self.application_id.clone());
+        stamped.insert(labels::SPARK_EXEC_ID.into(), id.to_string());
+        stamped.insert(labels::SPARK_ROLE.into(), labels::ROLE_EXECUTOR.into());
         if let Some(container) = pod.spec.as_mut().and_then(|spec| executor_container(&mut spec.containers)) {
-            set_env(container, "SPARK_EXECUTOR_ID", id.to_string());
-            set_env(container, "SPARK_DRIVER_URL", driver_url.to_string());
+            set_env(container, env::SPARK_EXECUTOR_ID, id.to_string());
+            set_env(container, env::SPARK_DRIVER_URL, driver_url.to_string());
         }
         pod
     }
@@ -66,14 +66,15 @@ impl Stamp {
 
 /// The container with the usual name, else the first.
 fn executor_container(containers: &mut [Container]) -> Option<&mut Container> {
-    let position = containers.iter().position(|container| container.name == CONTAINER).unwrap_or(0);
+    let position =
+        containers.iter().position(|container| container.name == names::EXECUTOR_CONTAINER).unwrap_or(0);
     containers.get_mut(position)
 }
 
 fn set_env(container: &mut Container, name: &str, value: String) {
-    let env = container.env.get_or_insert_default();
-    env.retain(|variable| variable.name != name);
-    env.push(EnvVar { name: name.into(), value: Some(value), value_from: None });
+    let variables = container.env.get_or_insert_default();
+    variables.retain(|variable| variable.name != name);
+    variables.push(EnvVar { name: name.into(), value: Some(value), value_from: None });
 }
 
 /// How far a pod has come.
@@ -91,7 +92,7 @@ pub enum Condition {
 
 /// The executor whose pod this is.
 pub fn executor_id(pod: &Pod) -> Option<ExecutorId> {
-    pod.metadata.labels.as_ref()?.get(LABEL_EXECUTOR)?.parse().ok().map(ExecutorId)
+    pod.metadata.labels.as_ref()?.get(labels::SPARK_EXEC_ID)?.parse().ok().map(ExecutorId)
 }
 
 /// The end of an executor whose pod vanished; the words are Spark's.
@@ -104,14 +105,17 @@ pub fn deleted(id: ExecutorId) -> Exit {
 
 /// A patch that marks a pod as kept for a look only.
 pub fn inactive() -> serde_json::Value {
-    json!({ "metadata": { "labels": { LABEL_INACTIVE: "true" } } })
+    json!({ "metadata": { "labels": { (labels::SPARK_EXEC_INACTIVE): labels::TRUE } } })
 }
 
 /// Reads the condition of a pod.
 pub fn condition(pod: &Pod) -> Condition {
     let Some(status) = &pod.status else { return Condition::Pending("waiting to be scheduled".into()) };
     let containers = status.container_statuses.as_deref().unwrap_or_default();
-    let own = containers.iter().find(|container| container.name == CONTAINER).or(containers.first());
+    let own = containers
+        .iter()
+        .find(|container| container.name == names::EXECUTOR_CONTAINER)
+        .or(containers.first());
     let terminated = own.and_then(|container| container.state.as_ref()?.terminated.as_ref());
     let phase = status.phase.as_deref().unwrap_or_default();
     if terminated.is_some() || matches!(phase, "Failed" | "Succeeded") {
