@@ -1,0 +1,281 @@
+//! Makes the objects of a submission and removes its driver. Everything here may be repeated after a crash:
+//! names are fixed, and what is there already is recognised by its owner and its submission.
+
+use cerium_crds::labels;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::core::Status;
+use kube::{Api, Client, ResourceExt};
+
+use crate::build::Objects;
+use crate::error::{ApiFailure, Problem};
+use crate::pods::PodFacts;
+
+/// What came of a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The driver pod exists.
+    Submitted,
+    /// The API server or somebody else's object is in the way; the text says how.
+    Refused(String),
+    /// The driver pod of an earlier submission is still there: it has to go first.
+    Leftover {
+        /// Its UID.
+        uid: String,
+    },
+    /// An application of the same name was deleted a moment ago, and what it made is about to follow.
+    Vanishing,
+}
+
+/// An object could not be made or removed, maybe only for the moment.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Creating or replacing failed.
+    #[error("failed to write {kind} {name}")]
+    Write {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+    /// Reading failed.
+    #[error("failed to read {kind} {name}")]
+    Read {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+    /// Deleting failed.
+    #[error("failed to delete {kind} {name}")]
+    Delete {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+}
+
+impl Problem for ApplyError {
+    fn category(&self) -> &'static str {
+        "apply"
+    }
+
+    fn failure(&self) -> ApiFailure {
+        match self {
+            ApplyError::Write { source, .. }
+            | ApplyError::Read { source, .. }
+            | ApplyError::Delete { source, .. } => ApiFailure::of(source),
+        }
+    }
+}
+
+/// Makes the ConfigMap, then the driver pod that mounts it.
+pub async fn submit(client: &Client, objects: &Objects) -> Result<Outcome, ApplyError> {
+    if let Some(outcome) = apply_config_map(client, &objects.config_map).await? {
+        return Ok(outcome);
+    }
+    create_driver_pod(client, &objects.driver_pod).await
+}
+
+/// `None` if the ConfigMap is as it should be now.
+async fn apply_config_map(client: &Client, wanted: &ConfigMap) -> Result<Option<Outcome>, ApplyError> {
+    let name = wanted.name_any();
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &wanted.namespace().unwrap_or_default());
+    let write_error = |source| ApplyError::Write { kind: "ConfigMap", name: name.clone(), source };
+    match api.create(&PostParams::default(), wanted).await {
+        Ok(_) => return Ok(None),
+        Err(error) if already_exists(&error) => {}
+        Err(error) => return refused(error).map(Some).map_err(write_error),
+    }
+    // Left by an earlier submission, or by this one before a crash.
+    let found = api.get_opt(&name).await.map_err(|source| ApplyError::Read {
+        kind: "ConfigMap",
+        name: name.clone(),
+        source,
+    })?;
+    let Some(found) = found else {
+        return match api.create(&PostParams::default(), wanted).await {
+            Ok(_) => Ok(None),
+            Err(error) => refused(error).map(Some).map_err(write_error),
+        };
+    };
+    if found.metadata.owner_references != wanted.metadata.owner_references {
+        if found.metadata.deletion_timestamp.is_some()
+            || owner_application(&found) == owner_application(wanted)
+        {
+            return Ok(Some(Outcome::Vanishing));
+        }
+        return Ok(Some(Outcome::Refused(format!(
+            "ConfigMap {name} already exists and belongs to something else"
+        ))));
+    }
+    if found.data == wanted.data && found.metadata.labels == wanted.metadata.labels {
+        return Ok(None);
+    }
+    let mut next = wanted.clone();
+    next.metadata.resource_version = found.metadata.resource_version;
+    match api.replace(&name, &PostParams::default(), &next).await {
+        Ok(_) => Ok(None),
+        Err(error) if ApiFailure::of(&error) == ApiFailure::Conflict => Err(write_error(error)),
+        Err(error) => refused(error).map(Some).map_err(write_error),
+    }
+}
+
+fn owner_application(map: &ConfigMap) -> Option<&str> {
+    let owners = map.metadata.owner_references.iter().flatten();
+    owners.filter(|owner| owner.kind == "SparkApplication").map(|owner| owner.name.as_str()).next()
+}
+
+async fn create_driver_pod(client: &Client, wanted: &Pod) -> Result<Outcome, ApplyError> {
+    let name = wanted.name_any();
+    let api: Api<Pod> = Api::namespaced(client.clone(), &wanted.namespace().unwrap_or_default());
+    match api.create(&PostParams::default(), wanted).await {
+        Ok(_) => return Ok(Outcome::Submitted),
+        Err(error) if already_exists(&error) => {}
+        Err(error) => {
+            return refused(error).map_err(|source| ApplyError::Write { kind: "Pod", name, source });
+        }
+    }
+    let found = api.get(&name).await.map_err(|source| ApplyError::Read { kind: "Pod", name, source })?;
+    Ok(recognise(&PodFacts::of(&found), &PodFacts::of(wanted)))
+}
+
+/// Whose the pod is that has the name already.
+fn recognise(found: &PodFacts, wanted: &PodFacts) -> Outcome {
+    if found.owner_uid != wanted.owner_uid {
+        if found.deleting
+            || (found.owner_application.is_some() && found.owner_application == wanted.owner_application)
+        {
+            return Outcome::Vanishing;
+        }
+        return Outcome::Refused(format!(
+            "driver pod already exist: pod {} belongs to something else; delete it or set spec.driver.podName",
+            found.name
+        ));
+    }
+    if found.submission_id == wanted.submission_id && !found.deleting {
+        Outcome::Submitted
+    } else {
+        Outcome::Leftover { uid: found.uid.clone() }
+    }
+}
+
+fn already_exists(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_already_exists())
+}
+
+/// An answer by which the API server refuses becomes an outcome; everything else stays an error.
+fn refused(error: kube::Error) -> Result<Outcome, kube::Error> {
+    match (ApiFailure::of(&error), error) {
+        (ApiFailure::Refused | ApiFailure::NotFound | ApiFailure::Conflict, kube::Error::Api(status)) => {
+            Ok(Outcome::Refused(answer(&status)))
+        }
+        (_, error) => Err(error),
+    }
+}
+
+/// The API server's own words.
+fn answer(status: &Status) -> String {
+    if status.message.is_empty() {
+        format!("{} ({})", status.reason, status.code)
+    } else {
+        status.message.clone()
+    }
+}
+
+/// Deletes this driver pod, and no other of its name.
+pub async fn remove_driver(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    uid: &str,
+) -> Result<(), ApplyError> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let only_this = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    let params = DeleteParams { preconditions: Some(only_this), ..DeleteParams::default() };
+    match api.delete(name, &params).await {
+        Ok(_) => Ok(()),
+        // Gone already, or another pod by now.
+        Err(error) if matches!(ApiFailure::of(&error), ApiFailure::NotFound | ApiFailure::Conflict) => Ok(()),
+        Err(source) => Err(ApplyError::Delete { kind: "Pod", name: name.to_owned(), source }),
+    }
+}
+
+/// Deletes an application and, through its references, all it made.
+pub async fn delete_application(
+    client: &Client,
+    application: &cerium_crds::SparkApplication,
+) -> Result<(), ApplyError> {
+    let name = application.name_any();
+    let api: Api<cerium_crds::SparkApplication> =
+        Api::namespaced(client.clone(), &application.namespace().unwrap_or_default());
+    let only_this = Preconditions { uid: application.uid(), resource_version: None };
+    let params = DeleteParams { preconditions: Some(only_this), ..DeleteParams::background() };
+    match api.delete(&name, &params).await {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(ApiFailure::of(&error), ApiFailure::NotFound | ApiFailure::Conflict) => Ok(()),
+        Err(source) => Err(ApplyError::Delete { kind: "SparkApplication", name, source }),
+    }
+}
+
+/// Selects the pods started for applications.
+pub fn pod_selector() -> String {
+    format!("{}={}", labels::LAUNCHED_BY_SPARK_OPERATOR, labels::TRUE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(owner: &str, submission: &str, deleting: bool) -> PodFacts {
+        PodFacts {
+            name: "pi-driver".into(),
+            uid: "p".into(),
+            owner_uid: Some(owner.into()),
+            submission_id: Some(submission.into()),
+            deleting,
+            ..PodFacts::default()
+        }
+    }
+
+    #[test]
+    fn a_pod_of_the_same_name_is_adopted_only_with_our_owner_and_submission() {
+        let wanted = pod("app", "s-2", false);
+        assert_eq!(recognise(&pod("app", "s-2", false), &wanted), Outcome::Submitted);
+        assert_eq!(recognise(&pod("app", "s-1", false), &wanted), Outcome::Leftover { uid: "p".into() });
+        assert_eq!(recognise(&pod("app", "s-2", true), &wanted), Outcome::Leftover { uid: "p".into() });
+        assert!(
+            matches!(recognise(&pod("other", "s-2", false), &wanted), Outcome::Refused(text) if text.starts_with("driver pod already exist"))
+        );
+    }
+
+    #[test]
+    fn the_pod_of_a_deleted_application_of_the_same_name_is_waited_for() {
+        let of = |uid: &str, name: &str| PodFacts {
+            owner_application: Some(name.into()),
+            ..pod(uid, "s-1", false)
+        };
+        assert_eq!(recognise(&of("old", "pi"), &of("new", "pi")), Outcome::Vanishing);
+        assert!(matches!(recognise(&of("old", "pi"), &of("new", "pi-driver")), Outcome::Refused(_)));
+        assert_eq!(recognise(&pod("other", "s-1", true), &of("new", "pi")), Outcome::Vanishing);
+    }
+
+    #[test]
+    fn a_full_quota_is_told_in_the_api_servers_words() {
+        let text = "pods \"pi-driver\" is forbidden: exceeded quota: small, requested: cpu=1, used: cpu=0, limited: cpu=500m";
+        let error = kube::Error::Api(Status::failure(text, "Forbidden").with_code(403).boxed());
+        assert_eq!(refused(error).unwrap(), Outcome::Refused(text.into()));
+        let error = kube::Error::Api(Status::failure("etcd is slow", "Timeout").with_code(504).boxed());
+        assert!(refused(error).is_err());
+    }
+}

@@ -1,0 +1,77 @@
+//! The environment of the Spark containers. Pure.
+
+use cerium_crds::{env, names, paths};
+use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector};
+
+use super::{Role, Submission};
+use cerium_crds::plan::ValidatedApplication;
+
+/// The user the program runs as, as far as Spark's API tells.
+const SPARK_USER: &str = "spark";
+
+/// The environment: what the template and the manifest say, then what the engine relies on.
+pub fn environment(
+    application: &ValidatedApplication,
+    submission: &Submission,
+    role: Role,
+    template: Vec<EnvVar>,
+    local_dirs: &str,
+) -> Vec<EnvVar> {
+    let plan = match role {
+        Role::Driver => &application.driver,
+        Role::Executor => &application.executor,
+    };
+    let mut all = vec![value(env::SPARK_USER, SPARK_USER)];
+    all.extend(template);
+    all.extend(plan.env.iter().cloned());
+    all.push(value(env::SPARK_APPLICATION_ID, &names::application_id(&submission.id)));
+    all.push(value(env::SPARK_LOCAL_DIRS, local_dirs));
+    match role {
+        Role::Driver => all.extend([
+            field(env::SPARK_DRIVER_BIND_ADDRESS, "status.podIP"),
+            field(env::SPARK_DRIVER_POD_NAME, "metadata.name"),
+            field(env::SPARK_DRIVER_POD_UID, "metadata.uid"),
+            field(env::SPARK_DRIVER_NAMESPACE, "metadata.namespace"),
+            value(env::SPARK_CONF_DIR, paths::SPARK_CONF_DIR),
+        ]),
+        Role::Executor => all.extend([
+            value(env::SPARK_EXECUTOR_CORES, &application.executor_cores.to_string()),
+            value(env::SPARK_EXECUTOR_MEMORY, &format!("{}m", application.executor_memory_mib)),
+            field(env::SPARK_EXECUTOR_POD_IP, "status.podIP"),
+            field(env::SPARK_EXECUTOR_POD_NAME, "metadata.name"),
+        ]),
+    }
+    last_of_each(all)
+}
+
+fn value(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
+}
+
+fn field(name: &str, path: &str) -> EnvVar {
+    let selector = ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() };
+    let source = EnvVarSource { field_ref: Some(selector), ..EnvVarSource::default() };
+    EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
+}
+
+/// One entry for each name, the last one, in the order of the last ones: it may refer to those before it.
+fn last_of_each(all: Vec<EnvVar>) -> Vec<EnvVar> {
+    let mut kept: Vec<EnvVar> = Vec::with_capacity(all.len());
+    for variable in all {
+        kept.retain(|other| other.name != variable.name);
+        kept.push(variable);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_set_twice_has_its_last_value() {
+        let all = vec![value("A", "1"), value("B", "$(A)"), value("A", "2")];
+        let kept: Vec<_> = last_of_each(all).into_iter().map(|v| (v.name, v.value.unwrap())).collect();
+        assert_eq!(kept, [("B".to_owned(), "$(A)".to_owned()), ("A".to_owned(), "2".to_owned())]);
+    }
+}

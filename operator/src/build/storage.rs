@@ -1,0 +1,107 @@
+//! Volumes and mounts of the pods: scratch space, the engine, configuration, and the user's own. Pure.
+
+use cerium_crds::{names, paths};
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, Container, EmptyDirVolumeSource, KeyToPath, Volume, VolumeMount,
+};
+
+use cerium_crds::plan::{Image, PodPlan};
+
+/// Where programs write what they do not say where to write.
+const TMP_DIR: &str = "/tmp";
+const TMP_VOLUME: &str = "tmp";
+
+/// Volumes of a pod and mounts of its Spark container, collected.
+pub struct Storage {
+    volumes: Vec<Volume>,
+    mounts: Vec<VolumeMount>,
+}
+
+impl Storage {
+    /// Begins with what the template has.
+    pub fn from_template(volumes: Vec<Volume>, mounts: Vec<VolumeMount>) -> Storage {
+        Storage { volumes, mounts }
+    }
+
+    /// The driver's configuration.
+    pub fn add_driver_conf(&mut self, driver_pod: &str) {
+        let item = |key: &str| KeyToPath { key: key.to_owned(), mode: Some(0o644), path: key.to_owned() };
+        let source = ConfigMapVolumeSource {
+            name: names::conf_map_name(driver_pod),
+            items: Some(vec![item(paths::SPARK_PROPERTIES_KEY), item(paths::EXECUTOR_POD_KEY)]),
+            ..ConfigMapVolumeSource::default()
+        };
+        self.volumes.push(Volume {
+            name: names::DRIVER_CONF_VOLUME.to_owned(),
+            config_map: Some(source),
+            ..Volume::default()
+        });
+        self.mounts.push(mount(names::DRIVER_CONF_VOLUME, paths::SPARK_CONF_DIR));
+    }
+
+    /// The engine, copied into a user's image.
+    pub fn add_engine(&mut self, image: &Image) {
+        if *image != Image::Runtime {
+            self.volumes.push(empty_dir(names::ENGINE_CONTAINER, false));
+            self.mounts
+                .push(VolumeMount { read_only: Some(true), ..mount(names::ENGINE_CONTAINER, paths::ENGINE) });
+        }
+    }
+
+    /// What the manifest mounts, and the volumes that any container of the pod names.
+    pub fn add_users(&mut self, plan: &PodPlan, others: &[&Container]) {
+        self.mounts.extend(plan.volume_mounts.iter().cloned());
+        let of_others = others.iter().flat_map(|container| container.volume_mounts.iter().flatten());
+        let wanted: Vec<&str> =
+            self.mounts.iter().chain(of_others).map(|mount| mount.name.as_str()).collect();
+        for volume in &plan.volumes {
+            let known = self.volumes.iter().any(|other| other.name == volume.name);
+            if !known && wanted.contains(&volume.name.as_str()) {
+                self.volumes.push(volume.clone());
+            }
+        }
+    }
+
+    /// Scratch space: the user's mounted `spark-local-dir-*` volumes, else one of our own. Returns their
+    /// directories, separated by commas.
+    pub fn add_local_dirs(&mut self, tmpfs: bool) -> String {
+        let scratch = |mount: &&VolumeMount| mount.name.starts_with(names::LOCAL_DIR_VOLUME_PREFIX);
+        let users: Vec<&str> =
+            self.mounts.iter().filter(scratch).map(|mount| mount.mount_path.as_str()).collect();
+        if !users.is_empty() {
+            return users.join(",");
+        }
+        self.volumes.push(empty_dir(names::LOCAL_DIR_VOLUME, tmpfs));
+        self.mounts.push(mount(names::LOCAL_DIR_VOLUME, paths::LOCAL_DIR));
+        paths::LOCAL_DIR.to_owned()
+    }
+
+    /// A place for temporary files, as the root file system cannot be written to.
+    pub fn add_tmp(&mut self) {
+        if self.mounts.iter().all(|mount| mount.mount_path.trim_end_matches('/') != TMP_DIR) {
+            let free = |name: &str| self.volumes.iter().all(|volume| volume.name != name);
+            let name = if free(TMP_VOLUME) { TMP_VOLUME } else { "cerium-tmp" };
+            self.volumes.push(empty_dir(name, false));
+            self.mounts.push(mount(name, TMP_DIR));
+        }
+    }
+
+    /// Volumes of the pod, mounts of the Spark container.
+    pub fn into_parts(self) -> (Vec<Volume>, Vec<VolumeMount>) {
+        (self.volumes, self.mounts)
+    }
+}
+
+/// A mount of a whole volume.
+pub fn mount(volume: &str, path: &str) -> VolumeMount {
+    VolumeMount { name: volume.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
+}
+
+fn empty_dir(name: &str, tmpfs: bool) -> Volume {
+    let medium = tmpfs.then(|| "Memory".to_owned());
+    Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource { medium, size_limit: None }),
+        ..Volume::default()
+    }
+}

@@ -1,0 +1,257 @@
+//! The events of an application: which ones a change of its status means (pure), and how they are published.
+//!
+//! They are events of the core API group, as that is what the operator's role grants.
+
+use std::collections::BTreeMap;
+
+use cerium_crds::application::SparkApplicationStatus;
+use cerium_crds::{
+    ApplicationStateType as Phase, DriverState, ExecutorState, SparkApplication, events as reasons,
+};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::api::PostParams;
+use kube::{Api, Client, Resource};
+
+use crate::error::chain;
+use crate::status::truncated;
+
+/// Longest message of an event, in bytes.
+const MAX_MESSAGE: usize = 1024;
+
+/// Something to tell about an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The reason, in Kubeflow's words.
+    pub reason: &'static str,
+    /// It is a warning.
+    pub warning: bool,
+    /// The text.
+    pub message: String,
+}
+
+impl Note {
+    /// A note with the severity that belongs to its reason.
+    pub fn new(reason: &'static str, message: String) -> Note {
+        Note { reason, warning: reasons::is_warning(reason), message }
+    }
+}
+
+/// What the change from one status to the next means in events.
+pub fn notes(
+    name: &str,
+    old: &SparkApplicationStatus,
+    next: &SparkApplicationStatus,
+    ignored: &str,
+) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let (before, after) = (old.application_state.state, next.application_state.state);
+    let error = next.application_state.error_message.as_deref().unwrap_or_default();
+    let driver =
+        next.driver_info.pod_name.as_deref().or(old.driver_info.pod_name.as_deref()).unwrap_or_default();
+    let first = old.observed_generation.is_none() && old.submission_id.is_none();
+    if first && before == Phase::New {
+        notes.push(Note::new(
+            reasons::APPLICATION_ADDED,
+            format!("SparkApplication {name} was added, it is about to be submitted"),
+        ));
+    }
+    if before != after {
+        notes.extend(notes_of_phase(name, driver, after, error));
+        if after == Phase::Submitted && before != Phase::Unknown && !ignored.is_empty() {
+            let message = format!("fields without effect: {ignored}");
+            notes.push(Note { warning: true, ..Note::new(reasons::APPLICATION_FIELDS_IGNORED, message) });
+        }
+    } else if after == Phase::Submitted && !error.is_empty() && error != old_error(old) {
+        let reason = reasons::driver_reason(DriverState::Pending);
+        notes.push(Note { warning: true, ..Note::new(reason, format!("Driver {driver}: {error}")) });
+    }
+    notes.extend(notes_of_executors(old.executor_state.as_ref(), next.executor_state.as_ref()));
+    notes
+}
+
+fn old_error(status: &SparkApplicationStatus) -> &str {
+    status.application_state.error_message.as_deref().unwrap_or_default()
+}
+
+fn notes_of_phase(name: &str, driver: &str, phase: Phase, error: &str) -> Vec<Note> {
+    let app = |reason, what: &str| Note::new(reason, format!("SparkApplication {name} {what}"));
+    let of_driver =
+        |state, what: &str| Note::new(reasons::driver_reason(state), format!("Driver {driver} {what}"));
+    match phase {
+        Phase::New | Phase::Invalidating => vec![],
+        Phase::Submitted => vec![
+            app(reasons::APPLICATION_SUBMITTED, "was submitted successfully"),
+            of_driver(DriverState::Pending, "is pending"),
+        ],
+        Phase::Running => vec![of_driver(DriverState::Running, "is running")],
+        Phase::Succeeding => vec![of_driver(DriverState::Completed, "completed")],
+        Phase::Completed => vec![app(reasons::APPLICATION_COMPLETED, "completed")],
+        Phase::Failing if error == DRIVER_NOT_FOUND_TEXT => {
+            vec![Note::new(reasons::DRIVER_NOT_FOUND, format!("Driver {driver} was not found"))]
+        }
+        Phase::Failing => vec![of_driver(DriverState::Failed, &format!("failed: {error}"))],
+        Phase::Failed => vec![app(reasons::APPLICATION_FAILED, &format!("failed: {error}"))],
+        Phase::SubmissionFailed => {
+            vec![app(reasons::APPLICATION_SUBMISSION_FAILED, &format!("could not be submitted: {error}"))]
+        }
+        Phase::PendingRerun => vec![app(reasons::APPLICATION_PENDING_RERUN, "is pending rerun")],
+        Phase::Suspending => vec![app(reasons::APPLICATION_SUSPENDING, "is suspending")],
+        Phase::Suspended => vec![app(reasons::APPLICATION_SUSPENDED, "was suspended")],
+        Phase::Resuming => vec![app(reasons::APPLICATION_RESUMING, "is resuming")],
+        Phase::Unknown => vec![of_driver(DriverState::Unknown, "is in an unknown state")],
+    }
+}
+
+/// The error message of an application whose driver pod is gone.
+pub const DRIVER_NOT_FOUND_TEXT: &str = "driver pod not found";
+
+type Executors = BTreeMap<String, ExecutorState>;
+
+fn notes_of_executors(old: Option<&Executors>, next: Option<&Executors>) -> Vec<Note> {
+    let changed =
+        next.into_iter().flatten().filter(|(name, state)| old.and_then(|old| old.get(*name)) != Some(state));
+    changed
+        .map(|(name, state)| {
+            let what = match state {
+                ExecutorState::Pending => "is pending",
+                ExecutorState::Running => "is running",
+                ExecutorState::Completed => "completed",
+                ExecutorState::Failed => "failed",
+                ExecutorState::Unknown => "is in an unknown state",
+            };
+            Note::new(reasons::executor_reason(*state), format!("Executor {name} {what}"))
+        })
+        .collect()
+}
+
+/// Publishes events on an application. A failure is logged: an event is a hint, not a state.
+pub async fn publish(client: &Client, application: &SparkApplication, notes: &[Note], now: Timestamp) {
+    publish_about(client, &application.object_ref(&()), notes, now).await;
+}
+
+/// Publishes events on an object.
+pub async fn publish_about(client: &Client, about: &ObjectReference, notes: &[Note], now: Timestamp) {
+    let namespace = about.namespace.as_deref().unwrap_or_default();
+    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+    for (number, note) in notes.iter().enumerate() {
+        let event = event(about, note, now, number);
+        if let Err(error) = api.create(&PostParams::default(), &event).await {
+            tracing::warn!(
+                namespace,
+                application = about.name.as_deref().unwrap_or_default(),
+                reason = note.reason,
+                error = chain(&error),
+                "event could not be published"
+            );
+        }
+    }
+}
+
+/// The event as the API server takes it. Its name is unique by time and number.
+pub fn event(about: &ObjectReference, note: &Note, now: Timestamp, number: usize) -> Event {
+    let name = about.name.as_deref().unwrap_or_default();
+    let stamp = now.as_nanosecond().wrapping_add(number as i128);
+    Event {
+        metadata: ObjectMeta {
+            name: Some(format!("{name}.{stamp:x}")),
+            namespace: about.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        involved_object: about.clone(),
+        reason: Some(note.reason.to_owned()),
+        message: Some(truncated(&note.message, MAX_MESSAGE).to_owned()),
+        type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
+        count: Some(1),
+        first_timestamp: Some(Time(now)),
+        last_timestamp: Some(Time(now)),
+        source: Some(EventSource { component: Some(COMPONENT.to_owned()), host: None }),
+        ..Event::default()
+    }
+}
+
+/// Who reports.
+const COMPONENT: &str = "spark-application-controller";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(phase: Phase, error: &str) -> SparkApplicationStatus {
+        let mut status = SparkApplicationStatus::default();
+        status.application_state.state = phase;
+        status.application_state.error_message = (!error.is_empty()).then(|| error.to_owned());
+        status.driver_info.pod_name = Some("pi-driver".into());
+        status.submission_id = Some("s".into());
+        status
+    }
+
+    fn told(old: &SparkApplicationStatus, next: &SparkApplicationStatus) -> Vec<(&'static str, bool)> {
+        notes("pi", old, next, "").into_iter().map(|note| (note.reason, note.warning)).collect()
+    }
+
+    #[test]
+    fn each_change_of_state_has_kubeflows_event() {
+        let cases = [
+            (
+                Phase::New,
+                Phase::Submitted,
+                "",
+                vec![("SparkApplicationSubmitted", false), ("SparkDriverPending", false)],
+            ),
+            (Phase::New, Phase::SubmissionFailed, "quota", vec![("SparkApplicationSubmissionFailed", true)]),
+            (Phase::Submitted, Phase::Running, "", vec![("SparkDriverRunning", false)]),
+            (Phase::Running, Phase::Succeeding, "", vec![("SparkDriverCompleted", false)]),
+            (Phase::Succeeding, Phase::Completed, "", vec![("SparkApplicationCompleted", false)]),
+            (Phase::Running, Phase::Failing, "driver pod not found", vec![("SparkDriverNotFound", true)]),
+            (Phase::Running, Phase::Failing, "driver container failed", vec![("SparkDriverFailed", true)]),
+            (
+                Phase::Failing,
+                Phase::Failed,
+                "driver container failed",
+                vec![("SparkApplicationFailed", true)],
+            ),
+            (Phase::Failing, Phase::PendingRerun, "", vec![("SparkApplicationPendingRerun", true)]),
+            (Phase::Running, Phase::Suspending, "", vec![("SparkApplicationSuspending", true)]),
+        ];
+        for (before, after, error, expected) in cases {
+            assert_eq!(told(&status(before, ""), &status(after, error)), expected, "{before} -> {after}");
+        }
+    }
+
+    #[test]
+    fn an_application_is_announced_once() {
+        let new = SparkApplicationStatus::default();
+        assert_eq!(told(&new, &status(Phase::New, "")), [("SparkApplicationAdded", false)]);
+        assert!(told(&status(Phase::New, ""), &status(Phase::New, "")).is_empty());
+    }
+
+    #[test]
+    fn an_obstacle_is_told_when_it_appears() {
+        let waiting = status(Phase::Submitted, "");
+        let blocked = status(Phase::Submitted, "driver pod cannot start yet: ImagePullFailed: no such image");
+        assert_eq!(told(&waiting, &blocked), [("SparkDriverPending", true)]);
+        assert!(told(&blocked, &blocked).is_empty());
+    }
+
+    #[test]
+    fn executors_are_told_as_their_state_changes() {
+        let mut old = status(Phase::Running, "");
+        old.executor_state = Some([("e-1".to_owned(), ExecutorState::Running)].into());
+        let mut next = old.clone();
+        next.executor_state = Some(
+            [("e-1".to_owned(), ExecutorState::Failed), ("e-2".to_owned(), ExecutorState::Pending)].into(),
+        );
+        assert_eq!(told(&old, &next), [("SparkExecutorFailed", true), ("SparkExecutorPending", false)]);
+    }
+
+    #[test]
+    fn ignored_fields_are_told_with_the_submission() {
+        let notes =
+            notes("pi", &status(Phase::New, ""), &status(Phase::Submitted, ""), "spec.mainClass (no JVM)");
+        let note = notes.last().unwrap();
+        assert_eq!((note.reason, note.warning), ("SparkApplicationFieldsIgnored", true));
+        assert_eq!(note.message, "fields without effect: spec.mainClass (no JVM)");
+    }
+}

@@ -1,0 +1,52 @@
+//! Runs SparkApplication manifests on Kubernetes: makes driver pods of them and follows their life.
+//!
+//! Called by the binary `cerium-operator` alone; a library only so that tests can reach it.
+//!
+//! ```text
+//!  watches ──> controller ──> reconcile: observe ─> validate ─> decide ─> build ─> apply ─> status, events
+//!  (applications, pods)                    I/O        pure       pure      pure      I/O       I/O
+//! ```
+//!
+//! Invariants:
+//! - One submission, one driver pod. The submission id stands in the status before the pod is created, the
+//!   pod's name is fixed, and a pod that is there already is adopted only with our UID as its owner and that id.
+//! - `decide` asks for one step at a time, on what was observed; killed between any two steps the next start
+//!   goes on from what they left behind.
+//! - Nothing is decided on the absence of a pod in the cache: the API server is asked first.
+//! - Everything made for an application is owned by it, so that deleting it deletes all.
+//! - The status is written last, by `update`, only if it changed, and never over a change of somebody else.
+//!
+//! Rights used (namespaced unless said otherwise):
+//!
+//! | API group | resource | verbs |
+//! |---|---|---|
+//! | sparkoperator.k8s.io | sparkapplications | get, list, watch, delete (time to live) |
+//! | sparkoperator.k8s.io | sparkapplications/status | update |
+//! | sparkoperator.k8s.io | sparkapplications/finalizers | update (owner references that block deletion) |
+//! | core | pods | get, list, watch, create, delete |
+//! | core | configmaps | get, create, update |
+//! | core | events | create |
+//! | core (cluster) | namespaces | list, watch; only with --namespace-selector |
+//! | coordination.k8s.io | leases | get, create, update; only with --leader-election, in the lock's namespace |
+
+pub mod apply;
+pub mod build;
+pub mod cli;
+pub mod controller;
+pub mod decide;
+pub mod error;
+pub mod events;
+#[cfg(test)]
+mod golden;
+pub mod http;
+pub mod leader;
+pub mod malformed;
+pub mod metrics;
+pub mod observe;
+pub mod phase;
+pub mod pods;
+pub mod reconcile;
+pub mod run;
+pub mod scope;
+pub mod status;
+pub mod telemetry;

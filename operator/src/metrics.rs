@@ -1,0 +1,366 @@
+//! Prometheus metrics: Kubeflow's of applications and executors, and those of the work itself.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use cerium_crds::application::SparkApplicationStatus;
+use cerium_crds::{ApplicationStateType as Phase, ExecutorState, SparkApplication};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::pods::ApplicationKey;
+
+/// What the metrics look like.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsConfig {
+    /// What the names of the application metrics start with.
+    pub prefix: String,
+    /// Labels of applications that become labels of their metrics.
+    pub labels: Vec<String>,
+    /// Upper bounds of the submit latency, in seconds.
+    pub submit_latency_buckets: Vec<f64>,
+    /// Upper bounds of the start latency, in seconds.
+    pub start_latency_buckets: Vec<f64>,
+}
+
+type LabelSet = Vec<(String, String)>;
+
+/// A counter under its exact name: the client library would add `_total`, which Kubeflow's names lack.
+type PlainCounter = Family<LabelSet, Gauge>;
+
+#[derive(Clone, Debug)]
+struct Buckets(Vec<f64>);
+
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(self.0.iter().copied())
+    }
+}
+
+type Seconds = Family<LabelSet, Histogram, Buckets>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Work {
+    controller: &'static str,
+    result: &'static str,
+}
+
+/// What is known of one application, so that gauges follow it without being counted twice.
+#[derive(Debug, Default)]
+struct Share {
+    labels: LabelSet,
+    running: i64,
+    executors: i64,
+}
+
+/// All metrics of the operator.
+pub struct Metrics {
+    labels: Vec<String>,
+    shares: Mutex<HashMap<ApplicationKey, Share>>,
+    count: PlainCounter,
+    submitted: PlainCounter,
+    failed_submissions: PlainCounter,
+    succeeded: PlainCounter,
+    failed: PlainCounter,
+    running: Family<LabelSet, Gauge>,
+    success_seconds: Seconds,
+    failure_seconds: Seconds,
+    submit_seconds: Seconds,
+    submit_seconds_histogram: Seconds,
+    start_seconds: Seconds,
+    start_seconds_histogram: Seconds,
+    executors_running: Family<LabelSet, Gauge>,
+    executors_succeeded: PlainCounter,
+    executors_failed: PlainCounter,
+    reconciled: Family<Work, Counter>,
+    reconcile_seconds: Histogram,
+    active: Gauge,
+    retries: Counter,
+    leading: Gauge,
+}
+
+/// The controller's name in metrics.
+const CONTROLLER: &str = "spark-application-controller";
+
+impl Metrics {
+    /// The metrics, and the registry they are served from.
+    pub fn new(config: MetricsConfig) -> (Metrics, Registry) {
+        let plain = || Seconds::new_with_constructor(Buckets(Vec::new()));
+        let submit = Buckets(config.submit_latency_buckets);
+        let start = Buckets(config.start_latency_buckets);
+        let metrics = Metrics {
+            labels: config.labels,
+            shares: Mutex::default(),
+            count: Family::default(),
+            submitted: Family::default(),
+            failed_submissions: Family::default(),
+            succeeded: Family::default(),
+            failed: Family::default(),
+            running: Family::default(),
+            success_seconds: plain(),
+            failure_seconds: plain(),
+            submit_seconds: plain(),
+            submit_seconds_histogram: Seconds::new_with_constructor(submit),
+            start_seconds: plain(),
+            start_seconds_histogram: Seconds::new_with_constructor(start),
+            executors_running: Family::default(),
+            executors_succeeded: Family::default(),
+            executors_failed: Family::default(),
+            reconciled: Family::default(),
+            reconcile_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 12)),
+            active: Gauge::default(),
+            retries: Counter::default(),
+            leading: Gauge::default(),
+        };
+        let registry = metrics.register(&config.prefix.replace('-', "_"));
+        (metrics, registry)
+    }
+
+    fn register(&self, prefix: &str) -> Registry {
+        let mut registry = Registry::default();
+        let mut plain = |name: &str, help: &str, family: &Family<LabelSet, Gauge>| {
+            registry.register(format!("{prefix}{name}"), help, family.clone());
+        };
+        plain("spark_application_count", "Applications seen", &self.count);
+        plain("spark_application_submit_count", "Submissions that succeeded", &self.submitted);
+        plain(
+            "spark_application_failed_submission_count",
+            "Submissions that failed",
+            &self.failed_submissions,
+        );
+        plain("spark_application_success_count", "Applications that completed", &self.succeeded);
+        plain("spark_application_failure_count", "Applications that failed", &self.failed);
+        plain("spark_application_running_count", "Applications running now", &self.running);
+        plain("spark_executor_running_count", "Executors running now", &self.executors_running);
+        plain("spark_executor_success_count", "Executors that ended well", &self.executors_succeeded);
+        plain("spark_executor_failure_count", "Executors that failed", &self.executors_failed);
+        let mut seconds = |name: &str, help: &str, family: &Seconds| {
+            registry.register(format!("{prefix}{name}"), help, family.clone());
+        };
+        seconds(
+            "spark_application_success_execution_time_seconds",
+            "Run time of completed applications",
+            &self.success_seconds,
+        );
+        seconds(
+            "spark_application_failure_execution_time_seconds",
+            "Run time of failed applications",
+            &self.failure_seconds,
+        );
+        seconds("spark_application_submit_latency_seconds", "Creation to submission", &self.submit_seconds);
+        seconds(
+            "spark_application_submit_latency_seconds_histogram",
+            "Creation to submission",
+            &self.submit_seconds_histogram,
+        );
+        seconds("spark_application_start_latency_seconds", "Creation to running driver", &self.start_seconds);
+        seconds(
+            "spark_application_start_latency_seconds_histogram",
+            "Creation to running driver",
+            &self.start_seconds_histogram,
+        );
+        registry.register(
+            "controller_runtime_reconcile",
+            "Reconciliations by result",
+            self.reconciled.clone(),
+        );
+        registry.register(
+            "controller_runtime_reconcile_time_seconds",
+            "Time per reconciliation",
+            self.reconcile_seconds.clone(),
+        );
+        registry.register(
+            "controller_runtime_active_workers",
+            "Reconciliations under way",
+            self.active.clone(),
+        );
+        registry.register(
+            "workqueue_retries",
+            "Reconciliations repeated after an error",
+            self.retries.clone(),
+        );
+        registry.register("leader_election_master_status", "1 if this process leads", self.leading.clone());
+        registry
+    }
+
+    /// Counts what the change from one status to the next means.
+    pub fn status_changed(
+        &self,
+        application: &SparkApplication,
+        old: &SparkApplicationStatus,
+        next: &SparkApplicationStatus,
+        now: Timestamp,
+    ) {
+        let labels = self.labels_of(application);
+        let (before, after) = (old.application_state.state, next.application_state.state);
+        if before == Phase::New && old.submission_id.is_none() {
+            self.count.get_or_create(&labels).inc();
+        }
+        let created = application.creation_timestamp().map(|time| seconds_between(time.0, now));
+        let first = next.execution_attempts.unwrap_or(0) <= 1;
+        if before != after {
+            match after {
+                Phase::Submitted if before != Phase::Unknown => {
+                    self.submitted.get_or_create(&labels).inc();
+                    if let (true, Some(latency)) = (first, created) {
+                        self.submit_seconds.get_or_create(&labels).observe(latency);
+                        self.submit_seconds_histogram.get_or_create(&labels).observe(latency);
+                    }
+                }
+                Phase::Running if before == Phase::Submitted => {
+                    if let (true, Some(latency)) = (first, created) {
+                        self.start_seconds.get_or_create(&labels).observe(latency);
+                        self.start_seconds_histogram.get_or_create(&labels).observe(latency);
+                    }
+                }
+                Phase::SubmissionFailed => {
+                    self.failed_submissions.get_or_create(&labels).inc();
+                }
+                Phase::Completed => {
+                    self.succeeded.get_or_create(&labels).inc();
+                    self.success_seconds.get_or_create(&labels).observe(run_seconds(next));
+                }
+                Phase::Failed => {
+                    self.failed.get_or_create(&labels).inc();
+                    self.failure_seconds.get_or_create(&labels).observe(run_seconds(next));
+                }
+                Phase::New
+                | Phase::Submitted
+                | Phase::Running
+                | Phase::Succeeding
+                | Phase::Failing
+                | Phase::PendingRerun
+                | Phase::Invalidating
+                | Phase::Suspending
+                | Phase::Suspended
+                | Phase::Resuming
+                | Phase::Unknown => {}
+            }
+        }
+        for (name, state) in next.executor_state.iter().flatten() {
+            if old.executor_state.as_ref().and_then(|old| old.get(name)) == Some(state) {
+                continue;
+            }
+            match state {
+                ExecutorState::Completed => {
+                    self.executors_succeeded.get_or_create(&labels).inc();
+                }
+                ExecutorState::Failed => {
+                    self.executors_failed.get_or_create(&labels).inc();
+                }
+                ExecutorState::Pending | ExecutorState::Running | ExecutorState::Unknown => {}
+            }
+        }
+    }
+
+    /// Brings the gauges up to what is known of this application now.
+    pub fn seen(&self, key: &ApplicationKey, application: &SparkApplication) {
+        let status = application.status.as_ref();
+        let running = status.is_some_and(|status| status.application_state.state == Phase::Running);
+        let executors = status.iter().flat_map(|status| status.executor_state.iter().flatten());
+        let executors = executors.filter(|(_, state)| **state == ExecutorState::Running).count();
+        let share = Share {
+            labels: self.labels_of(application),
+            running: i64::from(running),
+            executors: i64::try_from(executors).unwrap_or(i64::MAX),
+        };
+        self.replace(key, Some(share));
+    }
+
+    /// The application is gone.
+    pub fn forget(&self, key: &ApplicationKey) {
+        self.replace(key, None);
+    }
+
+    fn replace(&self, key: &ApplicationKey, next: Option<Share>) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = shares.remove(key) {
+            self.running.get_or_create(&old.labels).dec_by(old.running);
+            self.executors_running.get_or_create(&old.labels).dec_by(old.executors);
+        }
+        if let Some(next) = next {
+            self.running.get_or_create(&next.labels).inc_by(next.running);
+            self.executors_running.get_or_create(&next.labels).inc_by(next.executors);
+            if next.running > 0 || next.executors > 0 {
+                shares.insert(key.clone(), next);
+            }
+        }
+    }
+
+    /// Measures one reconciliation until the guard is told its result or dropped.
+    pub fn reconciling(&self) -> Reconciling<'_> {
+        self.active.inc();
+        Reconciling { metrics: self, begun: Instant::now(), result: "canceled" }
+    }
+
+    /// A reconciliation will be repeated after an error.
+    pub fn retried(&self) {
+        self.retries.inc();
+    }
+
+    /// Whether this process leads.
+    pub fn set_leading(&self, leading: bool) {
+        self.leading.set(i64::from(leading));
+    }
+
+    fn labels_of(&self, application: &SparkApplication) -> LabelSet {
+        let own = application.labels();
+        let of = |key: &String| {
+            let value = match own.get(key) {
+                Some(value) => value.clone(),
+                None if key == "namespace" => application.namespace().unwrap_or_default(),
+                None => "Unknown".to_owned(),
+            };
+            (label_name(key), value)
+        };
+        self.labels.iter().map(of).collect()
+    }
+}
+
+/// The key of a label as Prometheus takes it.
+fn label_name(key: &str) -> String {
+    key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+fn seconds_between(start: Timestamp, end: Timestamp) -> f64 {
+    end.duration_since(start).as_secs_f64().max(0.0)
+}
+
+fn run_seconds(status: &SparkApplicationStatus) -> f64 {
+    match (&status.last_submission_attempt_time, &status.termination_time) {
+        (Some(start), Some(end)) => seconds_between(start.0, end.0),
+        _ => 0.0,
+    }
+}
+
+/// One reconciliation under way.
+pub struct Reconciling<'a> {
+    metrics: &'a Metrics,
+    begun: Instant,
+    result: &'static str,
+}
+
+impl Reconciling<'_> {
+    /// Ends the measurement with a result: one of few constants.
+    pub fn end(mut self, result: &'static str) {
+        self.result = result;
+    }
+}
+
+impl Drop for Reconciling<'_> {
+    fn drop(&mut self) {
+        self.metrics.active.dec();
+        self.metrics.reconcile_seconds.observe(self.begun.elapsed().as_secs_f64());
+        self.metrics.reconciled.get_or_create(&Work { controller: CONTROLLER, result: self.result }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,365 @@
+//! One pass over an application: observe, validate, decide, build, apply, status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cerium_crds::application::{RestartPolicy, RestartPolicyType, SparkApplicationStatus};
+use cerium_crds::{ApplicationStateType as Phase, SparkApplication};
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use kube::{Api, Client, ResourceExt};
+
+use crate::apply::{self, ApplyError, Outcome};
+use crate::build::{Runtime, Submission, build};
+use crate::cli::Policy;
+use crate::decide::{Decision, History, Restart, Situation, Wish, decide};
+use crate::error::{ApiFailure, Problem, chain};
+use crate::events;
+use crate::metrics::Metrics;
+use crate::observe::{Observation, ObserveError, Subject, observe};
+use crate::pods::{ApplicationKey, PodCache};
+use crate::status::{self, Basis, StatusError};
+use cerium_crds::plan::ValidatedApplication;
+use cerium_crds::validate::{Invalid, driver_pod_name, validate};
+
+/// What every pass needs.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// The pods of the applications of this watch.
+    pub pods: PodCache,
+    /// Settings.
+    pub policy: Policy,
+    /// Counts what happens.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: fn() -> Timestamp,
+}
+
+/// A pass that could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// Looking at the pods failed.
+    #[error(transparent)]
+    Observe(ObserveError),
+    /// Making or removing an object failed.
+    #[error(transparent)]
+    Apply(ApplyError),
+    /// Writing the status failed.
+    #[error(transparent)]
+    Status(StatusError),
+    /// Reading the application again failed.
+    #[error("failed to read SparkApplication {name}")]
+    Read {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+}
+
+impl Problem for ReconcileError {
+    fn category(&self) -> &'static str {
+        match self {
+            ReconcileError::Observe(error) => error.category(),
+            ReconcileError::Apply(error) => error.category(),
+            ReconcileError::Status(error) => error.category(),
+            ReconcileError::Read { .. } => "read",
+        }
+    }
+
+    fn failure(&self) -> ApiFailure {
+        match self {
+            ReconcileError::Observe(error) => error.failure(),
+            ReconcileError::Apply(error) => error.failure(),
+            ReconcileError::Status(error) => error.failure(),
+            ReconcileError::Read { source, .. } => ApiFailure::of(source),
+        }
+    }
+}
+
+/// When to look again, unless something changes before.
+pub type Requeue = Option<Duration>;
+
+/// The longest chain of steps is that of a retry whose old driver is gone already: FAILING, PENDING_RERUN,
+/// reserved, SUBMITTED, RUNNING and one look at the result. More would be a loop.
+const MAX_STEPS: usize = 12;
+
+/// Takes an application as far as it goes now. `fresh` tells that it was just read from the API server, not
+/// from the cache.
+///
+/// Boxed here once, as its states hold several copies of an application.
+pub fn reconcile<'a>(
+    context: &'a Context,
+    application: &'a SparkApplication,
+    fresh: bool,
+) -> BoxFuture<'a, Result<Requeue, ReconcileError>> {
+    Box::pin(take_steps(context, application, fresh))
+}
+
+async fn take_steps(
+    context: &Context,
+    application: &SparkApplication,
+    fresh: bool,
+) -> Result<Requeue, ReconcileError> {
+    if application.metadata.deletion_timestamp.is_some() {
+        // The garbage collector does the rest.
+        return Ok(None);
+    }
+    let mut current = application.clone();
+    let mut fresh = fresh;
+    for _ in 0..MAX_STEPS {
+        match Box::pin(step(context, &current, fresh)).await? {
+            Step::Done(requeue) => return Ok(requeue),
+            Step::Next(next) => {
+                current = *next;
+                fresh = true;
+            }
+            Step::Gone => return Ok(None),
+        }
+    }
+    // Every step was written, so nothing is lost by going on later.
+    Ok(Some(Duration::from_secs(1)))
+}
+
+enum Step {
+    /// Nothing more to do now.
+    Done(Requeue),
+    /// The application changed, or was read again: go on with this.
+    Next(Box<SparkApplication>),
+    /// The application does not exist any more.
+    Gone,
+}
+
+async fn step(
+    context: &Context,
+    application: &SparkApplication,
+    fresh: bool,
+) -> Result<Step, ReconcileError> {
+    let now = whole_seconds((context.clock)());
+    let old = application.status.clone().unwrap_or_default();
+    let key = key_of(application);
+    let uid = application.uid().unwrap_or_default();
+    let driver_pod = old.driver_info.pod_name.clone().unwrap_or_else(|| driver_pod_name(application));
+    let subject = Subject {
+        key: &key,
+        uid: &uid,
+        phase: old.application_state.state,
+        driver_pod: &driver_pod,
+        submission_id: old.submission_id.as_deref(),
+    };
+    let observation =
+        observe(&context.client, &context.pods, subject).await.map_err(ReconcileError::Observe)?;
+    let validated = validate(application);
+    let situation = situation(application, &old, &validated, &observation, &context.policy);
+    let decision = decide(&situation, context.policy.patience, now);
+    let invalid = validated.as_ref().err().map(ToString::to_string);
+    let ignored = validated.as_ref().map(|valid| valid.ignored.join("; ")).unwrap_or_default();
+    let basis = Basis {
+        old: &old,
+        generation: application.metadata.generation,
+        invalid: invalid.as_deref(),
+        ignored: &ignored,
+        now,
+    };
+    let work = Work { context, application, old: &old, ignored: &ignored, now };
+    match &decision {
+        Decision::Reserve => {
+            let id = uuid::Uuid::new_v4().to_string();
+            // Of the manifest as it is now, not of the attempt before.
+            let driver_pod = driver_pod_name(application);
+            work.write(basis.reserved(&id, &driver_pod)).await.map(Step::next)
+        }
+        Decision::Submit if !fresh => reread(context, application).await,
+        Decision::Submit => {
+            let outcome = submit(context, &validated, &old).await?;
+            match outcome {
+                Outcome::Submitted => work.write(basis.submitted()).await.map(Step::next),
+                Outcome::Refused(text) => {
+                    let text = format!("failed to run spark-submit: {text}");
+                    work.write(basis.submission_failed(&text)).await.map(Step::next)
+                }
+                Outcome::Vanishing => Ok(Step::Done(Some(LEFTOVER_CHECK))),
+                Outcome::Leftover { uid } => {
+                    remove(context, &key, &driver_pod, &uid).await?;
+                    Ok(Step::Done(Some(LEFTOVER_CHECK)))
+                }
+            }
+        }
+        Decision::RemoveDriver => {
+            let written = work
+                .write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
+                .await?;
+            context.metrics.seen(&key, &written);
+            if let Some(pod) = &observation.driver_pod {
+                remove(context, &key, &pod.name, &pod.uid).await?;
+            }
+            Ok(Step::Done(Some(LEFTOVER_CHECK)))
+        }
+        Decision::DeleteApplication => {
+            apply::delete_application(&context.client, application).await.map_err(ReconcileError::Apply)?;
+            Ok(Step::Gone)
+        }
+        Decision::Move { .. } => work
+            .write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
+            .await
+            .map(Step::next),
+        Decision::Wait { requeue } => {
+            let written = work
+                .write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
+                .await?;
+            context.metrics.seen(&key, &written);
+            Ok(Step::Done(*requeue))
+        }
+    }
+}
+
+impl Step {
+    fn next(application: SparkApplication) -> Step {
+        Step::Next(Box::new(application))
+    }
+}
+
+/// How often a driver pod that has to go is looked at, should the event of its end be lost.
+const LEFTOVER_CHECK: Duration = Duration::from_secs(5);
+
+/// Writing the status, and telling about it.
+struct Work<'a> {
+    context: &'a Context,
+    application: &'a SparkApplication,
+    old: &'a SparkApplicationStatus,
+    ignored: &'a str,
+    now: Timestamp,
+}
+
+impl Work<'_> {
+    async fn write(&self, next: SparkApplicationStatus) -> Result<SparkApplication, ReconcileError> {
+        if self.application.status.as_ref() == Some(&next) {
+            return Ok(self.application.clone());
+        }
+        let (before, after) = (self.old.application_state.state, next.application_state.state);
+        let written = status::write(&self.context.client, self.application, next.clone())
+            .await
+            .map_err(ReconcileError::Status)?;
+        let name = self.application.name_any();
+        if before != after {
+            tracing::info!(
+                namespace = self.application.namespace().unwrap_or_default(),
+                application = name,
+                from = before.as_str(),
+                to = after.as_str(),
+                error_message = next.application_state.error_message.as_deref().unwrap_or_default(),
+                "state changed"
+            );
+        }
+        self.context.metrics.status_changed(self.application, self.old, &next, self.now);
+        let notes = events::notes(&name, self.old, &next, self.ignored);
+        events::publish(&self.context.client, self.application, &notes, (self.context.clock)()).await;
+        Ok(written)
+    }
+}
+
+async fn submit(
+    context: &Context,
+    validated: &Result<ValidatedApplication, Invalid>,
+    old: &SparkApplicationStatus,
+) -> Result<Outcome, ReconcileError> {
+    let valid = match validated {
+        Ok(valid) => valid,
+        Err(invalid) => return Ok(Outcome::Refused(invalid.to_string())),
+    };
+    let submission = Submission {
+        id: old.submission_id.clone().unwrap_or_default(),
+        time: old.last_submission_attempt_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+    };
+    let runtime = Runtime {
+        image: context.policy.runtime_image.clone(),
+        pull_policy: context.policy.runtime_image_pull_policy.clone(),
+    };
+    match build(valid, &submission, &runtime) {
+        Ok(objects) => apply::submit(&context.client, &objects).await.map_err(ReconcileError::Apply),
+        Err(error) => Ok(Outcome::Refused(chain(&error))),
+    }
+}
+
+async fn remove(
+    context: &Context,
+    key: &ApplicationKey,
+    name: &str,
+    uid: &str,
+) -> Result<(), ReconcileError> {
+    apply::remove_driver(&context.client, &key.namespace, name, uid).await.map_err(ReconcileError::Apply)
+}
+
+/// Before a driver is created for a submission that an earlier pass reserved: the cache may be old, and the
+/// driver may have run and gone since.
+async fn reread(context: &Context, application: &SparkApplication) -> Result<Step, ReconcileError> {
+    let name = application.name_any();
+    let api: Api<SparkApplication> =
+        Api::namespaced(context.client.clone(), &application.namespace().unwrap_or_default());
+    match api.get_opt(&name).await {
+        Ok(Some(live)) if live.metadata.uid == application.metadata.uid => Ok(Step::next(live)),
+        Ok(_) => Ok(Step::Gone),
+        Err(source) => Err(ReconcileError::Read { name, source }),
+    }
+}
+
+/// The namespace and name of an application.
+pub fn key_of(application: &SparkApplication) -> ApplicationKey {
+    ApplicationKey { namespace: application.namespace().unwrap_or_default(), name: application.name_any() }
+}
+
+/// The status keeps whole seconds.
+fn whole_seconds(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+fn situation(
+    application: &SparkApplication,
+    old: &SparkApplicationStatus,
+    validated: &Result<ValidatedApplication, Invalid>,
+    observation: &Observation,
+    policy: &Policy,
+) -> Situation {
+    let spec = &application.spec;
+    let time_to_live = spec.time_to_live_seconds.map(SignedDuration::from_secs);
+    let phase = old.application_state.state;
+    let reservable = matches!(phase, Phase::New | Phase::PendingRerun | Phase::Resuming);
+    Situation {
+        phase,
+        wish: Wish {
+            suspend: spec.suspend == Some(true),
+            restart: restart(spec.restart_policy.as_ref()),
+            time_to_live: time_to_live.or(policy.default_time_to_live),
+            invalid: validated.as_ref().err().map(ToString::to_string),
+        },
+        history: History {
+            reserved: reservable && old.submission_id.as_deref().is_some_and(|id| !id.is_empty()),
+            submission_attempts: old.submission_attempts.unwrap_or(0),
+            execution_attempts: old.execution_attempts.unwrap_or(0),
+            last_submission: old.last_submission_attempt_time.as_ref().map(|time| time.0),
+            terminated: old.termination_time.as_ref().map(|time| time.0),
+        },
+        driver: observation.driver.clone(),
+    }
+}
+
+/// Pause between attempts where the manifest names none.
+const DEFAULT_RETRY_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
+
+/// The restart policy with its defaults.
+fn restart(policy: Option<&RestartPolicy>) -> Restart {
+    let policy = policy.cloned().unwrap_or_default();
+    let interval = |seconds: Option<i64>| seconds.map_or(DEFAULT_RETRY_INTERVAL, SignedDuration::from_secs);
+    Restart {
+        policy: policy.policy.unwrap_or(RestartPolicyType::Never),
+        submission_retries: policy.on_submission_failure_retries.unwrap_or(0),
+        run_retries: policy.on_failure_retries.unwrap_or(0),
+        submission_interval: interval(policy.on_submission_failure_retry_interval),
+        run_interval: interval(policy.on_failure_retry_interval),
+    }
+}
+
+#[cfg(test)]
+mod tests;

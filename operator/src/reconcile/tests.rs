@@ -1,0 +1,378 @@
+//! Whole passes against an API server in memory: order of calls, refusals, and crashes between any two writes.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::watcher::Event;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::decide::Patience;
+use crate::metrics::MetricsConfig;
+use crate::pods::InitialList;
+
+mod fake_api;
+
+use fake_api::{Cut, FakeApi};
+
+const START: i64 = 1_800_000_000;
+
+thread_local! {
+    /// The clock of this test; every test has a thread of its own.
+    static NOW: AtomicI64 = const { AtomicI64::new(START) };
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW.with(|now| now.load(Ordering::Relaxed))).unwrap()
+}
+
+fn pass_time(seconds: i64) {
+    NOW.with(|now| now.fetch_add(seconds, Ordering::Relaxed));
+}
+
+/// What the node does with a driver pod, look by look.
+#[derive(Clone, Copy)]
+enum Fate {
+    Succeeds,
+    Fails,
+}
+
+struct Stage {
+    api: FakeApi,
+    fate: Fate,
+}
+
+impl Stage {
+    fn new(spec: Value) -> Stage {
+        let api = FakeApi::default();
+        let mut whole = json!({
+            "type": "SQL", "sparkVersion": "4.1.1", "mainApplicationFile": "local:///opt/app/pi.sql",
+            "driver": {}, "executor": {},
+        });
+        for (key, value) in spec.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+        api.put(
+            "sparkapplications",
+            json!({
+                "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "SparkApplication",
+                "metadata": {"name": "pi", "namespace": "ns", "generation": 1},
+                "spec": whole,
+            }),
+        );
+        Stage { api, fate: Fate::Succeeds }
+    }
+
+    fn application(&self) -> Option<SparkApplication> {
+        self.api.get("sparkapplications", "pi").map(|value| serde_json::from_value(value).unwrap())
+    }
+
+    fn status(&self) -> SparkApplicationStatus {
+        self.application().unwrap().status.unwrap_or_default()
+    }
+
+    fn state(&self) -> Phase {
+        self.status().application_state.state
+    }
+
+    fn error_message(&self) -> String {
+        self.status().application_state.error_message.unwrap_or_default()
+    }
+
+    /// A process that has just started and read all pods.
+    fn context(&self) -> Context {
+        let context = Context {
+            client: self.api.client(),
+            pods: PodCache::default(),
+            policy: Policy {
+                patience: Patience {
+                    creation_grace: SignedDuration::from_secs(10),
+                    startup: Some(SignedDuration::from_secs(600)),
+                    scheduling: None,
+                },
+                default_time_to_live: None,
+                max_tracked_executors: 1000,
+                runtime_image: "cerium-runtime:test".into(),
+                runtime_image_pull_policy: "IfNotPresent".into(),
+            },
+            metrics: Arc::new(Metrics::new(MetricsConfig::default()).0),
+            clock: now,
+        };
+        let mut list = InitialList::default();
+        context.pods.take_in(&Event::Init, &mut list);
+        if let Some(pod) = self.api.get("pods", "pi-driver") {
+            let pod: Pod = serde_json::from_value(pod).unwrap();
+            context.pods.take_in(&Event::InitApply(pod), &mut list);
+        }
+        context.pods.take_in(&Event::InitDone, &mut list);
+        context
+    }
+
+    async fn pass(&self) -> Result<Requeue, ReconcileError> {
+        match self.application() {
+            Some(application) => reconcile(&self.context(), &application, false).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The driver pod goes on by one phase.
+    fn node_works(&self) {
+        let Some(mut pod) = self.api.get("pods", "pi-driver") else { return };
+        let container = |state: Value| {
+            json!([{
+                "name": "spark-kubernetes-driver", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": state,
+            }])
+        };
+        pod["status"] = match (pod["status"]["phase"].as_str().unwrap(), self.fate) {
+            ("Pending", _) => {
+                json!({"phase": "Running", "containerStatuses": container(json!({"running": {}}))})
+            }
+            ("Running", Fate::Succeeds) => {
+                json!({"phase": "Succeeded", "containerStatuses": container(json!({"terminated": {"exitCode": 0}}))})
+            }
+            ("Running", Fate::Fails) => json!({
+                "phase": "Failed",
+                "containerStatuses": container(json!({"terminated": {"exitCode": 1, "reason": "Error"}})),
+            }),
+            _ => return,
+        };
+        let mut world = self.api.world();
+        world.objects.insert(("pods".into(), "ns".into(), "pi-driver".into()), pod);
+    }
+
+    /// Passes, time and the node go on until the application has ended. A process that was cut off is
+    /// started again, after the node went on `meanwhile` times.
+    async fn play(&self, meanwhile: usize) {
+        for _ in 0..60 {
+            if self.application().is_none_or(|application| {
+                application.status.is_some_and(|status| status.application_state.state.is_terminal())
+            }) {
+                return;
+            }
+            let result = self.pass().await;
+            if self.api.is_cut_off() {
+                self.api.restart();
+                (0..meanwhile).for_each(|_| self.node_works());
+            } else {
+                result.unwrap();
+                self.node_works();
+            }
+            pass_time(3);
+        }
+        panic!("stuck in {} after {:?}", self.state(), self.api.world().writes);
+    }
+}
+
+#[tokio::test]
+async fn an_application_runs_to_its_end_in_this_order() {
+    let stage = Stage::new(json!({}));
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    assert_eq!(
+        stage.api.world().writes,
+        [
+            "PUT sparkapplications/pi/status", // reserved
+            "POST configmaps/pi-driver-conf-map",
+            "POST pods/pi-driver",
+            "PUT sparkapplications/pi/status", // SUBMITTED
+            "PUT sparkapplications/pi/status", // RUNNING
+            "PUT sparkapplications/pi/status", // SUCCEEDING
+            "PUT sparkapplications/pi/status", // COMPLETED
+        ]
+    );
+    let status = stage.status();
+    assert_eq!((status.submission_attempts, status.execution_attempts), (Some(1), Some(1)));
+    let pod = stage.api.get("pods", "pi-driver").unwrap();
+    assert_eq!(pod["metadata"]["ownerReferences"][0]["uid"], "uid-1");
+    let map = stage.api.get("configmaps", "pi-driver-conf-map").unwrap();
+    assert_eq!(map["metadata"]["ownerReferences"][0]["uid"], "uid-1");
+}
+
+#[tokio::test]
+async fn killed_between_any_two_writes_it_starts_one_driver_and_comes_to_the_right_end() {
+    for write in 0..7 {
+        for cut in [Cut::Before(write), Cut::After(write)] {
+            for meanwhile in 0..3 {
+                let stage = Stage::new(json!({}));
+                stage.api.world().cut = Some(cut);
+                stage.play(meanwhile).await;
+                let what = format!("{cut:?}, {meanwhile} steps of the node meanwhile");
+                assert_eq!(stage.api.world().drivers.len(), 1, "{what}");
+                assert_eq!(stage.state(), Phase::Completed, "{what}");
+                let status = stage.status();
+                assert_eq!(
+                    (status.submission_attempts, status.execution_attempts),
+                    (Some(1), Some(1)),
+                    "{what}"
+                );
+                assert_eq!(status.submission_id.as_ref(), stage.api.world().drivers.first(), "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn killed_anywhere_during_a_retry_it_runs_exactly_as_often_as_the_policy_says() {
+    let policy =
+        json!({"restartPolicy": {"type": "OnFailure", "onFailureRetries": 1, "onFailureRetryInterval": 1}});
+    let uncut = Stage { fate: Fate::Fails, ..Stage::new(policy.clone()) };
+    uncut.play(0).await;
+    let writes = uncut.api.world().writes.len();
+    assert!(writes > 10, "{:?}", uncut.api.world().writes);
+    for write in 0..writes {
+        for cut in [Cut::Before(write), Cut::After(write)] {
+            for meanwhile in 0..3 {
+                let stage = Stage { fate: Fate::Fails, ..Stage::new(policy.clone()) };
+                stage.api.world().cut = Some(cut);
+                stage.play(meanwhile).await;
+                let what = format!("{cut:?}, {meanwhile} steps of the node meanwhile");
+                assert_eq!(stage.api.world().drivers.len(), 2, "{what}");
+                assert_eq!(stage.state(), Phase::Failed, "{what}");
+                assert_eq!(stage.status().execution_attempts, Some(2), "{what}");
+                assert_eq!(
+                    stage.error_message(),
+                    "driver container failed with ExitCode: 1, Reason: Error",
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_old_cache_does_not_start_a_second_driver() {
+    let stage = Stage::new(json!({}));
+    stage.api.world().cut = Some(Cut::After(0));
+    stage.pass().await.unwrap_err();
+    stage.api.restart();
+    let reserved = stage.application().unwrap();
+    stage.play(0).await;
+    stage.api.remove("pods", "pi-driver");
+    // The cache still shows the reserved submission, long done.
+    reconcile(&stage.context(), &reserved, false).await.unwrap();
+    assert_eq!(stage.api.world().drivers.len(), 1);
+    assert_eq!(stage.state(), Phase::Completed);
+}
+
+#[tokio::test]
+async fn a_change_by_somebody_else_is_not_overwritten() {
+    let stage = Stage::new(json!({}));
+    let old = stage.application().unwrap();
+    let mut changed = stage.api.get("sparkapplications", "pi").unwrap();
+    changed["metadata"]["resourceVersion"] = json!("77");
+    changed["spec"]["suspend"] = json!(true);
+    stage.api.world().objects.insert(("sparkapplications".into(), "ns".into(), "pi".into()), changed);
+    let error = reconcile(&stage.context(), &old, false).await.unwrap_err();
+    assert_eq!(error.retry(), crate::error::Retry::Reread);
+    assert!(stage.api.world().writes.is_empty());
+}
+
+#[tokio::test]
+async fn a_strangers_pod_of_that_name_is_a_failed_submission() {
+    let stage = Stage::new(json!({}));
+    stage.api.put(
+        "pods",
+        json!({"metadata": {"name": "pi-driver", "namespace": "ns"}, "status": {"phase": "Running"}}),
+    );
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Failed);
+    assert!(
+        stage.error_message().starts_with("failed to run spark-submit: driver pod already exist"),
+        "{}",
+        stage.error_message()
+    );
+    assert!(stage.api.get("pods", "pi-driver").is_some());
+    assert!(stage.api.world().drivers.is_empty());
+}
+
+#[tokio::test]
+async fn a_full_quota_is_a_failed_submission_in_the_api_servers_words() {
+    let text = "pods \"pi-driver\" is forbidden: exceeded quota: small, requested: cpu=1, used: cpu=1, limited: cpu=1";
+    let retries = json!({"restartPolicy": {
+        "type": "OnFailure", "onSubmissionFailureRetries": 2, "onSubmissionFailureRetryInterval": 1,
+    }});
+    let stage = Stage::new(retries);
+    stage.api.world().refuse = Some(("POST pods", 403, "Forbidden", text));
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Failed);
+    assert_eq!(stage.error_message(), format!("failed to run spark-submit: {text}"));
+    // The first one and two repetitions.
+    assert_eq!(stage.status().submission_attempts, Some(3));
+    assert_eq!(stage.status().execution_attempts, None);
+}
+
+#[tokio::test]
+async fn an_api_server_that_is_down_for_a_moment_is_no_failed_submission() {
+    let stage = Stage::new(json!({}));
+    stage.api.world().refuse = Some(("POST pods", 503, "ServiceUnavailable", "starting"));
+    let error = stage.pass().await.unwrap_err();
+    assert_eq!((error.category(), error.retry()), ("apply", crate::error::Retry::Backoff));
+    assert_eq!(stage.state(), Phase::New);
+    stage.api.world().refuse = None;
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    assert_eq!(stage.status().submission_attempts, Some(1));
+}
+
+#[tokio::test]
+async fn a_wrong_specification_fails_at_once_and_is_left_alone() {
+    let stage = Stage::new(json!({"driver": {"memory": "1x"}, "restartPolicy": {"type": "Always"}}));
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Failed);
+    let message = stage.error_message();
+    assert!(message.starts_with("failed to run spark-submit: spec.driver.memory: \"1x\""), "{message}");
+    assert!(stage.api.world().drivers.is_empty());
+    let writes = stage.api.world().writes.len();
+    assert_eq!(stage.pass().await.unwrap(), None);
+    assert_eq!(stage.api.world().writes.len(), writes);
+}
+
+#[tokio::test]
+async fn a_driver_pod_that_was_deleted_is_a_failure_with_a_reason() {
+    let stage = Stage::new(json!({}));
+    for _ in 0..3 {
+        stage.pass().await.unwrap();
+        if stage.state() != Phase::Running {
+            stage.node_works();
+        }
+    }
+    assert_eq!(stage.state(), Phase::Running);
+    stage.api.remove("pods", "pi-driver");
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Failed);
+    assert_eq!(stage.error_message(), "driver pod not found");
+    assert_eq!(stage.api.world().drivers.len(), 1);
+}
+
+#[tokio::test]
+async fn a_suspended_application_has_no_pods_and_runs_again_when_resumed() {
+    let stage = Stage::new(json!({}));
+    stage.pass().await.unwrap();
+    let suspend = |wish: bool| {
+        let mut application = stage.api.get("sparkapplications", "pi").unwrap();
+        application["spec"]["suspend"] = json!(wish);
+        stage.api.world().objects.insert(("sparkapplications".into(), "ns".into(), "pi".into()), application);
+    };
+    suspend(true);
+    for _ in 0..3 {
+        stage.pass().await.unwrap();
+    }
+    assert_eq!(stage.state(), Phase::Suspended);
+    assert!(stage.api.get("pods", "pi-driver").is_none());
+    suspend(false);
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    assert_eq!(stage.api.world().drivers.len(), 2);
+}
+
+#[tokio::test]
+async fn a_finished_application_is_deleted_after_its_time_to_live() {
+    let stage = Stage::new(json!({"timeToLiveSeconds": 30}));
+    stage.play(0).await;
+    let requeue = stage.pass().await.unwrap().unwrap();
+    assert!(requeue <= Duration::from_secs(30), "{requeue:?}");
+    pass_time(31);
+    assert_eq!(stage.pass().await.unwrap(), None);
+    assert!(stage.application().is_none());
+}
