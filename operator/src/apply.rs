@@ -126,7 +126,6 @@ async fn apply_config_map(client: &Client, wanted: &ConfigMap) -> Result<Option<
     next.metadata.resource_version = found.metadata.resource_version;
     match api.replace(&name, &PostParams::default(), &next).await {
         Ok(_) => Ok(None),
-        Err(error) if ApiFailure::of(&error) == ApiFailure::Conflict => Err(write_error(error)),
         Err(error) => refused(error).map(Some).map_err(write_error),
     }
 }
@@ -174,10 +173,11 @@ fn already_exists(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_already_exists())
 }
 
-/// An answer by which the API server refuses becomes an outcome; everything else stays an error.
+/// An answer by which the API server refuses becomes an outcome; everything else stays an error. A conflict
+/// is none: two pods were counted against a quota at the same moment.
 fn refused(error: kube::Error) -> Result<Outcome, kube::Error> {
     match (ApiFailure::of(&error), error) {
-        (ApiFailure::Refused | ApiFailure::NotFound | ApiFailure::Conflict, kube::Error::Api(status)) => {
+        (ApiFailure::Refused | ApiFailure::NotFound, kube::Error::Api(status)) => {
             Ok(Outcome::Refused(answer(&status)))
         }
         (_, error) => Err(error),
@@ -275,7 +275,10 @@ mod tests {
         let text = "pods \"pi-driver\" is forbidden: exceeded quota: small, requested: cpu=1, used: cpu=0, limited: cpu=500m";
         let error = kube::Error::Api(Status::failure(text, "Forbidden").with_code(403).boxed());
         assert_eq!(refused(error).unwrap(), Outcome::Refused(text.into()));
-        let error = kube::Error::Api(Status::failure("etcd is slow", "Timeout").with_code(504).boxed());
-        assert!(refused(error).is_err());
+        let quota = "Operation cannot be fulfilled on resourcequotas \"small\": the object has been modified";
+        for (text, reason, code) in [("etcd is slow", "Timeout", 504), (quota, "Conflict", 409)] {
+            let error = kube::Error::Api(Status::failure(text, reason).with_code(code).boxed());
+            assert!(refused(error).is_err(), "{text}");
+        }
     }
 }

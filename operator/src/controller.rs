@@ -318,7 +318,6 @@ impl SpanWatch {
     fn after(&self, object: &Watched, error: &WorkError) -> Action {
         let key = key_of(object);
         let problem = error.problem();
-        let retry = problem.retry();
         let failures = {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
             let count = failures.entry(key.clone()).or_default();
@@ -333,13 +332,8 @@ impl SpanWatch {
             error = chain(error),
             "application could not be reconciled"
         );
-        match retry {
-            Retry::OnChange => Action::await_change(),
-            Retry::Reread | Retry::Backoff => {
-                self.context.metrics.retried();
-                Action::requeue(backoff(failures - 1))
-            }
-        }
+        self.context.metrics.retried();
+        Action::requeue(backoff(failures - 1))
     }
 }
 

@@ -9,8 +9,6 @@ pub enum Retry {
     Backoff,
     /// At once, with a fresh copy of the application.
     Reread,
-    /// When the application or its pods change.
-    OnChange,
 }
 
 /// What kind of answer a failed API call was.
@@ -53,8 +51,7 @@ pub trait Problem: std::error::Error {
     fn retry(&self) -> Retry {
         match self.failure() {
             ApiFailure::Conflict => Retry::Reread,
-            ApiFailure::NotFound => Retry::OnChange,
-            ApiFailure::Refused | ApiFailure::Transient => Retry::Backoff,
+            ApiFailure::NotFound | ApiFailure::Refused | ApiFailure::Transient => Retry::Backoff,
         }
     }
 }

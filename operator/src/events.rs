@@ -67,8 +67,27 @@ pub fn notes(
         let reason = reasons::driver_reason(DriverState::Pending);
         notes.push(Note { warning: true, ..Note::new(reason, format!("Driver {driver}: {error}")) });
     }
+    if is_changed_too_late(old, next) {
+        let message = format!(
+            "the specification of SparkApplication {name} changed after its submission: all but suspend and \
+             timeToLiveSeconds takes effect with the next submission only"
+        );
+        notes.push(Note::new(reasons::APPLICATION_SPEC_UPDATE_FAILED, message));
+    }
     notes.extend(notes_of_executors(old.executor_state.as_ref(), next.executor_state.as_ref()));
     notes
+}
+
+/// The specification changed while its driver is under way, or after the end.
+fn is_changed_too_late(old: &SparkApplicationStatus, next: &SparkApplicationStatus) -> bool {
+    let changed = old.observed_generation.is_some() && old.observed_generation != next.observed_generation;
+    let state = next.application_state.state;
+    changed
+        && old.application_state.state == state
+        && matches!(
+            state,
+            Phase::Submitted | Phase::Running | Phase::Unknown | Phase::Completed | Phase::Failed
+        )
 }
 
 fn old_error(status: &SparkApplicationStatus) -> &str {
@@ -244,6 +263,17 @@ mod tests {
             [("e-1".to_owned(), ExecutorState::Failed), ("e-2".to_owned(), ExecutorState::Pending)].into(),
         );
         assert_eq!(told(&old, &next), [("SparkExecutorFailed", true), ("SparkExecutorPending", false)]);
+    }
+
+    #[test]
+    fn a_specification_changed_under_way_is_told_once() {
+        let generation = |generation: i64| {
+            let mut status = status(Phase::Running, "");
+            status.observed_generation = Some(generation);
+            status
+        };
+        assert_eq!(told(&generation(1), &generation(2)), [("SparkApplicationSpecUpdateFailed", true)]);
+        assert!(told(&generation(2), &generation(2)).is_empty());
     }
 
     #[test]

@@ -185,3 +185,6 @@ impl Candidate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

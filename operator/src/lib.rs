@@ -37,6 +37,8 @@ pub mod decide;
 pub mod error;
 pub mod events;
 #[cfg(test)]
+mod fake_api;
+#[cfg(test)]
 mod golden;
 pub mod http;
 pub mod leader;
@@ -50,3 +52,4 @@ pub mod run;
 pub mod scope;
 pub mod status;
 pub mod telemetry;
+pub mod unapplied;

@@ -17,6 +17,8 @@ use prometheus_client::registry::Registry;
 
 use crate::pods::ApplicationKey;
 
+mod process;
+
 /// What the metrics look like.
 #[derive(Clone, Debug, Default)]
 pub struct MetricsConfig {
@@ -187,6 +189,7 @@ impl Metrics {
             self.retries.clone(),
         );
         registry.register("leader_election_master_status", "1 if this process leads", self.leading.clone());
+        registry.register_collector(Box::new(process::ProcessCollector));
         registry
     }
 

@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::observe::{Observation, ObserveError, Subject, observe};
 use crate::pods::{ApplicationKey, PodCache};
 use crate::status::{self, Basis, StatusError};
+use crate::unapplied::unapplied;
 use cerium_crds::plan::ValidatedApplication;
 use cerium_crds::validate::{Invalid, driver_pod_name, validate};
 
@@ -155,7 +156,9 @@ async fn step(
     let situation = situation(application, &old, &validated, &observation, &context.policy);
     let decision = decide(&situation, context.policy.patience, now);
     let invalid = validated.as_ref().err().map(ToString::to_string);
-    let ignored = validated.as_ref().map(|valid| valid.ignored.join("; ")).unwrap_or_default();
+    let ignored =
+        validated.as_ref().map(|valid| [valid.ignored.clone(), unapplied(&application.spec)].concat());
+    let ignored = ignored.unwrap_or_default().join("; ");
     let basis = Basis {
         old: &old,
         generation: application.metadata.generation,

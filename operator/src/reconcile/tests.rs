@@ -8,12 +8,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::decide::Patience;
+use crate::fake_api::{Cut, FakeApi};
 use crate::metrics::MetricsConfig;
 use crate::pods::InitialList;
-
-mod fake_api;
-
-use fake_api::{Cut, FakeApi};
 
 const START: i64 = 1_800_000_000;
 

@@ -1,4 +1,4 @@
-//! An API server in memory: objects with resource versions and UIDs, and a power switch.
+//! For tests: an API server in memory, with resource versions, UIDs and a power switch.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,6 +20,7 @@ pub enum Cut {
     After(usize),
 }
 
+/// What the API server holds and what was asked of it.
 #[derive(Default)]
 pub struct World {
     /// By plural, namespace and name.
@@ -36,6 +37,7 @@ pub struct World {
     versions: u64,
 }
 
+/// The API server; clones are the same one.
 #[derive(Clone, Default)]
 pub struct FakeApi(Arc<Mutex<World>>);
 
