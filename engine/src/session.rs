@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::optimizer::ballista_default_optimizer_rules;
 use ballista_core::registry::BallistaFunctionRegistry;
-use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
 use cerium_conf::SparkConf;
 use cerium_spark::functions;
 use datafusion::error::Result;
@@ -18,7 +17,10 @@ use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use datafusion_spark::SessionStateBuilderSpark;
 
+use crate::codec::{CeriumLogicalCodec, CeriumPhysicalCodec};
+use crate::object_stores::ObjectStores;
 use crate::spark_options::SparkOptions;
+use crate::write::planner::CeriumQueryPlanner;
 
 /// Largest gRPC message between driver and executors, in bytes: Spark's `spark.rpc.message.maxSize`.
 pub const MAX_MESSAGE_SIZE: u32 = 128 * 1024 * 1024;
@@ -35,6 +37,7 @@ pub fn new_session_state(conf: &SparkConf, parallelism: usize) -> Result<Session
         .with_config(session_config(conf, parallelism))
         .with_runtime_env(Arc::new(runtime))
         .with_optimizer_rules(ballista_default_optimizer_rules())
+        .with_query_planner(Arc::new(CeriumQueryPlanner))
         .build())
 }
 
@@ -61,12 +64,15 @@ pub fn session_config(conf: &SparkConf, parallelism: usize) -> SessionConfig {
 
 /// The environment of sessions and tasks. Spill files go to `local_dirs`, or to the system's
 /// temporary directory where none is given.
-pub fn new_runtime_env(_conf: &SparkConf, local_dirs: Option<&[&Path]>) -> Result<RuntimeEnv> {
+pub fn new_runtime_env(conf: &SparkConf, local_dirs: Option<&[&Path]>) -> Result<RuntimeEnv> {
     let disk = DiskManagerBuilder::default().with_mode(match local_dirs {
         Some(dirs) => DiskManagerMode::Directories(dirs.iter().map(|dir| dir.to_path_buf()).collect()),
         None => DiskManagerMode::OsTmpDirectory,
     });
-    RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build()
+    RuntimeEnvBuilder::new()
+        .with_disk_manager_builder(disk)
+        .with_object_store_registry(Arc::new(ObjectStores::new(conf.clone())))
+        .build()
 }
 
 /// The functions an executor can run: exactly those the driver plans with.
@@ -78,7 +84,7 @@ pub fn function_registry(state: &SessionState) -> BallistaFunctionRegistry {
 
 /// How logical and physical plans cross the wire.
 pub fn codecs() -> (Arc<dyn LogicalExtensionCodec>, Arc<dyn PhysicalExtensionCodec>) {
-    (Arc::new(BallistaLogicalExtensionCodec::default()), Arc::new(BallistaPhysicalExtensionCodec::default()))
+    (Arc::new(CeriumLogicalCodec::default()), Arc::new(CeriumPhysicalCodec::default()))
 }
 
 #[cfg(test)]

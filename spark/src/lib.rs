@@ -4,5 +4,7 @@ pub mod analysis;
 pub mod error;
 pub mod functions;
 pub mod show;
+pub mod source;
 pub mod text;
 pub mod types;
+pub mod write;

@@ -1,0 +1,236 @@
+//! How plans cross the wire: Cerium's own nodes behind a tag of their own, the rest by Ballista.
+
+use std::sync::Arc;
+
+use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
+use cerium_spark::source::scan::{TextFormat, TextSource};
+use chrono::NaiveDate;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::datasource::file_format::FileFormatFactory;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{AggregateUDF, Extension, HigherOrderUDF, LogicalPlan, ScalarUDF, WindowUDF};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion_proto::logical_plan::LogicalExtensionCodec;
+use datafusion_proto::physical_plan::from_proto::{
+    parse_protobuf_file_scan_config, parse_table_schema_from_proto,
+};
+use datafusion_proto::physical_plan::to_proto::serialize_file_scan_config;
+use datafusion_proto::physical_plan::{
+    PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalProtoConverterExtension,
+};
+use datafusion_proto::protobuf::FileScanExecConf;
+use prost::Message;
+
+use crate::write::WriteJob;
+use crate::write::exec::WriteExec;
+use crate::write::node::WriteNode;
+
+/// What Cerium's own messages start with. Ballista takes any bytes that look like protobuf, so
+/// ours must not: as protobuf this would be a field of the unknown wire type 7.
+const TAG: &[u8] = b"\x07cerium1";
+
+/// A node of Cerium.
+#[derive(Clone, PartialEq, Message)]
+struct CeriumNode {
+    #[prost(oneof = "Kind", tags = "1, 2")]
+    kind: Option<Kind>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum Kind {
+    #[prost(message, tag = "1")]
+    TextScan(Box<TextScan>),
+    /// A [`WriteJob`] as JSON.
+    #[prost(string, tag = "2")]
+    Write(String),
+}
+
+/// A scan of text files.
+#[derive(Clone, PartialEq, Message)]
+struct TextScan {
+    /// A [`TextFormat`] as JSON.
+    #[prost(string, tag = "1")]
+    format: String,
+    /// The date of times without one, in days since the epoch.
+    #[prost(int32, tag = "2")]
+    today: i32,
+    #[prost(message, optional, tag = "3")]
+    base: Option<FileScanExecConf>,
+}
+
+fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+fn missing(what: &str) -> DataFusionError {
+    DataFusionError::Internal(format!("a plan node arrived without its {what}"))
+}
+
+impl CeriumNode {
+    fn encode_to(&self, buf: &mut Vec<u8>) -> Result<()> {
+        buf.extend_from_slice(TAG);
+        self.encode(buf).map_err(external)
+    }
+
+    /// The node, `None` where the bytes are not Cerium's.
+    fn decode_from(buf: &[u8]) -> Result<Option<Kind>> {
+        let Some(message) = buf.strip_prefix(TAG) else { return Ok(None) };
+        let node = Self::decode(message).map_err(external)?;
+        node.kind.map(Some).ok_or_else(|| missing("kind"))
+    }
+}
+
+fn write_node(job: &WriteJob) -> Result<CeriumNode> {
+    let json = serde_json::to_string(job).map_err(external)?;
+    Ok(CeriumNode { kind: Some(Kind::Write(json)) })
+}
+
+/// Physical plans: text scans and writes, the rest by Ballista's codec.
+#[derive(Debug, Default)]
+pub struct CeriumPhysicalCodec {
+    inner: BallistaPhysicalExtensionCodec,
+}
+
+impl PhysicalExtensionCodec for CeriumPhysicalCodec {
+    fn try_decode(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        ctx: &TaskContext,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match CeriumNode::decode_from(buf)? {
+            None => self.inner.try_decode(buf, inputs, ctx, converter),
+            Some(Kind::Write(json)) => {
+                let job: WriteJob = serde_json::from_str(&json).map_err(external)?;
+                let input = inputs.first().ok_or_else(|| missing("input"))?;
+                Ok(Arc::new(WriteExec::new(job, Arc::clone(input))))
+            }
+            Some(Kind::TextScan(scan)) => {
+                let base = scan.base.ok_or_else(|| missing("files"))?;
+                let format: TextFormat = serde_json::from_str(&scan.format).map_err(external)?;
+                let today = NaiveDate::from_epoch_days(scan.today).ok_or_else(|| missing("date"))?;
+                let schema = parse_table_schema_from_proto(&base)?;
+                let source = Arc::new(TextSource::new(format, schema, today));
+                let context = PhysicalPlanDecodeContext::new(ctx, self);
+                let config = parse_protobuf_file_scan_config(&base, &context, converter, source)?;
+                Ok(DataSourceExec::from_data_source(config))
+            }
+        }
+    }
+
+    fn try_encode(
+        &self,
+        node: Arc<dyn ExecutionPlan>,
+        buf: &mut Vec<u8>,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<()> {
+        if let Some(write) = node.downcast_ref::<WriteExec>() {
+            return write_node(write.job())?.encode_to(buf);
+        }
+        if let Some(scan) = node.downcast_ref::<DataSourceExec>()
+            && let Some(config) =
+                (scan.data_source().as_ref() as &dyn std::any::Any).downcast_ref::<FileScanConfig>()
+            && let Some(source) = config.file_source().downcast_ref::<TextSource>()
+        {
+            let scan = TextScan {
+                format: serde_json::to_string(source.format()).map_err(external)?,
+                today: source.today().to_epoch_days(),
+                base: Some(serialize_file_scan_config(config, self, converter)?),
+            };
+            return CeriumNode { kind: Some(Kind::TextScan(Box::new(scan))) }.encode_to(buf);
+        }
+        self.inner.try_encode(node, buf, converter)
+    }
+
+    fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        self.inner.try_decode_udf(name, buf)
+    }
+
+    fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        self.inner.try_encode_udf(node, buf)
+    }
+
+    fn try_decode_higher_order_function(&self, name: &str, buf: &[u8]) -> Result<Arc<HigherOrderUDF>> {
+        self.inner.try_decode_higher_order_function(name, buf)
+    }
+
+    fn try_encode_higher_order_function(&self, node: &HigherOrderUDF, buf: &mut Vec<u8>) -> Result<()> {
+        self.inner.try_encode_higher_order_function(node, buf)
+    }
+
+    fn try_decode_udaf(&self, name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
+        self.inner.try_decode_udaf(name, buf)
+    }
+
+    fn try_encode_udaf(&self, node: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
+        self.inner.try_encode_udaf(node, buf)
+    }
+
+    fn try_decode_udwf(&self, name: &str, buf: &[u8]) -> Result<Arc<WindowUDF>> {
+        self.inner.try_decode_udwf(name, buf)
+    }
+
+    fn try_encode_udwf(&self, node: &WindowUDF, buf: &mut Vec<u8>) -> Result<()> {
+        self.inner.try_encode_udwf(node, buf)
+    }
+}
+
+/// Logical plans: writes, the rest by Ballista's codec.
+#[derive(Debug, Default)]
+pub struct CeriumLogicalCodec {
+    inner: BallistaLogicalExtensionCodec,
+}
+
+impl LogicalExtensionCodec for CeriumLogicalCodec {
+    fn try_decode(&self, buf: &[u8], inputs: &[LogicalPlan], ctx: &TaskContext) -> Result<Extension> {
+        match CeriumNode::decode_from(buf)? {
+            None => self.inner.try_decode(buf, inputs, ctx),
+            Some(Kind::Write(json)) => {
+                let job = serde_json::from_str(&json).map_err(external)?;
+                let input = inputs.first().ok_or_else(|| missing("input"))?;
+                Ok(Extension { node: Arc::new(WriteNode::new(job, input.clone())?) })
+            }
+            Some(Kind::TextScan(_)) => Err(missing("logical form")),
+        }
+    }
+
+    fn try_encode(&self, node: &Extension, buf: &mut Vec<u8>) -> Result<()> {
+        match node.node.as_any().downcast_ref::<WriteNode>() {
+            Some(write) => write_node(write.job())?.encode_to(buf),
+            None => self.inner.try_encode(node, buf),
+        }
+    }
+
+    fn try_decode_table_provider(
+        &self,
+        buf: &[u8],
+        table_ref: &TableReference,
+        schema: SchemaRef,
+        ctx: &TaskContext,
+    ) -> Result<Arc<dyn TableProvider>> {
+        self.inner.try_decode_table_provider(buf, table_ref, schema, ctx)
+    }
+
+    fn try_encode_table_provider(
+        &self,
+        table_ref: &TableReference,
+        node: Arc<dyn TableProvider>,
+        buf: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.inner.try_encode_table_provider(table_ref, node, buf)
+    }
+
+    fn try_decode_file_format(&self, buf: &[u8], ctx: &TaskContext) -> Result<Arc<dyn FileFormatFactory>> {
+        self.inner.try_decode_file_format(buf, ctx)
+    }
+
+    fn try_encode_file_format(&self, buf: &mut Vec<u8>, node: Arc<dyn FileFormatFactory>) -> Result<()> {
+        self.inner.try_encode_file_format(buf, node)
+    }
+}

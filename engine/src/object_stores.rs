@@ -1,0 +1,201 @@
+//! Object stores made on first use from the Spark configuration: local files, S3, HTTP.
+
+mod explain;
+mod s3;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cerium_conf::SparkConf;
+use cerium_spark::source::paths::Location;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use object_store::http::HttpBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::multipart::MultipartStore;
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt};
+use url::Url;
+
+use self::explain::Explained;
+
+/// What can go wrong before a store is asked for anything.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A scheme without a store.
+    #[error(
+        "no file system for scheme \"{scheme}\" in `{url}`: use a plain path, file://, local://, s3://, s3a://, http:// or https://"
+    )]
+    UnknownScheme { scheme: String, url: String },
+    /// A path or URL that makes no sense.
+    #[error("`{url}` is not a valid path: {reason}")]
+    InvalidUrl { url: String, reason: String },
+    /// A setting of a store that makes no sense.
+    #[error("property {key} is `{value}`: expected {expected}")]
+    InvalidSetting { key: String, value: String, expected: &'static str },
+    /// The store can't be set up.
+    #[error("cannot set up access to `{url}`")]
+    Setup { url: String, source: object_store::Error },
+    /// The file can't be read. The source says why.
+    #[error("cannot read `{url}`")]
+    Read { url: String, source: object_store::Error },
+    /// The file is no text.
+    #[error("`{url}` is not UTF-8 text")]
+    NotText { url: String },
+}
+
+/// Stores by scheme and authority, made when they are first asked for.
+#[derive(Debug)]
+pub struct ObjectStores {
+    conf: SparkConf,
+    stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+}
+
+impl ObjectStores {
+    /// A registry for this configuration (`spark.hadoop.fs.s3a.*`), with the usual AWS
+    /// environment for what it leaves open.
+    pub fn new(conf: SparkConf) -> Self {
+        Self { conf, stores: Mutex::default() }
+    }
+
+    /// The store for a URL.
+    ///
+    /// # Errors
+    /// An unknown scheme, or settings that make no sense.
+    pub fn store(&self, url: &Url) -> std::result::Result<Arc<dyn ObjectStore>, StoreError> {
+        let key = key(url);
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = stores.get(&key) {
+            return Ok(Arc::clone(store));
+        }
+        let store = self.open(url)?;
+        stores.insert(key, Arc::clone(&store));
+        Ok(store)
+    }
+
+    fn open(&self, url: &Url) -> std::result::Result<Arc<dyn ObjectStore>, StoreError> {
+        let setup = |source| StoreError::Setup { url: key(url), source };
+        match url.scheme() {
+            "file" => Ok(Arc::new(Explained::new("file://".into(), LocalFileSystem::new()))),
+            "s3" | "s3a" => {
+                let bucket = bucket(url)?;
+                let store = s3::builder(&self.conf, bucket, &s3::environment())?.build().map_err(setup)?;
+                Ok(Arc::new(Explained::new(key(url), store)))
+            }
+            "http" | "https" => {
+                let options = ClientOptions::new().with_allow_http(true);
+                let store = HttpBuilder::new()
+                    .with_url(key(url))
+                    .with_client_options(options)
+                    .build()
+                    .map_err(setup)?;
+                Ok(Arc::new(Explained::new(key(url), store)))
+            }
+            scheme => Err(StoreError::UnknownScheme { scheme: scheme.into(), url: url.to_string() }),
+        }
+    }
+}
+
+/// Multipart uploads to the store of a URL; `None` where files are renamed instead.
+///
+/// # Errors
+/// Settings that make no sense.
+pub fn multipart(
+    conf: &SparkConf,
+    url: &Url,
+) -> std::result::Result<Option<Arc<dyn MultipartStore>>, StoreError> {
+    if !matches!(url.scheme(), "s3" | "s3a") {
+        return Ok(None);
+    }
+    let store = s3::builder(conf, bucket(url)?, &s3::environment())?
+        .build()
+        .map_err(|source| StoreError::Setup { url: key(url), source })?;
+    Ok(Some(Arc::new(store)))
+}
+
+/// Puts words before a store's refusal that a user can act on.
+pub fn explained(
+    root: &str,
+    path: &object_store::path::Path,
+    error: object_store::Error,
+) -> object_store::Error {
+    explain::explain(root, Some(path), error)
+}
+
+/// Reads a text file, such as the program's main file.
+///
+/// # Errors
+/// What is wrong with the URL, or why the file can't be read.
+pub async fn read_to_string(stores: &ObjectStores, url: &str) -> std::result::Result<String, StoreError> {
+    let invalid = |reason: String| StoreError::InvalidUrl { url: url.to_owned(), reason };
+    let location = Location::parse(url).map_err(|error| invalid(error.message().to_owned()))?;
+    let root = Url::parse(&location.root).map_err(|error| invalid(error.to_string()))?;
+    let path = location.path().map_err(|error| invalid(error.message().to_owned()))?;
+    let read = |source| StoreError::Read { url: url.to_owned(), source };
+    let store = stores.store(&root)?;
+    let bytes = store.get(&path).await.map_err(read)?.bytes().await.map_err(read)?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| StoreError::NotText { url: url.to_owned() })
+}
+
+fn bucket(url: &Url) -> std::result::Result<&str, StoreError> {
+    url.host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| StoreError::InvalidUrl { url: url.to_string(), reason: "it names no bucket".into() })
+}
+
+/// Scheme and authority, without credentials.
+fn key(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), &url[url::Position::BeforeHost..url::Position::AfterPort])
+}
+
+impl ObjectStoreRegistry for ObjectStores {
+    fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner).insert(key(url), store)
+    }
+
+    fn deregister_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        let removed = self.stores.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(url));
+        removed.ok_or_else(|| DataFusionError::Execution(format!("no object store is registered for {url}")))
+    }
+
+    fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        self.store(url).map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn main_files_are_read_by_path_and_url() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a b.sql");
+        std::fs::write(&path, "SELECT 1").unwrap();
+        let stores = ObjectStores::new(SparkConf::new());
+        let path = path.to_str().unwrap();
+        for url in [path.to_owned(), format!("file://{path}"), format!("local://{path}")] {
+            assert_eq!(read_to_string(&stores, &url).await.unwrap(), "SELECT 1", "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_named() {
+        let stores = ObjectStores::new(SparkConf::new());
+        let missing = read_to_string(&stores, "/no/such/main.sql").await.unwrap_err();
+        assert!(missing.to_string().contains("/no/such/main.sql"), "{missing}");
+        let scheme = read_to_string(&stores, "ftp://x/y").await.unwrap_err();
+        assert!(scheme.to_string().contains("ftp"), "{scheme}");
+    }
+
+    #[test]
+    fn stores_are_made_once_for_each_bucket() {
+        let stores = ObjectStores::new(SparkConf::new());
+        let url = |text: &str| Url::parse(text).unwrap();
+        let first = stores.store(&url("s3a://bucket/x")).unwrap();
+        let same = stores.store(&url("s3a://bucket/y")).unwrap();
+        let other = stores.store(&url("s3a://other/x")).unwrap();
+        assert!(Arc::ptr_eq(&first, &same));
+        assert!(!Arc::ptr_eq(&first, &other));
+        assert!(stores.store(&url("hdfs://nn/x")).is_err());
+    }
+}

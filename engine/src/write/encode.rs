@@ -1,0 +1,187 @@
+//! File formats: rows become bytes.
+
+mod delimited;
+mod json;
+mod temporal;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cerium_spark::error::{Result, SparkError};
+use cerium_spark::write::{FileFormat, WriteSpec};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::parsers::CompressionTypeVariant;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use datafusion::parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use datafusion::parquet::file::properties::WriterProperties;
+
+use self::delimited::CsvEncoder;
+use self::json::JsonEncoder;
+
+/// A format with its options.
+#[derive(Debug, Clone)]
+pub struct Encoding {
+    spec: WriteSpec,
+    time_zone: String,
+    parquet: Compression,
+    text: CompressionTypeVariant,
+    /// What stands in file names for the compression, such as `.snappy`.
+    infix: &'static str,
+}
+
+/// The writer of one file.
+pub enum Encoder {
+    Parquet(Box<ArrowWriter<Vec<u8>>>),
+    Csv(CsvEncoder, Compressor),
+    Json(JsonEncoder, Compressor),
+}
+
+/// Compresses text on its way into a file.
+pub enum Compressor {
+    Plain,
+    Gzip(Box<flate2::write::GzEncoder<Vec<u8>>>),
+}
+
+impl Encoding {
+    /// Reads the options of a write. `time_zone` is the session's.
+    ///
+    /// # Errors
+    /// A compression that the format does not have.
+    pub fn new(spec: &WriteSpec, time_zone: &str) -> Result<Self> {
+        let name = spec.option("compression").or_else(|| spec.option("codec")).map(str::to_ascii_lowercase);
+        let codec = |available: &str| {
+            let name = name.clone().unwrap_or_default();
+            SparkError::new(
+                "CODEC_NOT_AVAILABLE.WITH_AVAILABLE_CODECS_SUGGESTION",
+                "56038",
+                format!("The codec {name} is not available. Available codecs are {available}."),
+            )
+        };
+        let mut encoding = Self {
+            spec: spec.clone(),
+            time_zone: spec.option("timeZone").unwrap_or(time_zone).to_owned(),
+            parquet: Compression::UNCOMPRESSED,
+            text: CompressionTypeVariant::UNCOMPRESSED,
+            infix: "",
+        };
+        if spec.format == FileFormat::Parquet {
+            (encoding.parquet, encoding.infix) = match name.as_deref().unwrap_or("snappy") {
+                "none" | "uncompressed" => (Compression::UNCOMPRESSED, ""),
+                "snappy" => (Compression::SNAPPY, ".snappy"),
+                "gzip" => (Compression::GZIP(GzipLevel::default()), ".gz"),
+                "lz4" | "lz4_raw" => (Compression::LZ4_RAW, ".lz4raw"),
+                "zstd" => (Compression::ZSTD(ZstdLevel::default()), ".zstd"),
+                "brotli" => (Compression::BROTLI(BrotliLevel::default()), ".br"),
+                _ => return Err(codec("brotli, uncompressed, lz4, gzip, lz4_raw, snappy, none, zstd")),
+            };
+        } else {
+            (encoding.text, encoding.infix) = match name.as_deref().unwrap_or("none") {
+                "none" | "uncompressed" => (CompressionTypeVariant::UNCOMPRESSED, ""),
+                "gzip" => (CompressionTypeVariant::GZIP, ".gz"),
+                _ => return Err(codec("none, uncompressed, gzip")),
+            };
+            if spec.format == FileFormat::Csv {
+                CsvEncoder::new(spec, &encoding.time_zone)?;
+            }
+        }
+        Ok(encoding)
+    }
+
+    /// The ending of file names: `.snappy.parquet`, `.csv.gz`.
+    pub fn extension(&self) -> String {
+        match self.spec.format {
+            FileFormat::Parquet => format!("{}.parquet", self.infix),
+            format => format!(".{format}{}", self.infix),
+        }
+    }
+
+    /// A writer for one file of rows of `schema`.
+    pub fn encoder(&self, schema: &SchemaRef) -> DataFusionResult<Encoder> {
+        let external = |error: SparkError| datafusion::error::DataFusionError::External(Box::new(error));
+        Ok(match self.spec.format {
+            FileFormat::Parquet => {
+                let properties = WriterProperties::builder()
+                    .set_compression(self.parquet)
+                    .set_created_by("cerium".into())
+                    .build();
+                // Readers learn the types from parquet's own; Arrow's would bring in the session's time zone.
+                let options =
+                    ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+                let writer = ArrowWriter::try_new_with_options(vec![], Arc::clone(schema), options)?;
+                Encoder::Parquet(Box::new(writer))
+            }
+            FileFormat::Csv => {
+                let encoder = CsvEncoder::new(&self.spec, &self.time_zone).map_err(external)?;
+                Encoder::Csv(encoder, self.compressor())
+            }
+            FileFormat::Json => {
+                let encoder = JsonEncoder::new(&self.spec, &self.time_zone).map_err(external)?;
+                Encoder::Json(encoder, self.compressor())
+            }
+        })
+    }
+
+    fn compressor(&self) -> Compressor {
+        match self.text {
+            CompressionTypeVariant::GZIP => Compressor::Gzip(Box::new(flate2::write::GzEncoder::new(
+                vec![],
+                flate2::Compression::default(),
+            ))),
+            _ => Compressor::Plain,
+        }
+    }
+
+    /// A whole file without rows, for a job that has none.
+    pub fn empty_file(&self, schema: &SchemaRef) -> DataFusionResult<Bytes> {
+        let mut encoder = self.encoder(schema)?;
+        let mut bytes = encoder.encode(&RecordBatch::new_empty(Arc::clone(schema)))?.to_vec();
+        bytes.extend_from_slice(&encoder.finish()?);
+        Ok(Bytes::from(bytes))
+    }
+}
+
+impl Encoder {
+    /// Takes rows; returns the bytes that are ready.
+    pub fn encode(&mut self, batch: &RecordBatch) -> DataFusionResult<Bytes> {
+        let external = |error: SparkError| datafusion::error::DataFusionError::External(Box::new(error));
+        match self {
+            Self::Parquet(writer) => {
+                writer.write(batch)?;
+                Ok(Bytes::from(std::mem::take(writer.inner_mut())))
+            }
+            Self::Csv(encoder, compressor) => compressor.write(encoder.encode(batch).map_err(external)?),
+            Self::Json(encoder, compressor) => compressor.write(encoder.encode(batch).map_err(external)?),
+        }
+    }
+
+    /// The last bytes of the file.
+    pub fn finish(self) -> DataFusionResult<Bytes> {
+        match self {
+            Self::Parquet(writer) => Ok(Bytes::from(writer.into_inner()?)),
+            Self::Csv(_, compressor) | Self::Json(_, compressor) => compressor.finish(),
+        }
+    }
+}
+
+impl Compressor {
+    fn write(&mut self, text: String) -> DataFusionResult<Bytes> {
+        match self {
+            Self::Plain => Ok(Bytes::from(text)),
+            Self::Gzip(encoder) => {
+                encoder.write_all(text.as_bytes())?;
+                Ok(Bytes::from(std::mem::take(encoder.get_mut())))
+            }
+        }
+    }
+
+    fn finish(self) -> DataFusionResult<Bytes> {
+        match self {
+            Self::Plain => Ok(Bytes::new()),
+            Self::Gzip(encoder) => Ok(Bytes::from(encoder.finish()?)),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a program asked to be written: the target, format, mode and options, as plain data.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The file formats Cerium writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileFormat {
+    Parquet,
+    Csv,
+    Json,
+}
+
+/// A name that is none of the formats Cerium knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown file format `{0}`: use parquet, csv or json")]
+pub struct UnknownFormat(pub String);
+
+impl FromStr for FileFormat {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        match name.to_ascii_lowercase().as_str() {
+            "parquet" => Ok(Self::Parquet),
+            "csv" => Ok(Self::Csv),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownFormat(name.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Parquet => "parquet",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// What to do when the target already holds data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SaveMode {
+    /// Keep what is there and add to it.
+    Append,
+    /// Replace what is there, once the job has succeeded.
+    Overwrite,
+    /// Fail with PATH_ALREADY_EXISTS.
+    #[default]
+    ErrorIfExists,
+    /// Write nothing.
+    Ignore,
+}
+
+/// A name that is none of Spark's save modes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown save mode `{0}`: use 'overwrite', 'append', 'ignore', 'error', 'errorifexists' or 'default'"
+)]
+pub struct UnknownMode(pub String);
+
+impl FromStr for SaveMode {
+    type Err = UnknownMode;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMode> {
+        match name.to_ascii_lowercase().as_str() {
+            "append" => Ok(Self::Append),
+            "overwrite" => Ok(Self::Overwrite),
+            "error" | "errorifexists" | "default" => Ok(Self::ErrorIfExists),
+            "ignore" => Ok(Self::Ignore),
+            _ => Err(UnknownMode(name.to_owned())),
+        }
+    }
+}
+
+/// One write of rows to a folder of files.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WriteSpec {
+    /// The folder written to, as the program named it: a path or a URL.
+    pub path: String,
+    pub format: FileFormat,
+    pub mode: SaveMode,
+    /// Columns that become folders `name=value`, outermost first.
+    pub partition_by: Vec<String>,
+    /// Options of the format with Spark's names; keys are compared without regard to case.
+    pub options: BTreeMap<String, String>,
+}
+
+impl WriteSpec {
+    /// The value of an option, whatever the case of its name.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_and_formats_have_sparks_names() {
+        assert_eq!("ErrorIfExists".parse(), Ok(SaveMode::ErrorIfExists));
+        assert_eq!("default".parse(), Ok(SaveMode::ErrorIfExists));
+        assert_eq!("OVERWRITE".parse(), Ok(SaveMode::Overwrite));
+        assert_eq!("upsert".parse::<SaveMode>(), Err(UnknownMode("upsert".into())));
+        assert_eq!("Parquet".parse(), Ok(FileFormat::Parquet));
+        assert!("orc".parse::<FileFormat>().is_err());
+    }
+
+    #[test]
+    fn options_are_found_whatever_their_case() {
+        let spec = WriteSpec {
+            path: "/x".into(),
+            format: FileFormat::Csv,
+            mode: SaveMode::default(),
+            partition_by: vec![],
+            options: BTreeMap::from([("maxRecordsPerFile".into(), "10".into())]),
+        };
+        assert_eq!(spec.option("maxrecordsperfile"), Some("10"));
+    }
+}
