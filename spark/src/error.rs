@@ -37,62 +37,66 @@ pub struct QueryContext {
 /// `Display` prints it to the letter of Spark 4.1: `[CLASS] message SQLSTATE: state`
 /// followed by the position and, for syntax errors, the excerpt of the statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SparkError {
+pub struct SparkError(Box<Details>);
+
+/// Boxed, so that results stay small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
     class: String,
     sql_state: String,
     message: String,
     params: BTreeMap<String, String>,
     position: Option<Position>,
-    context: Option<Box<QueryContext>>,
+    context: Option<QueryContext>,
 }
 
 impl SparkError {
     /// An error of the given class. The message is Spark's text with its parameters filled in.
     pub fn new(class: impl Into<String>, sql_state: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             class: class.into(),
             sql_state: sql_state.into(),
             message: message.into(),
             params: BTreeMap::new(),
             position: None,
             context: None,
-        }
+        }))
     }
 
     /// The error class, with its subclass after a dot.
     pub fn class(&self) -> &str {
-        &self.class
+        &self.0.class
     }
 
     /// The five characters of the SQLSTATE.
     pub fn sql_state(&self) -> &str {
-        &self.sql_state
+        &self.0.sql_state
     }
 
     /// The message without class, state and position.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The message parameters by Spark's names.
     pub fn params(&self) -> &BTreeMap<String, String> {
-        &self.params
+        &self.0.params
     }
 
     /// The place in the statement, if it is known.
     pub fn position(&self) -> Option<Position> {
-        self.position
+        self.0.position
     }
 
     /// The statement, if the error arose while it was planned.
     pub fn context(&self) -> Option<&QueryContext> {
-        self.context.as_deref()
+        self.0.context.as_ref()
     }
 
     /// Line and column in the script, both from 1: of the position, else of the statement.
     pub fn script_position(&self) -> Option<(u64, u64)> {
-        let context = self.context.as_deref()?;
-        Some(match self.position {
+        let context = self.0.context.as_ref()?;
+        Some(match self.0.position {
             Some(p) if p.line == 1 => (context.line, context.column + p.pos),
             Some(p) => (context.line + p.line - 1, p.pos + 1),
             None => (context.line, context.column),
@@ -102,22 +106,22 @@ impl SparkError {
     /// Adds a message parameter.
     #[must_use]
     pub fn with_param(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.params.insert(name.to_owned(), value.into());
+        self.0.params.insert(name.to_owned(), value.into());
         self
     }
 
     /// Sets the position unless one is known already.
     #[must_use]
     pub fn at(mut self, position: Option<Position>) -> Self {
-        self.position = self.position.or(position);
+        self.0.position = self.0.position.or(position);
         self
     }
 
     /// Sets the statement unless one is known already.
     #[must_use]
     pub fn in_statement(mut self, context: QueryContext) -> Self {
-        if self.context.is_none() {
-            self.context = Some(Box::new(context));
+        if self.0.context.is_none() {
+            self.0.context = Some(context);
         }
         self
     }
@@ -125,18 +129,18 @@ impl SparkError {
 
 impl fmt::Display for SparkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}", self.class, self.message)?;
-        if !self.sql_state.is_empty() {
-            write!(f, " SQLSTATE: {}", self.sql_state)?;
+        write!(f, "[{}] {}", self.0.class, self.0.message)?;
+        if !self.0.sql_state.is_empty() {
+            write!(f, " SQLSTATE: {}", self.0.sql_state)?;
         }
-        let Some(position) = self.position else {
+        let Some(position) = self.0.position else {
             return Ok(());
         };
         if !self.is_syntax_error() {
             return write!(f, "; line {} pos {}", position.line, position.pos);
         }
         write!(f, " (line {}, pos {})", position.line, position.pos)?;
-        if let Some(context) = &self.context {
+        if let Some(context) = &self.0.context {
             write!(f, "\n\n== SQL ==")?;
             for (number, line) in context.text.lines().enumerate() {
                 write!(f, "\n{line}")?;
@@ -154,10 +158,10 @@ impl std::error::Error for SparkError {}
 impl SparkError {
     /// Whether Spark's parser would have raised it (a `ParseException`).
     pub fn is_syntax_error(&self) -> bool {
-        self.class == "PARSE_SYNTAX_ERROR"
-            || self.class == "UNCLOSED_BRACKETED_COMMENT"
-            || self.class.starts_with("INVALID_TYPED_LITERAL")
-            || self.class.starts_with("UNSUPPORTED_STATEMENT")
+        self.0.class == "PARSE_SYNTAX_ERROR"
+            || self.0.class == "UNCLOSED_BRACKETED_COMMENT"
+            || self.0.class.starts_with("INVALID_TYPED_LITERAL")
+            || self.0.class.starts_with("UNSUPPORTED_STATEMENT")
     }
 
     /// `near` is the offending token as written, `None` the end of the statement.

@@ -1,10 +1,13 @@
 //! What Spark means, on DataFusion alone: SQL, functions, types, file sources, error classes.
 
 pub mod analysis;
+pub mod catalog;
 pub mod error;
 pub mod functions;
+pub mod session;
 pub mod show;
 pub mod source;
+pub mod sql;
 pub mod text;
 pub mod types;
 pub mod write;

@@ -53,8 +53,8 @@ impl SparkSession {
         let time_zone = time_zone(&conf)?;
         let options = state.config_mut().options_mut();
         options.execution.time_zone = Some(time_zone);
-        let carries_conf = options.entries().iter().any(|entry| entry.key.starts_with("spark."))
-            || options.set("spark.cerium.session", "").is_ok();
+        // Only the engine's sessions carry the conf to executors.
+        let carries_conf = options.entries().iter().any(|entry| entry.key.starts_with("spark."));
         if carries_conf {
             for (key, value) in conf.iter().filter(|(key, _)| key.starts_with("spark.")) {
                 options.set(key, value)?;

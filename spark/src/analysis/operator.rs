@@ -3,7 +3,9 @@
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{ExprSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Like, Operator as DfOperator, ScalarUDF, lit};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, Like, Operator as DfOperator, ScalarUDF, lit,
+};
 
 use std::sync::Arc;
 

@@ -130,6 +130,13 @@ fn known_message(text: &str) -> Option<SparkError> {
             "More than one row returned by a subquery used as an expression.",
         ));
     }
+    if text.contains("type_coercion") || text.contains("coerce") || text.contains("Cannot infer common") {
+        return Some(SparkError::new(
+            "DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+            "42K09",
+            format!("Cannot resolve the statement due to data type mismatch: {text}."),
+        ));
+    }
     if text.contains("Resources exhausted") {
         return Some(SparkError::new("UNABLE_TO_ACQUIRE_MEMORY", "53200", text));
     }

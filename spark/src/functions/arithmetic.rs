@@ -213,19 +213,20 @@ fn fail_on_zero(left: &ArrayRef, right: &ArrayRef) -> Result<()> {
 
 /// `left / right` rounded half up to the scale of `to`.
 fn decimal_divide(left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    let (DataType::Decimal128(_, s1), DataType::Decimal128(_, s2), DataType::Decimal128(p, s)) =
+    let (DataType::Decimal128(_, s1), DataType::Decimal128(_, s2), DataType::Decimal128(precision, scale)) =
         (left.data_type(), right.data_type(), to)
     else {
         return exec_err!("decimal division of {} by {}", left.data_type(), right.data_type());
     };
-    // a / 10^s1 / (b / 10^s2) * 10^s
-    let shift = i32::from(*s) - i32::from(*s1) + i32::from(*s2);
+    // a / 10^s1 / (b / 10^s2) * 10^scale
+    let shift = i32::from(*scale) - i32::from(*s1) + i32::from(*s2);
     let ten = i256::from_i128(10);
     let factor = ten.pow_checked(shift.unsigned_abs())?;
-    let (l, r) = (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
-    let out: Decimal128Array = l
+    let dividends = left.as_primitive::<Decimal128Type>();
+    let divisors = right.as_primitive::<Decimal128Type>();
+    let out: Decimal128Array = dividends
         .iter()
-        .zip(r.iter())
+        .zip(divisors.iter())
         .map(|pair| {
             let (Some(a), Some(b)) = pair else { return Ok(None) };
             if b == 0 {
@@ -250,12 +251,12 @@ fn decimal_divide(left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<Ar
                 SparkError::new(
                     "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
                     "22003",
-                    format!("The quotient cannot be represented as Decimal({p}, {s})."),
+                    format!("The quotient cannot be represented as Decimal({precision}, {scale})."),
                 )
             })
         })
         .collect::<std::result::Result<_, SparkError>>()?;
-    Ok(Arc::new(out.with_precision_and_scale(*p, *s)?))
+    Ok(Arc::new(out.with_precision_and_scale(*precision, *scale)?))
 }
 
 #[cfg(test)]

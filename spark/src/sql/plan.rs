@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::DFSchemaRef;
+use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan, TableSource};
 use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
 
 use self::query::finish;
@@ -180,17 +180,7 @@ async fn resolve_tables(
         let entry = match session.catalog().lookup(&name.parts, snapshot.case)? {
             Some(Entry::View(view)) => Some(TableEntry::Plan(view.plan)),
             Some(Entry::Table(table)) => {
-                let schema = table.schema.clone();
-                let provider = source::resolve(
-                    &snapshot.state,
-                    &table.format,
-                    std::slice::from_ref(&table.location),
-                    &table.options,
-                    schema,
-                )
-                .await
-                .map_err(|error| error.at(name.position))?;
-                Some(TableEntry::Source(provider_as_source(provider)))
+                Some(table_entry(snapshot, table).await.map_err(|error| error.at(name.position))?)
             }
             None => match name.parts.as_slice() {
                 [format, path] if is_format(format) => {
@@ -212,6 +202,22 @@ async fn resolve_tables(
         }
     }
     Ok(tables)
+}
+
+/// A table; without rows if nothing was written to it yet.
+async fn table_entry(snapshot: &Snapshot, table: Table) -> Result<TableEntry> {
+    let paths = std::slice::from_ref(&table.location);
+    let found =
+        source::resolve(&snapshot.state, &table.format, paths, &table.options, table.schema.clone()).await;
+    match (found, table.schema) {
+        (Ok(provider), _) => Ok(TableEntry::Source(provider_as_source(provider))),
+        (Err(error), Some(schema)) if error.class() == "PATH_NOT_FOUND" => {
+            let schema = Arc::new(DFSchema::try_from(schema)?);
+            let empty = EmptyRelation { produce_one_row: false, schema };
+            Ok(TableEntry::Plan(LogicalPlan::EmptyRelation(empty)))
+        }
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// Formats that may stand before a path in FROM.

@@ -19,8 +19,7 @@ pub(super) fn text(name: &str, args: &[Named]) -> String {
     let default = match (name, args.len()) {
         ("round" | "bround", 1) => ", 0",
         ("split", 2) => ", -1",
-        ("regexp_replace", 3) | ("locate" | "position", 2) => ", 1",
-        ("regexp_extract", 2) => ", 1",
+        ("regexp_replace", 3) | ("locate" | "position" | "regexp_extract", 2) => ", 1",
         ("months_between", 2) => ", true",
         ("unix_timestamp" | "from_unixtime", 1) => ", yyyy-MM-dd HH:mm:ss",
         _ => "",

@@ -271,9 +271,15 @@ fn registered(context: &Context<'_>, name: &str, args: Vec<Named>) -> Result<Exp
         return Err(SparkError::routine_not_found(name));
     }
     let function = context.function(name)?;
+    let text = names::text(name, &args);
     let expr = operator::scalar_call(function, exprs(args));
     // Unsigned integers are DataFusion's own.
     Ok(match expr.get_type(context.schema) {
+        Err(error) => {
+            let reason = error.strip_backtrace();
+            let reason = reason.lines().next().unwrap_or_default().trim_end_matches('.');
+            return Err(SparkError::type_mismatch("UNEXPECTED_INPUT_TYPE", &text, reason));
+        }
         Ok(DataType::UInt64) => cast(expr, &DataType::Int64, false, context.schema)?,
         Ok(DataType::UInt32 | DataType::UInt16 | DataType::UInt8) => {
             cast(expr, &DataType::Int32, false, context.schema)?

@@ -188,9 +188,12 @@ async fn create_table(session: &SparkSession, create: CreateTable) -> Result<Pla
         (Some(location), _) | (None, Some(location)) => location,
         (None, None) => format!("{}/{}", session.warehouse()?, name.to_lowercase()),
     };
-    let mut columns = create.table.columns;
     let partition_by: Vec<String> = create.partitioned_by.iter().map(|c| c.name.clone()).collect();
+    let mut columns = create.table.columns;
     columns.extend(create.partitioned_by.into_iter().filter(|c| c.data_type.is_some()));
+    // Columns that are folders come last, wherever they were declared.
+    let is_partition = |name: &str| partition_by.iter().any(|p| snapshot.case.same(p, name));
+    columns.sort_by_key(|column| is_partition(&column.name));
     let mut table = Table {
         format: format.clone(),
         location: location.clone(),
@@ -209,7 +212,9 @@ async fn create_table(session: &SparkSession, create: CreateTable) -> Result<Pla
     let input = plan_query(session, &query).await?;
     unique_columns(&input, snapshot.case)?;
     known_partitions(&input, &partition_by, snapshot.case)?;
-    table.schema = Some(Arc::new(input.schema().as_arrow().clone()));
+    let mut fields: Vec<_> = input.schema().fields().iter().cloned().collect();
+    fields.sort_by_key(|field| is_partition(field.name()));
+    table.schema = Some(Arc::new(Schema::new(fields)));
     let target = WriteSpec {
         path: location,
         format: file_format(&format)?,
@@ -266,12 +271,8 @@ async fn insert(session: &SparkSession, insert: Insert) -> Result<Planned> {
         exprs.push(named.expr.alias(column.clone()));
         input = LogicalPlanBuilder::from(input).project(exprs)?.build()?;
     }
-    let target_columns = match &table.schema {
-        Some(schema) => Some(Arc::clone(schema)),
-        None => None,
-    };
-    if let Some(schema) = target_columns {
-        input = fit(input, &schema, &insert, snapshot.case)?;
+    if let Some(schema) = &table.schema {
+        input = fit(input, schema, &insert, snapshot.case)?;
     }
     let target = WriteSpec {
         path: table.location,

@@ -1,0 +1,20 @@
+-- Errors of names, syntax and types, with their places.
+create temporary view t as select * from values (1,'a',1.5,true),(2,'b',2.5,false),(3,null,null,null) as t(id,Name,amt,flag);
+select * from nope;
+select nope from t;
+select t.nope, id from t;
+select x.id from t;
+SELEC 1;
+select id,, name from t;
+select id from t a join t b on a.id=b.id;
+select nofunc(1);
+select id from t order by 5;
+select id from t group by 3;
+select id from t group by name;
+drop view nope;
+drop table nope;
+create temporary view t as select 1;
+insert into nope select 1;
+create temp view dup as select 1 as a, 2 as a;
+select * from (select 1 as a, 2 as a) where a = 1;
+use nope;

@@ -1,0 +1,24 @@
+-- Values: literals, arithmetic, casts, and how they are shown.
+select 'it''s', "dq", 'a\tb', 'a\nb', r'a\n', 'a' 'b', '\u0041', '\%';
+select 1L, 1S, 1Y, 1.5D, 1.5F, 1.5BD, 1e3, .5, 1., 12345678901, 1234567890123456789012;
+select date'2020-01-31' + interval 1 month, date'2020-01-01' + 1, date'2020-01-03' - date'2020-01-01', timestamp'2020-01-01 00:00:00' + interval 1 hour, date'2020-01-01' - interval '1' year;
+select 7/2, 7.0/2, 1.5/0.7, cast(1 as decimal(38,10))/3, 1.5*2.25, 1.5+2, 10.0 % 3, 7 % -3, -7 % 3, 7 div 2, 1/3D;
+select '5' + 1, '5' * 2.0, '1' = 1, '10' < 9, 'a' || 1, 1 = 1.0, true = 'true', '2020-01-01' = date'2020-01-01';
+select 1/0;
+select 1%0;
+select cast('abc' as int);
+select 2147483647 + 1;
+select 9223372036854775807 + 1;
+select cast(300 as tinyint);
+select cast(3e10 as int);
+select cast('2020-13-01' as date);
+select date '2020-13-01';
+select cast(1e10 as string), cast(0.0001 as double), double('NaN'), double('inf'), float(1.1), 1e7, 12345678.9D, float(1e10), 100.0D, 0.1D+0.2D, 9999999.0D;
+select timestamp'2020-01-01 00:00:00.123456', cast(timestamp'2020-01-05 10:11:12.5' as string), cast('ab' as binary), x'1F2B', cast(1.10 as decimal(10,4)), cast(null as int);
+select array(1,null,3), named_struct('x',1,'y','z'), map('k',1), array('a','b')[0], map('k',1)['k'], named_struct('x',1).x;
+select cast(' 7 ' as int), cast('true' as boolean), cast('1.5' as double), cast('2020-1-5' as date), cast(true as string), cast(1.9D as int), try_cast('x' as int), cast('12.345' as decimal(5,2)), cast(date'2020-01-05' as timestamp), cast(1 as boolean);
+select 'full ｗｉｄｔｈ' as a, 'tab	x' as b, 'abcdefghijklmnopqrstuvwxyz' as d;
+select sum(x), avg(x), sum(x*x), sum(y), avg(y), max(x) from values (1.5, 1), (2.5, 2) as v(x, y);
+select round(2.5), round(3.14159, 2), round(2.5D), ceil(1.2), floor(-1.2), abs(-3), sqrt(4), power(2, 3), greatest(1,2), least(1,2);
+select substring('hello', 2, 3), upper('abc'), trim('  x '), length('héllo'), concat_ws(',', 'a','b'), lpad('a',3,'x'), repeat('ab',2), reverse('abc'), initcap('abc def'), instr('abc','b'), replace('abc','b','x'), locate('b','abc');
+select year(d), month(d), day(d), quarter(d), dayofweek(d), dayofyear(d), weekofyear(d), last_day(d), add_months(d, 1), date_add(d, 1), datediff(d, date'2020-01-01') from values (date'2020-02-05') as v(d);
