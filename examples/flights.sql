@@ -2,7 +2,7 @@
 -- carrier is written as parquet, and the year is printed from what was written.
 CREATE TEMPORARY VIEW flights
 USING csv
-OPTIONS (path '${spark.flights.input}/flights.csv', header 'true', inferSchema 'true');
+OPTIONS (path '${spark.flights.input}/flights.csv', header 'true', inferSchema 'true', nullValue 'NA');
 
 CREATE TEMPORARY VIEW airlines
 USING csv

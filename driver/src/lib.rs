@@ -1,8 +1,15 @@
-//! The driver of one application: its scheduler, its executors and its results.
+//! The driver of one application: its program, its scheduler, its executors and its results.
 
 pub mod allocation;
+pub mod application;
+pub mod cli;
 pub mod driver;
 pub mod executors;
+mod logging;
 pub mod parallelism;
+mod program;
 pub mod results;
+mod run;
 pub mod scheduler;
+mod termination;
+mod write;

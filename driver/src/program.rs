@@ -1,4 +1,5 @@
-//! The user's program: where its text comes from and how it is run.
+//! The user's program: how its statements are run.
 
-pub mod main_file;
-pub mod sql;
+mod sql;
+
+pub use sql::{ScriptError, run_script};
