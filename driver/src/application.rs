@@ -78,7 +78,10 @@ impl Application {
         let mut conf = valid.conf;
         // Also over what the spec's own fields said, such as `executor.instances`.
         conf.extend(overrides.iter().cloned());
-        conf.set_if_missing(keys::APP_ID.name(), format!("local-{}", jiff::Timestamp::now().as_millisecond()));
+        conf.set_if_missing(
+            keys::APP_ID.name(),
+            format!("local-{}", jiff::Timestamp::now().as_millisecond()),
+        );
         Ok(Self { conf, main_file: valid.main_file })
     }
 
@@ -159,11 +162,14 @@ spec:
 
     #[test]
     fn what_is_no_manifest_is_told() {
-        let told = |text: &str| Application::from_manifest(manifest(text).path(), &[]).unwrap_err().to_string();
+        let told =
+            |text: &str| Application::from_manifest(manifest(text).path(), &[]).unwrap_err().to_string();
         assert!(told("kind: Pod").contains("holds 0 objects of kind SparkApplication"));
         assert!(told(&format!("{SPEC}---{SPEC}")).contains("holds 2 objects"));
         assert!(told(": [").contains("is not a SparkApplication manifest"));
-        assert!(told(&SPEC.replace("type: SQL", "type: Cobol")).contains("is not a SparkApplication manifest"));
+        assert!(
+            told(&SPEC.replace("type: SQL", "type: Cobol")).contains("is not a SparkApplication manifest")
+        );
         let invalid = told(&SPEC.replace("instances: 3", "instances: 3, memory: lots"));
         assert!(invalid.contains("spec.executor.memory") && invalid.contains("lots"), "{invalid}");
     }

@@ -97,7 +97,11 @@ pub async fn run_script(
             let (line, column) = error.script_position().unwrap_or((statement.line, statement.column));
             ScriptError::Statement { number, line, column, source: Box::new(error) }
         })?;
-        tracing::info!(statement = number, elapsed_ms = started.elapsed().as_secs_f64() * 1e3, "statement ended");
+        tracing::info!(
+            statement = number,
+            elapsed_ms = started.elapsed().as_secs_f64() * 1e3,
+            "statement ended"
+        );
         if let Some(text) = text {
             writeln!(out, "{text}")
                 .and_then(|()| out.flush())
