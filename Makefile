@@ -66,7 +66,7 @@ images: build ## build the images and load them into the cluster
 
 .PHONY: golden
 golden: ## rewrite generated files: CRDs, references, diagrams
-	UPDATE_GOLDEN=1 cargo test --locked --workspace --lib --test '*'
+	UPDATE_GOLDEN=1 cargo test --locked --workspace
 
 .PHONY: bench
 bench: ## the table of docs/benchmarks.md (dist profile)
