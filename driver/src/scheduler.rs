@@ -124,7 +124,7 @@ impl Scheduler {
         let address = listener.local_addr().map_err(listen_error)?;
 
         let cluster = Arc::new(Cluster::new(task_cpus));
-        let base_config = session::session_config(conf, 1);
+        let base_config = session::session_config(conf, 1)?;
         let config_producer = Arc::new(move || base_config.clone());
         // Jobs bring their own session; Ballista asks for a builder all the same.
         let session_builder: SessionBuilder =

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::optimizer::ballista_default_optimizer_rules;
 use ballista_core::registry::BallistaFunctionRegistry;
-use cerium_conf::SparkConf;
+use cerium_conf::{ConfError, Key, SparkConf, keys};
 use cerium_spark::functions;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
@@ -34,7 +34,9 @@ pub fn new_session_state(conf: &SparkConf, parallelism: usize) -> Result<Session
     builder.scalar_functions().get_or_insert_default().extend(functions::all_scalar());
     builder.aggregate_functions().get_or_insert_default().extend(functions::all_aggregate());
     Ok(builder
-        .with_config(session_config(conf, parallelism))
+        .with_config(
+            session_config(conf, parallelism).map_err(|error| DataFusionError::External(Box::new(error)))?,
+        )
         .with_runtime_env(Arc::new(runtime))
         .with_optimizer_rules(ballista_default_optimizer_rules())
         .with_query_planner(Arc::new(CeriumQueryPlanner))
@@ -42,10 +44,10 @@ pub fn new_session_state(conf: &SparkConf, parallelism: usize) -> Result<Session
 }
 
 /// Settings of every session. They travel with each task, so the executor runs under those of the driver.
-pub fn session_config(conf: &SparkConf, parallelism: usize) -> SessionConfig {
+pub fn session_config(conf: &SparkConf, parallelism: usize) -> std::result::Result<SessionConfig, ConfError> {
     // Ballista's base switches off what does not survive being cut into stages: round-robin
     // repartition, dynamic filters, physical scalar subqueries, view types.
-    SessionConfig::new_with_ballista()
+    let config = SessionConfig::new_with_ballista()
         .with_target_partitions(parallelism.max(1))
         // A stage whose shuffle was lost is not computed again under Ballista's adaptive
         // planner; the job would hang.
@@ -59,7 +61,17 @@ pub fn session_config(conf: &SparkConf, parallelism: usize) -> SessionConfig {
         // An executor that is gone is reported by its provider; waiting longer only delays recovery.
         .set_usize("ballista.client.grpc_connect_timeout_seconds", 5)
         .set_usize("ballista.client.io_retry_wait_time_ms", 500)
-        .with_option_extension(SparkOptions::new(conf.clone()))
+        .with_option_extension(SparkOptions::new(conf.clone()));
+    // Where the user says nothing, Ballista's larger threshold stays: tables are broadcast by shuffle
+    // files, not through the driver's memory.
+    if !conf.contains(keys::SQL_AUTO_BROADCAST_JOIN_THRESHOLD.name()) {
+        return Ok(config);
+    }
+    let threshold = conf.get(&keys::SQL_AUTO_BROADCAST_JOIN_THRESHOLD)?.bytes().max(0) as usize;
+    Ok(config
+        .with_ballista_broadcast_join_threshold_bytes(threshold)
+        .set_usize("datafusion.optimizer.hash_join_single_partition_threshold", threshold)
+        .set_usize("datafusion.optimizer.hash_join_single_partition_threshold_rows", 0))
 }
 
 /// The environment of sessions and tasks. Spill files go to `local_dirs`, or to the system's
@@ -105,6 +117,14 @@ mod tests {
             assert!(registry.udf(name).is_ok(), "{name}");
         }
         assert_eq!(registry.udfs(), state.scalar_functions().keys().cloned().collect());
+    }
+
+    #[test]
+    fn broadcasts_can_be_switched_off() {
+        let conf: SparkConf = [("spark.sql.autoBroadcastJoinThreshold", "-1")].into_iter().collect();
+        let config = session_config(&conf, 2).unwrap();
+        assert_eq!(config.ballista_broadcast_join_threshold_bytes(), 0);
+        assert_eq!(config.options().optimizer.hash_join_single_partition_threshold, 0);
     }
 
     #[tokio::test]

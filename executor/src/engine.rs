@@ -30,7 +30,7 @@ use ballista_executor::flight_service::BallistaFlightService;
 use ballista_executor::health::ExecutorHealth;
 use ballista_executor::metrics::LoggingMetricsCollector;
 use ballista_executor::shutdown::ShutdownNotifier;
-use cerium_conf::SparkConf;
+use cerium_conf::{ConfError, SparkConf};
 use cerium_engine::session::{self, MAX_MESSAGE_SIZE};
 use datafusion::error::DataFusionError;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
@@ -92,6 +92,9 @@ pub enum EngineError {
     /// The session could not be built.
     #[error("cannot build the session")]
     Session(#[from] DataFusionError),
+    /// A setting could not be read.
+    #[error(transparent)]
+    Conf(#[from] ConfError),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signal(#[source] std::io::Error),
@@ -186,7 +189,7 @@ async fn start(
     let state = session::new_session_state(&SparkConf::new(), 1)?;
     let registry = Arc::new(session::function_registry(&state));
     drop(state);
-    let base_config = session::session_config(&SparkConf::new(), 1);
+    let base_config = session::session_config(&SparkConf::new(), 1)?;
     let (logical_codec, physical_codec) = session::codecs();
     let codec: BallistaCodec<LogicalPlanNode, PhysicalPlanNode> =
         BallistaCodec::new(logical_codec, physical_codec);

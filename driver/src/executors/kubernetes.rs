@@ -102,14 +102,24 @@ impl KubernetesProvider {
             .map_err(|source| KubernetesError::Malformed { path: shown, source })?;
 
         let client = Client::try_default().await.map_err(|error| KubernetesError::Client(Box::new(error)))?;
-        let pods: Api<Pod> = Api::namespaced(client, &namespace);
-        let driver = pods.get(&driver_pod).await.map_err(|error| KubernetesError::DriverPod {
-            pod: driver_pod.clone(),
+        Self::new(conf, Api::namespaced(client, &namespace), &driver_pod, application_id, template).await
+    }
+
+    /// A provider for the application of the pod `driver_pod` among `pods`.
+    pub async fn new(
+        conf: &SparkConf,
+        pods: Api<Pod>,
+        driver_pod: &str,
+        application_id: String,
+        template: Pod,
+    ) -> Result<Self, KubernetesError> {
+        let driver = pods.get(driver_pod).await.map_err(|error| KubernetesError::DriverPod {
+            pod: driver_pod.to_string(),
             source: Box::new(error),
         })?;
         let prefix = conf
             .get(&keys::KUBERNETES_EXECUTOR_POD_NAME_PREFIX)?
-            .unwrap_or_else(|| driver_pod.strip_suffix("-driver").unwrap_or(&driver_pod).to_string());
+            .unwrap_or_else(|| driver_pod.strip_suffix("-driver").unwrap_or(driver_pod).to_string());
         let stamp = Stamp { template, prefix, application_id, owners: owners(&driver) };
         let settings = Settings {
             batch_size: conf.get(&keys::KUBERNETES_ALLOCATION_BATCH_SIZE)? as usize,

@@ -73,8 +73,8 @@ impl App {
         tokio::time::timeout(PATIENCE, poll).await.expect("the load never became what the test waits for")
     }
 
-    /// Kills the process of an executor outright.
-    pub fn kill(&self, executor_id: &str) {
+    /// Sends a signal, such as `KILL`, to the process of an executor.
+    pub fn signal(&self, name: &str, executor_id: &str) {
         let own = fs::read_dir("/proc")
             .unwrap()
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
@@ -85,7 +85,8 @@ impl App {
                     && has(format!("SPARK_EXECUTOR_ID={executor_id}"))
             })
             .expect("the executor's process");
-        let status = std::process::Command::new("kill").args(["-9", &own.to_string()]).status().unwrap();
+        let status =
+            std::process::Command::new("kill").args(["-s", name, &own.to_string()]).status().unwrap();
         assert!(status.success());
     }
 }

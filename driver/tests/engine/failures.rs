@@ -32,7 +32,7 @@ async fn an_executor_killed_in_mid_job_costs_time_but_not_the_result() {
     app.until(|load| load.executors.len() == 2).await;
     let (found, ()) = tokio::join!(app.table(HEAVY), async {
         let load = app.until(|load| holder(load).is_some()).await;
-        app.kill(&holder(&load).unwrap());
+        app.signal("KILL", &holder(&load).unwrap());
     });
     assert_eq!(found, expected(&app, HEAVY).await);
     // The lost one was replaced, and no slot was lost with the stages that were rolled back.
@@ -47,14 +47,32 @@ async fn an_executor_killed_in_mid_job_costs_time_but_not_the_result() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_executor_told_to_end_finishes_its_tasks_and_serves_what_it_has() {
+    let app = App::start(&[("spark.sql.shuffle.partitions", "8")]).await;
+    app.numbers("t", 8, 500).await;
+    app.until(|load| load.executors.len() == 2).await;
+    let (found, ended) = tokio::join!(app.table(HEAVY), async {
+        let load = app.until(|load| holder(load).is_some()).await;
+        let ended = holder(&load).unwrap();
+        app.signal("TERM", &ended);
+        ended
+    });
+    assert_eq!(found, expected(&app, HEAVY).await);
+    // With the job over nobody needs its files; it goes, and another one comes.
+    let load = app.until(|load| load.executors.iter().any(|executor| executor.id == "3")).await;
+    assert!(load.executors.iter().all(|executor| executor.id != ended), "{load:?}");
+    app.driver.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_executors_killed_in_mid_job_are_replaced() {
     let app = App::start(&[("spark.sql.shuffle.partitions", "4")]).await;
     app.numbers("t", 4, 1000).await;
     app.until(|load| load.executors.len() == 2).await;
     let (found, ()) = tokio::join!(app.table(HEAVY), async {
         app.until(|load| holder(load).is_some()).await;
-        app.kill("1");
-        app.kill("2");
+        app.signal("KILL", "1");
+        app.signal("KILL", "2");
     });
     assert_eq!(found, expected(&app, HEAVY).await);
     app.driver.stop().await;

@@ -6,4 +6,5 @@
 mod allocation;
 mod app;
 mod failures;
+mod kubernetes;
 mod queries;
