@@ -8,31 +8,48 @@ use serde_json::{Value, json};
 /// Their plural names.
 const KINDS: [&str; 3] = ["sparkapplications", "scheduledsparkapplications", "sparkconnects"];
 
-/// A manifest with every field of the schema is taken, and nothing of it is dropped or changed.
+/// A manifest with every field is taken, and nothing of it is dropped or changed: once with the
+/// values that the fixtures give, once with values made from the schema.
 #[tokio::test]
 async fn api_every_field_comes_back_unchanged() -> Result<()> {
     on_cluster("api_every_field", async |scope| {
         for plural in KINDS {
-            let path = repository().join(format!("crds/generated/sparkoperator.k8s.io_{plural}.yaml"));
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let definition: Value = serde_yaml::from_str(&text)?;
+            let singular = plural.trim_end_matches('s');
+            let fixture = read(&format!("crds/tests/data/every-field-{singular}.yaml"))?;
+            comes_back(scope, plural, &fixture).await?;
+
+            let definition = read(&format!("crds/generated/sparkoperator.k8s.io_{plural}.yaml"))?;
             let version = &definition["spec"]["versions"][0];
-            let spec = every_field(&version["schema"]["openAPIV3Schema"]["properties"]["spec"]);
-            let sent = json!({
-                "apiVersion": format!("sparkoperator.k8s.io/{}", version["name"].as_str().context("no version")?),
-                "kind": definition["spec"]["names"]["kind"],
-                "metadata": {"name": "every-field"},
-                "spec": spec,
+            let made = json!({
+                "apiVersion": fixture["apiVersion"],
+                "kind": fixture["kind"],
+                "metadata": {"name": "made-from-schema"},
+                "spec": every_field(&version["schema"]["openAPIV3Schema"]["properties"]["spec"]),
             });
-            scope.apply(&sent.to_string()).await?;
-            let resource = format!("{plural}.sparkoperator.k8s.io");
-            let back = scope.kubectl(&["get", &resource, "every-field", "--output", "json"]).await?;
-            let back: Value = serde_json::from_str(&back)?;
-            assert_eq!(back["spec"], sent["spec"], "{plural} came back changed");
+            comes_back(scope, plural, &made).await?;
         }
         Ok(())
     })
     .await
+}
+
+async fn comes_back(scope: &Scope, plural: &str, sent: &Value) -> Result<()> {
+    let name = sent["metadata"]["name"].as_str().context("a manifest without a name")?;
+    let mut manifest = sent.clone();
+    // The test's namespace instead of what the fixture may name.
+    manifest["metadata"]["namespace"] = json!(scope.namespace);
+    scope.apply(&manifest.to_string()).await?;
+    let resource = format!("{plural}.sparkoperator.k8s.io");
+    let back = scope.kubectl(&["get", &resource, name, "--output", "json"]).await?;
+    let back: Value = serde_json::from_str(&back)?;
+    assert_eq!(back["spec"], sent["spec"], "{plural} {name} came back changed");
+    Ok(())
+}
+
+fn read(path: &str) -> Result<Value> {
+    let path = repository().join(path);
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(serde_yaml::from_str(&text)?)
 }
 
 /// A value that a schema allows, with all its fields.
