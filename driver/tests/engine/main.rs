@@ -7,4 +7,5 @@ mod allocation;
 mod app;
 mod failures;
 mod kubernetes;
+mod programs;
 mod queries;

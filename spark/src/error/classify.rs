@@ -82,9 +82,7 @@ fn embedded(text: &str) -> Option<SparkError> {
         let start = from + open + 1;
         let rest = &text[start..];
         from = start;
-        let Some(close) = rest.find("] ") else {
-            return None;
-        };
+        let close = rest.find("] ")?;
         let class = &rest[..close];
         let is_class = class.len() > 3
             && class.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_' || c == '.');

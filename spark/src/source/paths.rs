@@ -153,7 +153,9 @@ async fn expand(store: &dyn ObjectStore, location: &Location, pattern: &[&str]) 
     let mut matched: Vec<Vec<String>> = vec![vec![]];
     for (index, name) in pattern.iter().enumerate() {
         if !glob::is_pattern(name) && !name.contains('\\') {
-            matched.iter_mut().for_each(|names| names.push((*name).to_owned()));
+            for names in &mut matched {
+                names.push((*name).to_owned());
+            }
             continue;
         }
         let last = index + 1 == pattern.len();

@@ -213,14 +213,13 @@ fn unescape(text: &str, quote: char) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        match c {
-            '\\' => escape(&mut chars, &mut out),
-            _ => {
-                if c == quote {
-                    chars.next();
-                }
-                out.push(c);
+        if c == '\\' {
+            escape(&mut chars, &mut out);
+        } else {
+            if c == quote {
+                chars.next();
             }
+            out.push(c);
         }
     }
     out

@@ -34,7 +34,7 @@ fn pass(text: &str, lookup: &dyn Fn(&str, &str) -> Option<String>) -> Option<Str
         out.push_str(&rest[..at]);
         let tail = &rest[at + 2..];
         // As in Spark's pattern, a name holds no braces, dollar signs or blanks.
-        let end = tail.find(|c: char| matches!(c, '}' | '$' | ' ' | '{'));
+        let end = tail.find(['}', '$', ' ', '{']);
         match end {
             Some(end) if end > 0 && tail[end..].starts_with('}') => {
                 let (prefix, name) = tail[..end].split_once(':').unwrap_or(("", &tail[..end]));
@@ -42,7 +42,7 @@ fn pass(text: &str, lookup: &dyn Fn(&str, &str) -> Option<String>) -> Option<Str
                     out.push_str(&value);
                     changed = true;
                 } else {
-                    out.push_str(&rest[at..at + 2 + end + 1]);
+                    out.push_str(&rest[at..=at + 2 + end]);
                 }
                 rest = &tail[end + 1..];
             }

@@ -276,7 +276,7 @@ fn amount(number: &str, unit: &str) -> Option<IntervalMonthDayNano> {
 /// `1 year 2 months -3 days`
 fn words(content: &str) -> Option<IntervalMonthDayNano> {
     let words: Vec<&str> = content.split_whitespace().collect();
-    if words.is_empty() || words.len() % 2 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(2) {
         return None;
     }
     let mut sum = IntervalMonthDayNano::new(0, 0, 0);

@@ -131,7 +131,7 @@ impl Planner<'_> {
         let mut rows = Vec::with_capacity(values.rows.len());
         for row in &values.rows {
             let mut cells = Vec::new();
-            for cell in row.content.iter() {
+            for cell in &row.content {
                 cells.push(self.expr(cell, &names)?.expr);
             }
             rows.push(cells);
