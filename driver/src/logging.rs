@@ -31,7 +31,8 @@ fn directives(level: &str) -> String {
         "WARN" => "warn".into(),
         "ERROR" | "FATAL" => "error".into(),
         "OFF" => "off".into(),
-        _ => "warn,cerium_driver=info,cerium_engine=info,cerium_spark=info".into(),
+        // Ballista warns of executors that ended when they were told to.
+        _ => "warn,ballista_scheduler=error,cerium_driver=info,cerium_engine=info,cerium_spark=info".into(),
     }
 }
 
