@@ -13,6 +13,8 @@ pub enum Effect {
     Start,
     /// At once: `SET` in a running session changes it.
     Session,
+    /// Not yet: the value is accepted and checked, and nothing reads it.
+    NotYet,
 }
 
 impl Effect {
@@ -22,6 +24,7 @@ impl Effect {
             Self::Submission => "submission",
             Self::Start => "start",
             Self::Session => "session",
+            Self::NotYet => "not yet",
         }
     }
 }

@@ -13,7 +13,7 @@ const HEAD: &str = "\
 
 Properties are set in `spec.sparkConf` of a SparkApplication, by `--conf` of `cerium-driver run`, or, where the
 last column says *session*, by `SET` in SQL. *submission*: the operator reads it to make the pods. *start*: driver
-and executors read it once, when they start.
+and executors read it once, when they start. *not yet*: the value is accepted and checked, and has no effect so far.
 
 Sizes are whole numbers with one of the units `b`, `k`, `m`, `g`, `t`, `p` (powers of 1024); durations are whole
 numbers with one of `us`, `ms`, `s`, `m` or `min`, `h`, `d`. A number alone counts what the column *Type* says.

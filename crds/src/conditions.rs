@@ -10,8 +10,6 @@ pub const RUNNING: &str = "Running";
 pub const SUCCEEDED: &str = "Succeeded";
 /// The application has failed.
 pub const FAILED: &str = "Failed";
-/// The server pod of a SparkConnect is ready.
-pub const SERVER_POD_READY: &str = "ServerPodReady";
 
 /// Reason of [`VALID`] when the manifest can be run.
 pub const REASON_ACCEPTED: &str = "Accepted";

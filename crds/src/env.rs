@@ -30,8 +30,6 @@ pub const SPARK_EXECUTOR_MEMORY: &str = "SPARK_EXECUTOR_MEMORY";
 pub const SPARK_EXECUTOR_POD_IP: &str = "SPARK_EXECUTOR_POD_IP";
 /// Name of the executor pod.
 pub const SPARK_EXECUTOR_POD_NAME: &str = "SPARK_EXECUTOR_POD_NAME";
-/// Resource profile of the executor.
-pub const SPARK_RESOURCE_PROFILE_ID: &str = "SPARK_RESOURCE_PROFILE_ID";
 
 /// Directory of Hadoop's configuration files.
 pub const HADOOP_CONF_DIR: &str = "HADOOP_CONF_DIR";

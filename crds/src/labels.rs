@@ -8,10 +8,6 @@ pub const LAUNCHED_BY_SPARK_OPERATOR: &str = "sparkoperator.k8s.io/launched-by-s
 pub const SUBMISSION_ID: &str = "sparkoperator.k8s.io/submission-id";
 /// `"true"` on ConfigMaps and Services the operator makes.
 pub const CREATED_BY_SPARK_OPERATOR: &str = "sparkoperator.k8s.io/created-by-spark-operator";
-/// Name of the ScheduledSparkApplication an application was started by.
-pub const SCHEDULED_APP_NAME: &str = "sparkoperator.k8s.io/scheduled-app-name";
-/// Name of the SparkConnect an object belongs to.
-pub const CONNECT_NAME: &str = "sparkoperator.k8s.io/connect-name";
 
 /// [`ROLE_DRIVER`] or [`ROLE_EXECUTOR`].
 pub const SPARK_ROLE: &str = "spark-role";
@@ -19,8 +15,6 @@ pub const SPARK_ROLE: &str = "spark-role";
 pub const ROLE_DRIVER: &str = "driver";
 /// Value of [`SPARK_ROLE`] on executor pods.
 pub const ROLE_EXECUTOR: &str = "executor";
-/// Value of [`SPARK_ROLE`] on the pod of a Spark Connect server.
-pub const ROLE_CONNECT_SERVER: &str = "connect-server";
 /// Spark's application id (`spark.app.id`).
 pub const SPARK_APP_SELECTOR: &str = "spark-app-selector";
 /// Name of the application, made fit for a label.
@@ -29,8 +23,6 @@ pub const SPARK_APP_NAME: &str = "spark-app-name";
 pub const SPARK_EXEC_ID: &str = "spark-exec-id";
 /// Version of Spark the manifest names.
 pub const SPARK_VERSION: &str = "spark-version";
-/// Resource profile of the executor; 0 is the default profile.
-pub const SPARK_EXEC_RESOURCE_PROFILE_ID: &str = "spark-exec-resourceprofile-id";
 /// `"true"` on executor pods that ended and were kept.
 pub const SPARK_EXEC_INACTIVE: &str = "spark-exec-inactive";
 

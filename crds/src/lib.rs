@@ -4,7 +4,6 @@
 //!
 //! Nothing here talks to a cluster, reads a clock or makes up a random number.
 
-pub mod annotations;
 pub mod application;
 pub mod conditions;
 pub mod connect;

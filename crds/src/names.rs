@@ -3,9 +3,9 @@
 use std::iter::successors;
 
 /// Longest name of a Service, of a label value and of a DNS label.
-pub const MAX_DNS_LABEL: usize = 63;
+const MAX_DNS_LABEL: usize = 63;
 /// Longest name of a pod or ConfigMap.
-pub const MAX_DNS_SUBDOMAIN: usize = 253;
+const MAX_DNS_SUBDOMAIN: usize = 253;
 /// Longest prefix Spark accepts for the names of executor pods.
 pub const MAX_EXECUTOR_PREFIX: usize = 237;
 /// Longest prefix we make ourselves: with `-exec-<id>` it stays a DNS label for ten digits of id.
@@ -32,21 +32,6 @@ pub fn driver_pod_name(application: &str) -> String {
 /// The ConfigMap with the driver's properties and the executors' template.
 pub fn conf_map_name(driver_pod: &str) -> String {
     shortened(driver_pod, "-conf-map", MAX_DNS_SUBDOMAIN)
-}
-
-/// The Service of the driver's web UI.
-pub fn ui_service_name(application: &str) -> String {
-    shortened(application, "-ui-svc", MAX_DNS_LABEL)
-}
-
-/// The Ingress of the driver's web UI.
-pub fn ui_ingress_name(application: &str) -> String {
-    shortened(application, "-ui-ingress", MAX_DNS_LABEL)
-}
-
-/// The PodDisruptionBudget of the driver.
-pub fn driver_pdb_name(driver_pod: &str) -> String {
-    driver_pod.to_owned()
 }
 
 /// Spark's application id for a submission: `spark-` and 32 hexadecimal digits.

@@ -8,8 +8,6 @@ pub const BLOCK_MANAGER: u16 = 7079;
 pub const EXECUTOR_GRPC: u16 = 7080;
 /// The driver's web UI (`spark.ui.port`).
 pub const SPARK_UI: u16 = 4040;
-/// The Spark Connect server.
-pub const SPARK_CONNECT: u16 = 15002;
 
 /// Name of [`DRIVER_RPC`].
 pub const DRIVER_RPC_NAME: &str = "driver-rpc-port";
@@ -19,7 +17,3 @@ pub const BLOCK_MANAGER_NAME: &str = "blockmanager";
 pub const EXECUTOR_GRPC_NAME: &str = "executor-grpc";
 /// Name of [`SPARK_UI`] on the driver container.
 pub const SPARK_UI_NAME: &str = "spark-ui";
-/// Name of the web UI's port on its Service, unless the manifest names another.
-pub const SPARK_UI_SERVICE_NAME: &str = "spark-driver-ui-port";
-/// Name of [`SPARK_CONNECT`] on the driver container.
-pub const SPARK_CONNECT_NAME: &str = "spark-connect";

@@ -3,7 +3,6 @@
 keys! {
     "Cerium";
 
-    /// What runs the program: `native`, Cerium's engine, or `spark`, the Spark in the program's own image.
-    /// Default: native for Python and SQL, spark for Java, Scala and R.
-    CERIUM_ENGINE: String = NAME, "spark.cerium.engine", none, "0.1.0", Submission;
+    /// What runs the program: `native`, Cerium's own engine, is the only one so far.
+    CERIUM_ENGINE: String = NAME, "spark.cerium.engine", "native", "0.1.0", Submission;
 }

@@ -54,7 +54,7 @@ keys! {
     /// Time between two requests for executor pods.
     KUBERNETES_ALLOCATION_BATCH_DELAY: SparkDuration = MILLIS, "spark.kubernetes.allocation.batch.delay", "1s", "2.3.0", Start;
     /// Time after which an executor pod that was requested and not seen is requested again.
-    KUBERNETES_ALLOCATION_EXECUTOR_TIMEOUT: SparkDuration = MILLIS, "spark.kubernetes.allocation.executor.timeout", "600s", "3.1.0", Start;
+    KUBERNETES_ALLOCATION_EXECUTOR_TIMEOUT: SparkDuration = MILLIS, "spark.kubernetes.allocation.executor.timeout", "600s", "3.1.0", NotYet;
 
     prefixes
     /// Label of the driver pod.

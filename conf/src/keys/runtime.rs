@@ -7,9 +7,9 @@ keys! {
     "Memory, tasks, directories";
 
     /// Share of the memory, less what the process itself needs, that tasks may use. Default: all of it.
-    MEMORY_FRACTION: f64 = RATIO, "spark.memory.fraction", none, "1.6.0", Start;
+    MEMORY_FRACTION: f64 = RATIO, "spark.memory.fraction", none, "1.6.0", NotYet;
     /// Share of that memory in which cached data is safe from tasks.
-    MEMORY_STORAGE_FRACTION: f64 = FRACTION, "spark.memory.storageFraction", "0.5", "1.6.0", Start;
+    MEMORY_STORAGE_FRACTION: f64 = FRACTION, "spark.memory.storageFraction", "0.5", "1.6.0", NotYet;
     /// Whether executor pods get `spark.memory.offHeap.size` on top.
     MEMORY_OFF_HEAP_ENABLED: bool = BOOL, "spark.memory.offHeap.enabled", "false", "1.6.0", Submission;
     /// Memory added to executor pods with `spark.memory.offHeap.enabled`.
@@ -30,7 +30,7 @@ keys! {
     /// Time after which a failed executor no longer counts. Default: never.
     EXECUTOR_FAILURES_VALIDITY_INTERVAL: SparkDuration = MILLIS, "spark.executor.failuresValidityInterval", none, "3.5.0", Start;
     /// Interval between two signs of life of an executor.
-    EXECUTOR_HEARTBEAT_INTERVAL: SparkDuration = MILLIS, "spark.executor.heartbeatInterval", "5s", "1.1.0", Start;
+    EXECUTOR_HEARTBEAT_INTERVAL: SparkDuration = MILLIS, "spark.executor.heartbeatInterval", "5s", "1.1.0", NotYet;
     /// Time without a sign of life after which an executor is given up.
     NETWORK_TIMEOUT: SparkDuration = SECONDS, "spark.network.timeout", "30s", "1.3.0", Start;
 
@@ -39,5 +39,5 @@ keys! {
     /// Level of the log: ERROR, WARN, INFO, DEBUG or TRACE. Default: INFO.
     LOG_LEVEL: String = NAME, "spark.log.level", none, "3.5.0", Start;
     /// Port of the driver's web UI.
-    UI_PORT: u16 = PORT, "spark.ui.port", "4040", "0.7.0", Start;
+    UI_PORT: u16 = PORT, "spark.ui.port", "4040", "0.7.0", NotYet;
 }

@@ -13,8 +13,12 @@ keys! {
     S3A_ENDPOINT: String = NAME, "spark.hadoop.fs.s3a.endpoint", none, "2.0.0", Start;
     /// Region of the endpoint. Default: the environment's, else `us-east-1`.
     S3A_ENDPOINT_REGION: String = NAME, "spark.hadoop.fs.s3a.endpoint.region", none, "3.2.0", Start;
-    /// Whether the bucket is part of the path (`https://host/bucket/key`) and not of the host name.
-    S3A_PATH_STYLE_ACCESS: bool = BOOL, "spark.hadoop.fs.s3a.path.style.access", "false", "2.0.0", Start;
+    /// Which credentials to use: those of `org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider` are
+    /// none; any other provider stands for the order said above.
+    S3A_CREDENTIALS_PROVIDER: String = NAME, "spark.hadoop.fs.s3a.aws.credentials.provider", none, "2.0.0", Start;
+    /// Whether the bucket is part of the path (`https://host/bucket/key`) and not of the host name. Default:
+    /// true where the endpoint is not one of AWS.
+    S3A_PATH_STYLE_ACCESS: bool = BOOL, "spark.hadoop.fs.s3a.path.style.access", none, "2.0.0", Start;
     /// Whether an endpoint without a scheme is reached by https.
     S3A_CONNECTION_SSL_ENABLED: bool = BOOL, "spark.hadoop.fs.s3a.connection.ssl.enabled", "true", "2.0.0", Start;
 

@@ -4,19 +4,16 @@ use super::*;
 fn short_names_are_kubeflows() {
     assert_eq!(driver_pod_name("spark-pi"), "spark-pi-driver");
     assert_eq!(conf_map_name("spark-pi-driver"), "spark-pi-driver-conf-map");
-    assert_eq!(ui_service_name("spark-pi"), "spark-pi-ui-svc");
-    assert_eq!(ui_ingress_name("spark-pi"), "spark-pi-ui-ingress");
 }
 
 #[test]
-fn names_of_long_applications_stay_dns_labels_and_apart() {
-    let one = format!("{}a", "x".repeat(62));
-    let two = format!("{}b", "x".repeat(62));
-    for name in [ui_service_name, ui_ingress_name] {
-        assert!(is_dns_1035_label(&name(&one)), "{}", name(&one));
-        assert_eq!(name(&one).len(), MAX_DNS_LABEL);
-        assert_ne!(name(&one), name(&two));
-    }
+fn names_of_long_driver_pods_stay_within_the_limit_and_apart() {
+    let one = format!("{}a", "x".repeat(250));
+    let two = format!("{}b", "x".repeat(250));
+    let name = conf_map_name(&one);
+    assert!(is_dns_1123_subdomain(&name) && name.ends_with("-conf-map"), "{name}");
+    assert_eq!(name.len(), MAX_DNS_SUBDOMAIN);
+    assert_ne!(name, conf_map_name(&two));
 }
 
 #[test]

@@ -38,6 +38,11 @@ pub(super) fn check(application: &SparkApplication, conf: &SparkConf, findings: 
     check_placement(spec, findings);
     check_version(spec, findings);
     check_ingresses(spec.driver_ingress_options.as_deref().unwrap_or_default(), findings);
+    let engine = findings.kept(conf.get(&keys::CERIUM_ENGINE));
+    if let Some(engine) = engine.filter(|engine| engine != "native") {
+        let field = findings.field_of(keys::CERIUM_ENGINE.name());
+        findings.invalid(field, &engine, "expected native; no other engine is supported yet");
+    }
     let policy = conf.get_str(keys::KUBERNETES_CONTAINER_IMAGE_PULL_POLICY.name());
     if let Some(policy) = policy.filter(|policy| !["Always", "IfNotPresent", "Never"].contains(policy)) {
         let field = findings.field_of(keys::KUBERNETES_CONTAINER_IMAGE_PULL_POLICY.name());

@@ -146,6 +146,10 @@ const BAD: &[(&str, &str)] = &[
         "imagePullPolicy: Sometimes",
         "spec.imagePullPolicy: \"Sometimes\" is not valid: expected Always, IfNotPresent or Never",
     ),
+    (
+        "sparkConf: {spark.cerium.engine: spark}",
+        "spec.sparkConf[spark.cerium.engine]: \"spark\" is not valid: expected native",
+    ),
     ("sparkVersion: ''", "spec.sparkVersion: \"\" is not valid: expected a version of Spark"),
     (
         "{sparkVersion: 2.4.5, driver: {template: {}}}",
@@ -324,7 +328,8 @@ fn fields_without_effect_are_told_and_do_not_fail() {
         mainClass: org.example.Main
         deps: {jars: [a.jar]}
         driver: {javaOptions: -Xss2m}
-        sparkConf: {spark.kryo.registrator: x}
+        sparkConf: {spark.kryo.registrator: x, spark.memory.fraction: '0.5', flights.input: a}
+        batchScheduler: volcano
         ",
     );
     assert_eq!(
@@ -333,7 +338,9 @@ fn fields_without_effect_are_told_and_do_not_fail() {
             "spec.mainClass has no effect: there is no JVM",
             "spec.deps.jars has no effect: there is no JVM to load jar files into",
             "spec.driver.javaOptions has no effect: there is no JVM",
+            "spec.batchScheduler has no effect: it is not supported yet",
             "spec.sparkConf[spark.kryo.registrator] has no effect: tasks and rows are not serialised as Java objects",
+            "spec.sparkConf[spark.memory.fraction] has no effect: it is not supported yet",
         ]
     );
 }
