@@ -1,4 +1,9 @@
 //! Scripts run on plain DataFusion, their answers compared with those recorded from Apache Spark.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells how far it came"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
