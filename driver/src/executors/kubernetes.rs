@@ -167,24 +167,17 @@ impl ExecutorProvider for KubernetesProvider {
     }
 }
 
-/// The driver pod, and the SparkApplication that owns it, own the executors: whichever is
-/// deleted, they go.
+/// The driver pod alone owns the executors: a second owner that still lives, such as the
+/// SparkApplication, would keep them when the driver is gone.
 fn owners(driver: &Pod) -> Vec<OwnerReference> {
-    let metadata = &driver.metadata;
-    let own = OwnerReference {
+    vec![OwnerReference {
         api_version: "v1".into(),
         kind: "Pod".into(),
-        name: metadata.name.clone().unwrap_or_default(),
-        uid: metadata.uid.clone().unwrap_or_default(),
+        name: driver.metadata.name.clone().unwrap_or_default(),
+        uid: driver.metadata.uid.clone().unwrap_or_default(),
         controller: Some(true),
         block_owner_deletion: None,
-    };
-    let applications = metadata.owner_references.iter().flatten().map(|owner| OwnerReference {
-        controller: None,
-        block_owner_deletion: None,
-        ..owner.clone()
-    });
-    std::iter::once(own).chain(applications).collect()
+    }]
 }
 
 struct Settings {
