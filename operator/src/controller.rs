@@ -134,7 +134,9 @@ impl Controller {
         tokio::select! {
             result = sync => result?,
             _ = &mut work => return Ok(()),
-            () = shutdown.cancelled() => {}
+            // Until its first list is there kube's queue waits for it, for ever if the watch has
+            // ended. Nothing is lost: what was begun is found and gone on with at the next start.
+            () = shutdown.cancelled() => return Ok(()),
         }
         work.await;
         Ok(())
