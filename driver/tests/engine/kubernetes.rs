@@ -173,10 +173,8 @@ async fn pods_are_made_watched_and_deleted() {
         .flatten()
         .map(|owner| (owner.kind.clone(), owner.uid.clone(), owner.controller))
         .collect();
-    assert_eq!(
-        owners,
-        [("Pod".into(), "u-1".into(), Some(true)), ("SparkApplication".into(), "u-0".into(), None)]
-    );
+    // The application does not own them: they must go with their driver.
+    assert_eq!(owners, [("Pod".into(), "u-1".into(), Some(true))]);
 
     app.server.set_status("flights-exec-1", container(&json!({ "running": {} })));
     assert_eq!(app.next().await, (1, ExecutorState::Running));
