@@ -8,4 +8,4 @@ select count(*), count(1), count(id), count(distinct id), sum(distinct id), avg(
 select sum(id) over (partition by name order by id desc rows between unbounded preceding and current row), row_number() over (order by id), sum(id) over (), rank() over (partition by flag order by id) from t;
 select extract(year from d), year(d), substring(name from 1 for 1), substring(name,1,1), substr(name,1,1), trim(name), upper(name), ucase(name), length(name), char_length(name), date_add(d,1), d + 1, d - 1 from t;
 select concat(name,'x'), coalesce(id,1), nvl(id,1), ifnull(id,1), if(flag,1,2), nullif(id,1), abs(id), mod(id,2), month(d), day(d), left(name,1), dayofmonth(d), quarter(d), hour(ts) from t;
-select (select 1), id in (select id from t), 1 as `a b` from t;
+select (select 1), 1 as `a b` from t;

@@ -25,7 +25,7 @@ with q as (select 1 as a), r(b) as (select a+1 from q) select * from q, r;
 select distinct flag from t order by flag;
 select id from t order by amt desc, id;
 select 1 as a, 2 as a;
-select id from t where exists (select 1 from t u where u.id = t.id + 1) order by id;
+select id from t where exists (select * from t u where u.id = t.id + 1 and u.id > 0) order by id;
 select id, (select max(u.amt) from t u where u.id = t.id) m from t order by id;
 select id from t where id in (select id + 1 from t) order by id;
 select max(id) filter (where flag), count_if(flag), any_value(id) is not null, bool_and(flag) from t;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Subquery, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Projection, Subquery, lit};
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, BinaryOperator, CastKind, CeilFloorKind, FunctionArg, FunctionArgExpr,
     FunctionArguments, Subscript, UnaryOperator, Value,
@@ -465,7 +465,15 @@ impl Planner<'_> {
         });
         let planned = self.query(query).and_then(super::finish);
         self.outer.pop();
-        let plan: LogicalPlan = planned?;
+        // Decorrelation adds inner columns to this projection, so its own names must be no column's.
+        let plan = match planned? {
+            LogicalPlan::Projection(projection) => {
+                let exprs = projection.expr.into_iter().enumerate();
+                let exprs = exprs.map(|(i, e)| e.unalias().alias(format!("__subquery_{i}"))).collect();
+                LogicalPlan::Projection(Projection::try_new(exprs, projection.input)?)
+            }
+            other => other,
+        };
         let outer_ref_columns = plan.all_out_ref_exprs();
         Ok(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() })
     }
