@@ -31,7 +31,8 @@ async fn run_idle_executors_go_while_the_driver_runs() -> Result<()> {
             WHERE (a.n + b.n * c.n + d.n * e.n + f.n * g.n + h.n * i.n) % 2 = 0;
         ";
         let mut changes = s3::access();
-        changes["spec"]["executor"]["instances"] = json!(null);
+        // The cross join keeps its left side, some 16 million rows, in memory.
+        changes["spec"]["executor"] = json!({"instances": null, "memory": "4g"});
         changes["spec"]["dynamicAllocation"] =
             json!({"enabled": true, "initialExecutors": 1, "minExecutors": 1, "maxExecutors": 2});
         changes["spec"]["sparkConf"]["spark.dynamicAllocation.executorIdleTimeout"] = json!("2s");
