@@ -55,7 +55,7 @@ pub enum RunError {
         source: StoreError,
     },
     /// Only SQL scripts run so far.
-    #[error("cannot run {main_file}: the main file must be a SQL script, with a name that ends in .sql")]
+    #[error("cannot run {main_file}: only SQL scripts, with names that end in .sql, run so far")]
     Kind {
         /// As the application names it.
         main_file: String,
