@@ -14,12 +14,11 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
-/// A refusal in words, and the store's own error.
+/// A refusal in words. The store's own answer, often a page of XML, goes to the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{words}")]
 pub struct Refusal {
     words: String,
-    source: Error,
 }
 
 /// A store whose refusals are explained.
@@ -85,7 +84,8 @@ pub fn explain(root: &str, path: Option<&Path>, error: Error) -> Error {
     } else {
         return error;
     };
-    Error::Generic { store: "object store", source: Box::new(Refusal { words, source: error }) }
+    tracing::debug!(%error, object, "an object store refused");
+    Error::Generic { store: "object store", source: Box::new(Refusal { words }) }
 }
 
 /// An error with all its causes.

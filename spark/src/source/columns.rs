@@ -26,6 +26,8 @@ pub struct Formats {
     pub negative_inf: String,
     /// Zone of timestamps written without one.
     pub zone: Tz,
+    /// Whether that zone is UTC.
+    pub utc: bool,
     /// The date of a time without one.
     pub today: NaiveDate,
 }
@@ -249,7 +251,7 @@ impl Formats {
         }
         match parse_timestamp_fast(text.as_bytes()) {
             Some((micros, true)) => Some(micros),
-            Some((micros, false)) if self.is_utc() => Some(micros),
+            Some((micros, false)) if self.utc => Some(micros),
             _ => parse_timestamp(text, self.today)?.instant(self.zone),
         }
     }
@@ -261,10 +263,5 @@ impl Formats {
             None => parse_timestamp(text, self.today)?,
         };
         if parsed.zone.is_some() { None } else { micros(parsed.local) }
-    }
-
-    fn is_utc(&self) -> bool {
-        let name = self.zone.to_string();
-        name == "+00:00" || name == "UTC"
     }
 }

@@ -30,6 +30,11 @@ pub fn parse_zone(name: &str) -> Option<Tz> {
     Tz::from_str(name).ok()
 }
 
+/// Whether a zone is UTC itself.
+pub fn is_utc(zone: Tz) -> bool {
+    matches!(zone.to_string().as_str(), "+00:00" | "UTC")
+}
+
 /// Microseconds since the epoch of a wall-clock time in a zone. In the gap of a clock change
 /// the time is moved forward by its length; of two possible times the earlier is taken.
 pub fn local_to_micros(local: NaiveDateTime, zone: Tz) -> Option<i64> {

@@ -7,7 +7,7 @@ use super::options::CsvOptions;
 use super::tokenizer::Tokenizer;
 use crate::source::columns::Formats;
 use crate::source::csv::decoder::value;
-use crate::source::datetime::{parse_date_strict, parse_timestamp};
+use crate::source::datetime::{is_utc, parse_date_strict, parse_timestamp};
 use crate::source::text::{Decimal, parse_integer};
 
 /// The type of a column as far as its values are known.
@@ -160,6 +160,7 @@ pub fn formats(options: &CsvOptions, zone: Tz, today: chrono::NaiveDate) -> Form
         positive_inf: options.positive_inf.clone(),
         negative_inf: options.negative_inf.clone(),
         zone,
+        utc: is_utc(zone),
         today,
     }
 }

@@ -16,7 +16,7 @@ use super::node::{Node, Value, parse};
 use super::options::JsonOptions;
 use crate::error::{Result, SparkError};
 use crate::source::columns::{Column, Formats};
-use crate::source::datetime::parse_zone;
+use crate::source::datetime::{is_utc, parse_zone};
 use crate::source::errors;
 use crate::source::options::ParseMode;
 use crate::source::text::{Lines, decode, is_blank};
@@ -83,6 +83,7 @@ impl JsonDecoder {
                 positive_inf: "Infinity".into(),
                 negative_inf: "-Infinity".into(),
                 zone,
+                utc: is_utc(zone),
                 today,
             },
             corrupt: fields.iter().position(|f| f.name() == &options.corrupt_column),
