@@ -12,6 +12,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::functions::datetime;
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
@@ -91,7 +92,13 @@ pub fn new_runtime_env(conf: &SparkConf, local_dirs: Option<&[&Path]>) -> Result
 ///
 /// Ballista's own default registry lacks the nested functions (`array_*`, `map_*`).
 pub fn function_registry(state: &SessionState) -> BallistaFunctionRegistry {
-    BallistaFunctionRegistry::from(state)
+    let mut registry = BallistaFunctionRegistry::from(state);
+    // Tasks name functions, and planning has made DataFusion's functions of Spark's of the same name,
+    // which cannot be run themselves.
+    for function in [datetime::date_part(), datetime::date_trunc()] {
+        registry.scalar_functions.insert(function.name().to_owned(), function);
+    }
+    registry
 }
 
 /// How logical and physical plans cross the wire.
@@ -117,6 +124,14 @@ mod tests {
             assert!(registry.udf(name).is_ok(), "{name}");
         }
         assert_eq!(registry.udfs(), state.scalar_functions().keys().cloned().collect());
+    }
+
+    #[test]
+    fn executors_run_what_planning_makes_of_functions_of_the_same_name() {
+        let state = new_session_state(&SparkConf::new(), 2).unwrap();
+        let registry = function_registry(&state);
+        assert_eq!(registry.udf("date_part").unwrap(), datetime::date_part());
+        assert_eq!(registry.udf("date_trunc").unwrap(), datetime::date_trunc());
     }
 
     #[test]
