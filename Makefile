@@ -45,6 +45,7 @@ lint: ## formatting, clippy, the house rules
 .PHONY: unit
 unit: ## tests that need no cluster
 	@scripts/fetch-flights
+	cargo build --locked --workspace --bins
 	cargo test --locked --workspace
 
 .PHONY: e2e
