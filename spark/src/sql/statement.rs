@@ -752,7 +752,6 @@ mod tests {
         let cases = [
             ("SELEC 1", "'SELEC'", (1, 0)),
             ("select id,, name from t", "','", (1, 10)),
-            ("select * from t lateral", "end of input", (1, 23)),
         ];
         for (sql, near, (line, pos)) in cases {
             let error = parse(sql).expect_err(sql);
