@@ -399,3 +399,89 @@ async fn partition_filters_leave_files_out() {
     let sum: &Int64Array = batches[0].column(0).as_any().downcast_ref().unwrap();
     assert_eq!(sum.value(0), 3);
 }
+
+/// A real S3 server, ended with the test.
+struct S3Server {
+    process: std::process::Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// The server that the cluster tests build, or `None` where it has not been built.
+fn s3_server() -> Option<S3Server> {
+    let cache = std::env::var("CERIUM_CACHE")
+        .unwrap_or_else(|_| format!("{}/.cache/cerium", std::env::var("HOME").unwrap_or_default()));
+    let built = std::fs::read_dir(format!("{cache}/cluster")).ok()?;
+    let binary = built.filter_map(Result::ok).map(|e| e.path().join("bin/versitygw")).find(|p| p.exists())?;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("data/bucket")).unwrap();
+    std::fs::create_dir_all(folder.path().join("meta")).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let process = std::process::Command::new(binary)
+        .env("ROOT_ACCESS_KEY", "key")
+        .env("ROOT_SECRET_KEY", "secret")
+        .args(["--port", &format!("127.0.0.1:{port}"), "posix", "--sidecar"])
+        .args([folder.path().join("meta"), folder.path().join("data")])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let server = S3Server { process, port, folder };
+    let started = std::time::Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(started.elapsed().as_secs() < 30, "the S3 server does not listen");
+        std::thread::yield_now();
+    }
+    Some(server)
+}
+
+#[tokio::test]
+async fn uploads_to_s3_appear_at_the_commit() {
+    let Some(server) = s3_server() else {
+        eprintln!("SKIPPED: no versitygw in the cache; `make cluster` builds it");
+        return;
+    };
+    let conf = |secret: &str| {
+        let mut conf = SparkConf::new();
+        conf.set("spark.hadoop.fs.s3a.endpoint", format!("http://127.0.0.1:{}", server.port));
+        conf.set("spark.hadoop.fs.s3a.access.key", "key");
+        conf.set("spark.hadoop.fs.s3a.secret.key", secret);
+        conf
+    };
+    let context = context_with(conf("secret"));
+    let target = |path: &str| spec(Path::new(path), FileFormat::Parquet);
+    let input = context.sql(ROWS).await.unwrap().into_unoptimized_plan();
+    let objects = || {
+        let folder = server.folder.path().join("data/bucket/t");
+        if folder.exists() { files(&folder) } else { vec![] }
+    };
+
+    let to = target("s3a://bucket/t");
+    let Prepared::Write(first) = job(&context, &to, &input).await.unwrap() else { panic!("skipped") };
+    let reported = run(&context, &first, &input).await.concat();
+    assert_eq!(objects(), Vec::<String>::new());
+    write::abort(&context.state(), &first, &reported).await.unwrap();
+    assert_eq!(objects(), Vec::<String>::new());
+
+    assert_eq!(write_all(&context, &to, ROWS).await.unwrap(), 4);
+    assert_eq!(objects().len(), 2);
+    let expected = "|i|s|k|\n|1|a|x|\n|2|b|x|\n|3||y/z|\n|4|d||";
+    assert_eq!(read(&context, "parquet", Path::new("s3a://bucket/t"), &[]).await, expected);
+    let error = write_all(&context, &to, ROWS).await.unwrap_err();
+    assert_eq!(error.class(), "PATH_ALREADY_EXISTS");
+
+    let missing = write_all(&context, &target("s3a://nowhere/t"), ROWS).await.unwrap_err().to_string();
+    assert!(missing.contains("bucket `nowhere` does not exist"), "{missing}");
+    let denied = write_all(&context_with(conf("wrong")), &target("s3a://bucket/u"), ROWS)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(denied.contains("secret key") || denied.contains("denied"), "{denied}");
+}
