@@ -749,10 +749,7 @@ mod tests {
     #[test]
     fn syntax_errors_are_sparks() {
         // Recorded with Spark 4.1.1.
-        let cases = [
-            ("SELEC 1", "'SELEC'", (1, 0)),
-            ("select id,, name from t", "','", (1, 10)),
-        ];
+        let cases = [("SELEC 1", "'SELEC'", (1, 0)), ("select id,, name from t", "','", (1, 10))];
         for (sql, near, (line, pos)) in cases {
             let error = parse(sql).expect_err(sql);
             assert_eq!(error.class(), "PARSE_SYNTAX_ERROR", "{sql}");
