@@ -46,7 +46,7 @@ lint: ## formatting, clippy, the house rules
 unit: ## tests that need no cluster
 	@scripts/fetch-flights
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
 
 .PHONY: e2e
 e2e: ## API and cluster tests, on the cluster of KUBECONFIG or on one of our own (needs root)

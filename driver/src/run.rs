@@ -130,7 +130,7 @@ async fn run_program(driver: &Driver, application: &Application) -> Result<(), R
 }
 
 fn is_sql(main_file: &str) -> bool {
-    main_file.rsplit('.').next().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"))
+    main_file.to_ascii_lowercase().ends_with(".sql")
 }
 
 async fn read_main_file(conf: &SparkConf, main_file: &str) -> Result<String, RunError> {
