@@ -87,7 +87,7 @@ async fn api_killed_operator_loses_and_doubles_nothing() -> Result<()> {
         }
         let operator = Operator::start(scope, &[])?;
         wait_states(scope, "COMPLETED", APPLICATIONS).await?;
-        operator.stop().await
+        operator.kill().await
     })
     .await
 }
