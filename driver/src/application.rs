@@ -78,6 +78,11 @@ impl Application {
         let mut conf = valid.conf;
         // Also over what the spec's own fields said, such as `executor.instances`.
         conf.extend(overrides.iter().cloned());
+        let malformed = keys::check(&conf);
+        if !malformed.is_empty() {
+            let problems = malformed.iter().map(ToString::to_string).collect();
+            return Err(ApplicationError::Invalid { path: path.to_owned(), problems });
+        }
         conf.set_if_missing(
             keys::APP_ID.name(),
             format!("local-{}", jiff::Timestamp::now().as_millisecond()),

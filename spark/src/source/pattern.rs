@@ -168,7 +168,7 @@ fn read<'a>(items: &[Item], mut text: &'a str, fields: &mut Fields) -> Option<&'
             }
             Item::Field(letter, count) => {
                 // A number right before another number takes exactly its own width.
-                let adjacent = matches!(items.get(index + 1), Some(Item::Field(c, _)) if is_number(*c));
+                let adjacent = matches!(items.get(index + 1), Some(Item::Field(c, n)) if is_number(*c, *n));
                 field(*letter, *count, adjacent, text, fields)?
             }
         };
@@ -176,8 +176,12 @@ fn read<'a>(items: &[Item], mut text: &'a str, fields: &mut Fields) -> Option<&'
     Some(text)
 }
 
-fn is_number(letter: char) -> bool {
-    "yudDHhkKmsS".contains(letter)
+/// Whether a field is written in digits; months are in their short forms only.
+fn is_number(letter: char, count: usize) -> bool {
+    match letter {
+        'M' | 'L' => count < 3,
+        _ => "yudDHhkKmsS".contains(letter),
+    }
 }
 
 fn field<'a>(
