@@ -7,6 +7,8 @@ SHELL := /bin/bash
 export CERIUM_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cerium
 export CARGO_TARGET_DIR ?= $(CERIUM_CACHE)/target
 export CERIUM_BIN_DIR ?= $(CARGO_TARGET_DIR)/debug
+# Of the Python environment that scripts/python makes, unless there is one on the PATH.
+export PROTOC ?= $(or $(shell command -v protoc),$(CERIUM_CACHE)/python/bin/protoc)
 
 # Clippy runs inside the tests' own build: dependencies are compiled once, not a
 # second time for linting.
@@ -20,6 +22,7 @@ help: ## list the targets
 .PHONY: preflight
 preflight: ## check (as root: install) what the build needs
 	@scripts/preflight
+	@scripts/python
 
 # Always the whole workspace: a part of it would get other features, and every
 # dependency would be compiled again for it.

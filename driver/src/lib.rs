@@ -3,6 +3,7 @@
 pub mod allocation;
 pub mod application;
 pub mod cli;
+pub mod connect;
 pub mod driver;
 pub mod executors;
 mod logging;
