@@ -31,8 +31,13 @@ fn main() {
                 .build(),
         )
         .method(
-            method("artifact_status", "ArtifactStatus", "ArtifactStatusesRequest", "ArtifactStatusesResponse")
-                .build(),
+            method(
+                "artifact_status",
+                "ArtifactStatus",
+                "ArtifactStatusesRequest",
+                "ArtifactStatusesResponse",
+            )
+            .build(),
         )
         .method(unary("interrupt", "Interrupt"))
         .method(
