@@ -72,6 +72,10 @@ images: build ## build the images and load them into the cluster
 golden: ## rewrite generated files: CRDs, references, diagrams
 	UPDATE_GOLDEN=1 cargo test --locked --workspace
 
+.PHONY: doctests
+doctests: build ## PySpark's own doctests over Spark Connect: passed and failed by module
+	@scripts/doctests
+
 .PHONY: bench
 bench: ## the table of docs/benchmarks.md (dist profile)
 	bench/run
