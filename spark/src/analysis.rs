@@ -4,6 +4,8 @@ pub mod call;
 pub mod cast;
 pub mod operator;
 pub mod scope;
+pub mod select;
+pub mod window;
 
 use datafusion::logical_expr::Expr;
 

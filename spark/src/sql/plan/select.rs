@@ -1,13 +1,7 @@
 //! SELECT: select list, WHERE, GROUP BY, HAVING, windows, DISTINCT and the ORDER BY above it.
 
-use std::collections::HashSet;
-
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs, grouping_set_to_exprlist};
-use datafusion::logical_expr::{Expr, ExprSchemable, GroupingSet, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs};
+use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
     self, Distinct, GroupByExpr, GroupByWithModifier, OrderBy, OrderByKind, Select, SelectItem,
     SelectItemQualifiedWildcardKind, Value, WildcardAdditionalOptions,
@@ -17,14 +11,11 @@ use super::Planner;
 use super::expr::{Names, position_of};
 use super::from::Generator;
 use crate::analysis::Named;
-use crate::analysis::cast::cast;
-use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames, display_name, ends_with};
+use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames, ends_with};
+pub(super) use crate::analysis::select::boolean_condition;
+use crate::analysis::select::{SelectList, SortKey};
 use crate::error::{Result, SparkError};
 use crate::sql::statement::Name;
-use crate::types;
-
-/// A sort key: expression, ascending, nulls first.
-type Key = (Named, bool, bool);
 
 impl Planner<'_> {
     /// A SELECT and the ORDER BY that belongs to it.
@@ -73,47 +64,18 @@ impl Planner<'_> {
             keys = self.sort_keys(&select.sort_by, &output_first)?;
         }
 
-        let mut plan = input.plan;
-        let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
-        let mut sorts: Vec<Expr> = keys.iter().map(|(key, _, _)| key.expr.clone()).collect();
-        let mut having = having.map(|h| boolean_condition(h, &schema, "Filter expression")).transpose()?;
-        let mut qualify = qualify.map(|q| boolean_condition(q, &schema, "Filter expression")).transpose()?;
-
-        let every: Vec<&Expr> =
-            exprs.iter().chain(&sorts).chain(having.as_ref()).chain(qualify.as_ref()).collect();
-        let aggregates = find_aggregate_exprs(every);
-        if !groups.is_empty() || !aggregates.is_empty() || matches!(&select.group_by, GroupByExpr::All(_)) {
-            let has_groups = !groups.is_empty();
-            let aggregated = Aggregated::new(plan, groups, aggregates, has_groups)?;
-            exprs = aggregated.rebase_all(exprs, &items)?;
-            sorts = sorts.into_iter().map(|e| aggregated.rebase(e)).collect::<Result<_>>()?;
-            having = having.map(|e| aggregated.rebase(e)).transpose()?;
-            qualify = qualify.map(|e| aggregated.rebase(e)).transpose()?;
-            plan = aggregated.plan;
-        }
-        if let Some(condition) = having {
-            plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
-        }
-        let windows = find_window_exprs(exprs.iter().chain(&sorts).chain(qualify.as_ref()));
-        if !windows.is_empty() {
-            plan = LogicalPlanBuilder::window_plan(plan, windows.clone())?;
-            let columns = replacements(&windows);
-            let replace = |e: Expr| replace(e, &columns);
-            exprs = exprs.into_iter().map(replace).collect::<Result<_>>()?;
-            sorts = sorts.into_iter().map(replace).collect::<Result<_>>()?;
-            qualify = qualify.map(replace).transpose()?;
-        }
-        if let Some(condition) = qualify {
-            plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
-        }
+        let condition = |named: Named| boolean_condition(named, &schema, "Filter expression");
+        let having = having.map(condition).transpose()?;
+        let qualify = qualify.map(condition).transpose()?;
         let distinct = match &select.distinct {
             None | Some(Distinct::All) => false,
             Some(Distinct::Distinct) => true,
             Some(Distinct::On(_)) => return Err(SparkError::unsupported("DISTINCT ON")),
         };
-        let keys: Vec<(Expr, bool, bool)> =
-            sorts.into_iter().zip(keys).map(|(e, (_, asc, nulls))| (e, asc, nulls)).collect();
-        output(plan, exprs, &items, distinct, keys)
+        let grouped = matches!(&select.group_by, GroupByExpr::All(_));
+        let list = SelectList { items, groups, grouped, having, qualify, keys, distinct };
+        let mut unique = UniqueNames::default();
+        list.plan(input.plan, &mut |item| unique.claim(&item.name))
     }
 
     /// The select list: stars expanded, generators made columns of the input.
@@ -313,7 +275,7 @@ impl Planner<'_> {
         order_by: Option<&OrderBy>,
         items: &[Named],
         names: &Names<'_>,
-    ) -> Result<Vec<Key>> {
+    ) -> Result<Vec<SortKey>> {
         let Some(order_by) = order_by else { return Ok(Vec::new()) };
         match &order_by.kind {
             OrderByKind::All(options) => {
@@ -384,151 +346,4 @@ fn out_of_range(clause: &str, class: &str, index: usize, size: usize) -> SparkEr
     )
     .with_param("index", index.to_string())
     .with_param("size", size.to_string())
-}
-
-/// A condition, which must be boolean.
-pub(super) fn boolean_condition(named: Named, schema: &DFSchema, what: &str) -> Result<Expr> {
-    let data_type = named.expr.get_type(schema)?;
-    match data_type {
-        DataType::Boolean => Ok(named.expr),
-        DataType::Null => cast(named.expr, &DataType::Boolean, false, schema),
-        other => Err(SparkError::type_mismatch(
-            if what == "JOIN condition" {
-                "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"
-            } else {
-                "FILTER_NOT_BOOLEAN"
-            },
-            &named.name,
-            &format!("{what} \"{}\" of type \"{}\" is not a boolean", named.name, types::sql_name(&other)),
-        )),
-    }
-}
-
-/// An aggregation, and how expressions over its input become expressions over its output.
-struct Aggregated {
-    plan: LogicalPlan,
-    columns: Vec<(Expr, Column)>,
-    has_groups: bool,
-}
-
-impl Aggregated {
-    fn new(input: LogicalPlan, groups: Vec<Expr>, aggregates: Vec<Expr>, has_groups: bool) -> Result<Self> {
-        let keys: Vec<Expr> = if matches!(groups.as_slice(), [Expr::GroupingSet(_)]) {
-            grouping_set_to_exprlist(&groups)?.into_iter().cloned().collect()
-        } else {
-            groups.clone()
-        };
-        let mut columns = replacements(&keys);
-        columns.extend(replacements(&aggregates));
-        let plan = LogicalPlanBuilder::from(input).aggregate(groups, aggregates)?.build()?;
-        Ok(Self { plan, columns, has_groups })
-    }
-
-    fn rebase_all(&self, exprs: Vec<Expr>, items: &[Named]) -> Result<Vec<Expr>> {
-        exprs.into_iter().zip(items).map(|(e, _)| self.rebase(e)).collect()
-    }
-
-    /// Groups and aggregates become columns; another column is an error.
-    fn rebase(&self, expr: Expr) -> Result<Expr> {
-        let expr = replace(expr, &self.columns)?;
-        let known: HashSet<Column> = self.plan.schema().columns().into_iter().collect();
-        let mut stray = None;
-        expr.apply(|e| {
-            if let Expr::Column(column) = e
-                && !known.contains(column)
-            {
-                stray = Some(column.clone());
-                return Ok(TreeNodeRecursion::Stop);
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        match stray {
-            None => Ok(expr),
-            Some(_) if !self.has_groups => Err(SparkError::new(
-                "MISSING_GROUP_BY",
-                "42803",
-                "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.",
-            )),
-            Some(column) => Err(SparkError::missing_aggregation(display_name(&column.name))),
-        }
-    }
-}
-
-/// Expressions and the columns under which a plan above gives them out.
-fn replacements(exprs: &[Expr]) -> Vec<(Expr, Column)> {
-    exprs
-        .iter()
-        .map(|expr| {
-            let (relation, name) = expr.qualified_name();
-            (expr.clone(), Column::new(relation, name))
-        })
-        .collect()
-}
-
-fn replace(expr: Expr, columns: &[(Expr, Column)]) -> Result<Expr> {
-    let replaced = expr.transform_down(|e| {
-        Ok(match columns.iter().find(|(from, _)| *from == e) {
-            Some((_, column)) => {
-                Transformed::new(Expr::Column(column.clone()), true, TreeNodeRecursion::Jump)
-            }
-            None => Transformed::no(e),
-        })
-    })?;
-    Ok(replaced.data)
-}
-
-/// The projection with its names, DISTINCT, and the sort, whose other keys ride along unseen.
-fn output(
-    plan: LogicalPlan,
-    exprs: Vec<Expr>,
-    items: &[Named],
-    distinct: bool,
-    keys: Vec<(Expr, bool, bool)>,
-) -> Result<Relation> {
-    let mut unique = UniqueNames::default();
-    let names: Vec<String> = items.iter().map(|item| unique.claim(&item.name)).collect();
-    let mut projection: Vec<Expr> =
-        exprs.iter().zip(&names).map(|(e, name)| e.clone().alias(name.clone())).collect();
-    let mut sorts = Vec::with_capacity(keys.len());
-    for (key, asc, nulls_first) in keys {
-        let place = exprs.iter().position(|e| *e == key);
-        let name = match place {
-            Some(i) => names[i].clone(),
-            None if distinct => {
-                return Err(SparkError::column_not_found(
-                    &[display_name(&key.schema_name().to_string()).to_owned()],
-                    &items.iter().map(|item| vec![item.name.clone()]).collect::<Vec<_>>(),
-                ));
-            }
-            None => {
-                let name = unique.claim("__sort");
-                projection.push(key.alias(name.clone()));
-                name
-            }
-        };
-        sorts.push(Sort::new(Expr::Column(Column::from_name(name)), asc, nulls_first));
-    }
-    let mut builder = LogicalPlanBuilder::from(plan).project(projection)?;
-    if distinct {
-        builder = builder.distinct()?;
-    }
-    let rides_along = builder.schema().fields().len() > names.len();
-    if !sorts.is_empty() {
-        builder = builder.sort(sorts)?;
-    }
-    if rides_along {
-        builder = builder.project(names.iter().map(|n| Expr::Column(Column::from_name(n.clone()))))?;
-    }
-    let plan = builder.build()?;
-    let columns = items
-        .iter()
-        .zip(names)
-        .map(|(item, name)| ScopeColumn {
-            qualifier: Vec::new(),
-            name: item.name.clone(),
-            column: Column::from_name(name),
-            hidden: false,
-        })
-        .collect();
-    Ok(Relation { plan, columns })
 }

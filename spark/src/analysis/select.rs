@@ -1,0 +1,232 @@
+//! A select list over a plan: aggregates, windows, output names, DISTINCT and the sort above it.
+
+use std::collections::HashSet;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs, grouping_set_to_exprlist};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+
+use super::Named;
+use super::cast::cast;
+use super::scope::{Relation, ScopeColumn, display_name};
+use crate::error::{Result, SparkError};
+use crate::types;
+
+/// A sort key: expression, ascending, nulls first.
+pub type SortKey = (Named, bool, bool);
+
+/// A select list and the clauses whose expressions mean the columns of its input.
+#[derive(Debug, Clone, Default)]
+pub struct SelectList {
+    /// The columns to give out.
+    pub items: Vec<Named>,
+    /// What rows are grouped by; several, or one grouping set.
+    pub groups: Vec<Expr>,
+    /// Rows are aggregated even without groups and aggregate functions.
+    pub grouped: bool,
+    /// A condition on groups.
+    pub having: Option<Expr>,
+    /// A condition on the results of window functions.
+    pub qualify: Option<Expr>,
+    /// The order of the rows.
+    pub keys: Vec<SortKey>,
+    /// Rows that are the same are given out once.
+    pub distinct: bool,
+}
+
+impl SelectList {
+    /// The plan that gives out the items; `claim` says under which name each goes into the plan.
+    ///
+    /// # Errors
+    /// MISSING_AGGREGATION, MISSING_GROUP_BY.
+    pub fn plan(self, input: LogicalPlan, claim: &mut dyn FnMut(&Named) -> String) -> Result<Relation> {
+        let Self { items, groups, grouped, mut having, mut qualify, keys, distinct } = self;
+        let mut plan = input;
+        let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
+        let mut sorts: Vec<Expr> = keys.iter().map(|(key, _, _)| key.expr.clone()).collect();
+        let every: Vec<&Expr> =
+            exprs.iter().chain(&sorts).chain(having.as_ref()).chain(qualify.as_ref()).collect();
+        let aggregates = find_aggregate_exprs(every);
+        if grouped || !groups.is_empty() || !aggregates.is_empty() {
+            let has_groups = !groups.is_empty();
+            let aggregated = Aggregated::new(plan, groups, aggregates, has_groups)?;
+            let rebase = |e: Expr| aggregated.rebase(e);
+            exprs = exprs.into_iter().map(rebase).collect::<Result<_>>()?;
+            sorts = sorts.into_iter().map(rebase).collect::<Result<_>>()?;
+            having = having.map(rebase).transpose()?;
+            qualify = qualify.map(rebase).transpose()?;
+            plan = aggregated.plan;
+        }
+        if let Some(condition) = having {
+            plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
+        }
+        let windows = find_window_exprs(exprs.iter().chain(&sorts).chain(qualify.as_ref()));
+        if !windows.is_empty() {
+            plan = LogicalPlanBuilder::window_plan(plan, windows.clone())?;
+            let columns = replacements(&windows);
+            let replace = |e: Expr| replace(e, &columns);
+            exprs = exprs.into_iter().map(replace).collect::<Result<_>>()?;
+            sorts = sorts.into_iter().map(replace).collect::<Result<_>>()?;
+            qualify = qualify.map(replace).transpose()?;
+        }
+        if let Some(condition) = qualify {
+            plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
+        }
+        let keys = sorts.into_iter().zip(keys).map(|(e, (_, asc, nulls))| (e, asc, nulls)).collect();
+        output(plan, exprs, &items, distinct, keys, claim)
+    }
+}
+
+/// A condition, which must be boolean.
+pub fn boolean_condition(named: Named, schema: &DFSchema, what: &str) -> Result<Expr> {
+    let data_type = named.expr.get_type(schema)?;
+    match data_type {
+        DataType::Boolean => Ok(named.expr),
+        DataType::Null => cast(named.expr, &DataType::Boolean, false, schema),
+        other => Err(SparkError::type_mismatch(
+            if what == "JOIN condition" {
+                "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"
+            } else {
+                "FILTER_NOT_BOOLEAN"
+            },
+            &named.name,
+            &format!("{what} \"{}\" of type \"{}\" is not a boolean", named.name, types::sql_name(&other)),
+        )),
+    }
+}
+
+/// An aggregation, and how expressions over its input become expressions over its output.
+struct Aggregated {
+    plan: LogicalPlan,
+    columns: Vec<(Expr, Column)>,
+    has_groups: bool,
+}
+
+impl Aggregated {
+    fn new(input: LogicalPlan, groups: Vec<Expr>, aggregates: Vec<Expr>, has_groups: bool) -> Result<Self> {
+        let keys: Vec<Expr> = if matches!(groups.as_slice(), [Expr::GroupingSet(_)]) {
+            grouping_set_to_exprlist(&groups)?.into_iter().cloned().collect()
+        } else {
+            groups.clone()
+        };
+        let mut columns = replacements(&keys);
+        columns.extend(replacements(&aggregates));
+        let plan = LogicalPlanBuilder::from(input).aggregate(groups, aggregates)?.build()?;
+        Ok(Self { plan, columns, has_groups })
+    }
+
+    /// Groups and aggregates become columns; another column is an error.
+    fn rebase(&self, expr: Expr) -> Result<Expr> {
+        let expr = replace(expr, &self.columns)?;
+        let known: HashSet<Column> = self.plan.schema().columns().into_iter().collect();
+        let mut stray = None;
+        expr.apply(|e| {
+            if let Expr::Column(column) = e
+                && !known.contains(column)
+            {
+                stray = Some(column.clone());
+                return Ok(TreeNodeRecursion::Stop);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        match stray {
+            None => Ok(expr),
+            Some(_) if !self.has_groups => Err(SparkError::new(
+                "MISSING_GROUP_BY",
+                "42803",
+                "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.",
+            )),
+            Some(column) => Err(SparkError::missing_aggregation(display_name(&column.name))),
+        }
+    }
+}
+
+/// Expressions and the columns under which a plan above gives them out.
+fn replacements(exprs: &[Expr]) -> Vec<(Expr, Column)> {
+    exprs
+        .iter()
+        .map(|expr| {
+            let (relation, name) = expr.qualified_name();
+            (expr.clone(), Column::new(relation, name))
+        })
+        .collect()
+}
+
+fn replace(expr: Expr, columns: &[(Expr, Column)]) -> Result<Expr> {
+    let replaced = expr.transform_down(|e| {
+        Ok(match columns.iter().find(|(from, _)| *from == e) {
+            Some((_, column)) => {
+                Transformed::new(Expr::Column(column.clone()), true, TreeNodeRecursion::Jump)
+            }
+            None => Transformed::no(e),
+        })
+    })?;
+    Ok(replaced.data)
+}
+
+/// The projection with its names, DISTINCT, and the sort, whose other keys ride along unseen.
+fn output(
+    plan: LogicalPlan,
+    exprs: Vec<Expr>,
+    items: &[Named],
+    distinct: bool,
+    keys: Vec<(Expr, bool, bool)>,
+    claim: &mut dyn FnMut(&Named) -> String,
+) -> Result<Relation> {
+    let names: Vec<String> = items.iter().map(&mut *claim).collect();
+    let mut projection: Vec<Expr> =
+        exprs.iter().zip(&names).map(|(e, name)| renamed(e.clone(), name)).collect();
+    let mut sorts = Vec::with_capacity(keys.len());
+    for (key, asc, nulls_first) in keys {
+        let place = exprs.iter().position(|e| *e == key);
+        let name = match place {
+            Some(i) => names[i].clone(),
+            None if distinct => {
+                return Err(SparkError::column_not_found(
+                    &[display_name(&key.schema_name().to_string()).to_owned()],
+                    &items.iter().map(|item| vec![item.name.clone()]).collect::<Vec<_>>(),
+                ));
+            }
+            None => {
+                let name = claim(&Named::new(key.clone(), "__sort"));
+                projection.push(renamed(key, &name));
+                name
+            }
+        };
+        sorts.push(Sort::new(Expr::Column(Column::from_name(name)), asc, nulls_first));
+    }
+    let mut builder = LogicalPlanBuilder::from(plan).project(projection)?;
+    if distinct {
+        builder = builder.distinct()?;
+    }
+    let rides_along = builder.schema().fields().len() > names.len();
+    if !sorts.is_empty() {
+        builder = builder.sort(sorts)?;
+    }
+    if rides_along {
+        builder = builder.project(names.iter().map(|n| Expr::Column(Column::from_name(n.clone()))))?;
+    }
+    let plan = builder.build()?;
+    let columns = items
+        .iter()
+        .zip(names)
+        .map(|(item, name)| ScopeColumn {
+            qualifier: Vec::new(),
+            name: item.name.clone(),
+            column: Column::from_name(name),
+            hidden: false,
+        })
+        .collect();
+    Ok(Relation { plan, columns })
+}
+
+/// An expression under a name of the plan, which is no new one where it is the column's own.
+fn renamed(expr: Expr, name: &str) -> Expr {
+    match &expr {
+        Expr::Column(column) if column.relation.is_none() && column.name == name => expr,
+        _ => expr.alias(name),
+    }
+}
