@@ -2,17 +2,21 @@
 
 use std::any::TypeId;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
-use datafusion::sql::sqlparser::dialect::{DatabricksDialect, Dialect, Precedence};
-use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::dialect::{DatabricksDialect, Dialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Whitespace};
 
+use super::Parameters;
+use super::parse::expression;
 use crate::error::{Position, Result, SparkError};
 
-/// Spark's grammar as far as sqlparser's dialects can express it.
-#[derive(Debug)]
-pub struct SparkDialect;
+/// Spark's grammar as far as sqlparser's dialects can express it; the rest is [`super::parse`]'s.
+#[derive(Debug, Default)]
+pub struct SparkDialect {
+    /// What parameters stand for.
+    pub parameters: Parameters,
+}
 
 impl Dialect for SparkDialect {
     // Some rules of the parser (`array(...)` as a function) are tied to this dialect.
@@ -95,28 +99,30 @@ impl Dialect for SparkDialect {
         true
     }
 
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        expression::prefix(parser, &self.parameters)
+    }
+
     fn parse_infix(
         &self,
         parser: &mut Parser,
         left: &Expr,
         _precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
-        if !parser.parse_keyword(Keyword::DIV) {
-            return None;
-        }
-        let precedence = self.prec_value(Precedence::MulDivModOp);
-        Some(parser.parse_subexpr(precedence).map(|right| Expr::BinaryOp {
-            left: Box::new(left.clone()),
-            op: BinaryOperator::MyIntegerDivide,
-            right: Box::new(right),
-        }))
+        expression::infix(parser, left)
+    }
+
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        expression::precedence(parser).map(Ok)
     }
 }
 
 /// The tokens of a statement with strings unescaped and number suffixes made typed literals.
 pub fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
-    let raw = Tokenizer::new(&SparkDialect, text).with_unescape(false).tokenize_with_location().map_err(
-        |error| {
+    let raw = Tokenizer::new(&SparkDialect::default(), text)
+        .with_unescape(false)
+        .tokenize_with_location()
+        .map_err(|error| {
             let position = position(error.location);
             if error.message.contains("comment") {
                 return SparkError::new(
@@ -132,8 +138,7 @@ pub fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
                 .and_then(|line| line.chars().nth(position.pos as usize))
                 .map(String::from);
             SparkError::syntax(offender.as_deref(), "", position)
-        },
-    )?;
+        })?;
     Ok(adapt(raw))
 }
 
@@ -144,6 +149,7 @@ pub fn position(location: Location) -> Position {
 
 fn adapt(raw: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
+    let mut parameters = 0;
     for token in raw {
         let TokenWithSpan { token, span } = token;
         let glued = out.last().is_some_and(|last| last.span.end == span.start);
@@ -175,6 +181,10 @@ fn adapt(raw: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                     }
                     _ => out.push(TokenWithSpan::new(Token::Word(word), span)),
                 }
+            }
+            Token::Placeholder(mark) if mark.starts_with('?') => {
+                out.push(TokenWithSpan::new(Token::Placeholder(format!("?{parameters}")), span));
+                parameters += 1;
             }
             other => out.push(TokenWithSpan::new(other, span)),
         }

@@ -3,9 +3,11 @@
 mod command;
 mod expr;
 mod from;
+mod group;
 mod literal;
 mod query;
 mod select;
+mod star;
 mod window;
 
 use std::collections::HashMap;
@@ -20,9 +22,10 @@ use datafusion::logical_expr::{EmptyRelation, LogicalPlan, TableSource};
 use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
 
 use self::query::finish;
-use super::ScriptStatement;
 use super::statement::{self, Name};
 use super::substitute::substitute;
+use super::{Parameters, ScriptStatement};
+use crate::analysis::Named;
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::catalog::{Entry, Table};
 use crate::error::{QueryContext, Result, SparkError};
@@ -64,12 +67,24 @@ pub enum AfterWrite {
 
 /// Plans a statement of a script; commands are carried out.
 pub async fn plan(session: &SparkSession, script: &ScriptStatement) -> Result<Planned> {
+    plan_with(session, script, &Parameters::default()).await
+}
+
+/// Plans a statement with values for its parameters.
+///
+/// # Errors
+/// UNBOUND_SQL_PARAMETER for a parameter without a value.
+pub async fn plan_with(
+    session: &SparkSession,
+    script: &ScriptStatement,
+    parameters: &Parameters,
+) -> Result<Planned> {
     let mut text = script.text.clone();
     let planned = async {
         if session.substitutes_variables() {
             text = substitute(&text, &|prefix, name| session.variable(prefix, name))?;
         }
-        let statement = statement::parse(&text)?;
+        let statement = statement::parse(&text, parameters)?;
         command::plan(session, statement).await
     }
     .await;
@@ -128,6 +143,8 @@ struct Planner<'a> {
     outer: Vec<OuterScope>,
     aliases: UniqueNames,
     windows: Vec<(Ident, NamedWindowExpr)>,
+    /// Parameters of the lambdas around, innermost last.
+    lambdas: Vec<Vec<(String, Named)>>,
 }
 
 /// Plans a query.
@@ -141,6 +158,7 @@ async fn plan_query(session: &SparkSession, query: &Query) -> Result<LogicalPlan
         outer: Vec::new(),
         aliases: UniqueNames::default(),
         windows: Vec::new(),
+        lambdas: Vec::new(),
     };
     let relation = planner.query(query)?;
     finish(relation)

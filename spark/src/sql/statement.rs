@@ -7,7 +7,9 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::Parameters;
 use super::lex::{self, SparkDialect};
+use super::parse::{self, is_word, next_is, query};
 use crate::error::{Position, Result, SparkError};
 
 /// A statement.
@@ -181,17 +183,19 @@ pub struct InsertDirectory {
     pub query: Box<Query>,
 }
 
-/// Parses one statement.
-pub fn parse(text: &str) -> Result<Statement> {
+/// Parses one statement, its parameters standing for the values given.
+pub fn parse(text: &str, parameters: &Parameters) -> Result<Statement> {
     let tokens = lex::tokenize(text)?;
+    parse::check_nesting(&tokens)?;
     let mut code = tokens.iter().filter(|t| !lex::is_blank(&t.token));
     if let Some(first) = code.next()
         && is_word(&first.token, "SET")
     {
         return set(text, first);
     }
+    let dialect = SparkDialect { parameters: parameters.clone() };
     let mut parser =
-        Parser::new(&SparkDialect).with_recursion_limit(256).with_tokens_with_locations(tokens.clone());
+        Parser::new(&dialect).with_recursion_limit(256).with_tokens_with_locations(tokens.clone());
     let result = statement(&mut parser).and_then(|statement| {
         // Two words in one token may be left when the statement ends early.
         match parser.peek_token_ref() {
@@ -221,14 +225,10 @@ impl Failure {
             Self::Spark(error) => return error,
             Self::Near(token) => Some((token.span.start.line, token.span.start.column)),
             Self::Parser(ParserError::RecursionLimitExceeded) => {
-                return SparkError::new(
-                    "FAILED_TO_PARSE_TOO_COMPLEX",
-                    "54001",
-                    "The statement, including potential SQL functions and referenced views, was too complex to parse.\n\
-                     To mitigate this error divide the statement into multiple, less complex chunks.",
-                );
+                return parse::too_complex();
             }
-            Self::Parser(ParserError::ParserError(m) | ParserError::TokenizerError(m)) => location_in(&m),
+            Self::Parser(ParserError::TokenizerError(m)) => return parse::refused(&m),
+            Self::Parser(ParserError::ParserError(m)) => location_in(&m),
         };
         let found = place.and_then(|(line, column)| {
             tokens.iter().find(|t| t.span.start.line == line && t.span.start.column == column)
@@ -243,7 +243,7 @@ impl Failure {
 }
 
 /// `... at Line: 3, Column: 8`
-fn location_in(message: &str) -> Option<(u64, u64)> {
+pub(super) fn location_in(message: &str) -> Option<(u64, u64)> {
     let (_, tail) = message.rsplit_once(" at Line: ")?;
     let (line, column) = tail.split_once(", Column: ")?;
     Some((line.trim().parse().ok()?, column.trim().parse().ok()?))
@@ -265,10 +265,6 @@ fn end_of(text: &str) -> Position {
     let line = text.split('\n').count() as u64;
     let pos = text.rsplit('\n').next().unwrap_or_default().chars().count() as u64;
     Position { line, pos }
-}
-
-fn is_word(token: &Token, word: &str) -> bool {
-    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
 
 /// Spark takes what follows SET as it stands.
@@ -320,13 +316,13 @@ fn set(text: &str, first: &TokenWithSpan) -> Result<Statement> {
 fn statement(p: &mut Parser) -> Result<Statement, Failure> {
     let first = p.peek_token();
     let Token::Word(word) = &first.token else {
-        return Ok(Statement::Query(p.parse_query()?));
+        return Ok(Statement::Query(query(p)?));
     };
     if word.quote_style.is_some() {
         return Err(Failure::Near(first));
     }
     match word.value.to_ascii_uppercase().as_str() {
-        "SELECT" | "WITH" | "VALUES" | "TABLE" | "FROM" => Ok(Statement::Query(p.parse_query()?)),
+        "SELECT" | "WITH" | "VALUES" | "TABLE" | "FROM" => Ok(Statement::Query(query(p)?)),
         "CREATE" => create(p),
         "INSERT" => insert(p),
         "DROP" => drop(p),
@@ -360,15 +356,6 @@ fn statement(p: &mut Parser) -> Result<Statement, Failure> {
 
 fn unsupported(feature: &str, at: &TokenWithSpan) -> Failure {
     Failure::Spark(SparkError::unsupported(feature).at(Some(lex::position(at.span.start))))
-}
-
-/// Takes the next token if it is this word, be it a keyword of the parser or not.
-fn next_is(p: &mut Parser, word: &str) -> bool {
-    let hit = is_word(&p.peek_token_ref().token, word);
-    if hit {
-        p.next_token();
-    }
-    hit
 }
 
 fn expect(p: &mut Parser, word: &str) -> Result<(), Failure> {
@@ -431,7 +418,7 @@ fn temp_view(p: &mut Parser, replace: bool, global: bool) -> Result<Statement, F
         expect(p, "AS")?;
         ViewSource::Query {
             columns: columns.into_iter().map(|column| column.name).collect(),
-            query: p.parse_query()?,
+            query: query(p)?,
         }
     };
     Ok(Statement::CreateTempView(CreateTempView { name, replace, if_not_exists, global, source }))
@@ -554,7 +541,7 @@ fn create_table(p: &mut Parser) -> Result<Statement, Failure> {
         }
     }
     if next_is(p, "AS") || !matches!(p.peek_token_ref().token, Token::EOF) {
-        create.query = Some(p.parse_query()?);
+        create.query = Some(query(p)?);
     }
     Ok(Statement::CreateTable(create))
 }
@@ -598,7 +585,7 @@ fn insert(p: &mut Parser) -> Result<Statement, Failure> {
         columns = p.parse_comma_separated(Parser::parse_identifier)?.into_iter().map(|i| i.value).collect();
         p.expect_token(&Token::RParen)?;
     }
-    let query = p.parse_query()?;
+    let query = query(p)?;
     Ok(Statement::Insert(Insert { name, overwrite, partition, columns, by_name, query }))
 }
 
@@ -622,7 +609,7 @@ fn insert_directory(p: &mut Parser) -> Result<Statement, Failure> {
     let Some(path) = path else {
         return Err(Failure::Near(start));
     };
-    let query = p.parse_query()?;
+    let query = query(p)?;
     Ok(Statement::InsertDirectory(InsertDirectory {
         path,
         table: FileTable { format, options, columns: Vec::new() },
@@ -685,9 +672,9 @@ fn describe(p: &mut Parser) -> Result<Statement, Failure> {
             return Err(unsupported(&format!("DESCRIBE {what}"), &start));
         }
     }
-    let query = next_is(p, "QUERY");
-    if query || ["SELECT", "WITH", "VALUES"].iter().any(|w| is_word(&p.peek_token_ref().token, w)) {
-        return Ok(Statement::DescribeQuery(p.parse_query()?));
+    let explicit = next_is(p, "QUERY");
+    if explicit || ["SELECT", "WITH", "VALUES"].iter().any(|w| is_word(&p.peek_token_ref().token, w)) {
+        return Ok(Statement::DescribeQuery(query(p)?));
     }
     next_is(p, "TABLE");
     for what in ["EXTENDED", "FORMATTED"] {
@@ -708,7 +695,7 @@ fn explain(p: &mut Parser) -> Result<Statement, Failure> {
             }
         }
     }
-    Ok(Statement::Explain { extended, query: p.parse_query()? })
+    Ok(Statement::Explain { extended, query: query(p)? })
 }
 
 #[cfg(test)]
@@ -719,7 +706,7 @@ mod tests {
     fn options_take_every_spelling() {
         let sql = "CREATE OR REPLACE TEMP VIEW v (a INT NOT NULL, b STRING) USING CSV \
                    OPTIONS (path '/x', header = true, a.b 'c', 'sep' ';', n -1)";
-        let Ok(Statement::CreateTempView(view)) = parse(sql) else {
+        let Ok(Statement::CreateTempView(view)) = parse(sql, &Parameters::default()) else {
             panic!("not a view");
         };
         let ViewSource::Files(files) = view.source else {
@@ -742,7 +729,7 @@ mod tests {
         ];
         for (sql, key, value) in cases {
             let expected = Statement::Set { key: key.map(Into::into), value: value.map(Into::into) };
-            assert_eq!(parse(sql), Ok(expected), "{sql}");
+            assert_eq!(parse(sql, &Parameters::default()), Ok(expected), "{sql}");
         }
     }
 
@@ -751,7 +738,7 @@ mod tests {
         // Recorded with Spark 4.1.1.
         let cases = [("SELEC 1", "'SELEC'", (1, 0)), ("select id,, name from t", "','", (1, 10))];
         for (sql, near, (line, pos)) in cases {
-            let error = parse(sql).expect_err(sql);
+            let error = parse(sql, &Parameters::default()).expect_err(sql);
             assert_eq!(error.class(), "PARSE_SYNTAX_ERROR", "{sql}");
             assert_eq!(error.params()["error"], near, "{sql}");
             assert_eq!(error.position(), Some(Position { line, pos }), "{sql}");

@@ -417,7 +417,7 @@ async fn table_plan(session: &SparkSession, name: &Name) -> Result<LogicalPlan> 
     use datafusion::sql::sqlparser::parser::Parser;
     let quoted: Vec<_> = name.parts.iter().map(|p| crate::error::quote(p)).collect();
     let text = format!("SELECT * FROM {}", quoted.join("."));
-    let parsed = Parser::parse_sql(&crate::sql::lex::SparkDialect, &text)
+    let parsed = Parser::parse_sql(&crate::sql::lex::SparkDialect::default(), &text)
         .map_err(|error| SparkError::internal(format!("a query for DESCRIBE: {error}")))?;
     match parsed.into_iter().next() {
         Some(Ast::Query(query)) => plan_query(session, &query).await.map_err(|error| {

@@ -117,8 +117,7 @@ impl Planner<'_> {
         let items: Vec<Named> =
             relation.visible().map(|c| Named::new(Expr::Column(c.column.clone()), c.name.clone())).collect();
         let schema = relation.plan.schema().clone();
-        let names =
-            Names { columns: &relation.columns, schema: &schema, select: &items, prefer_select: true };
+        let names = Names { select: &items, prefer_select: true, ..Names::input(&relation.columns, &schema) };
         let keys = self.order_keys(order_by, &items, &names)?;
         let sorts = keys.into_iter().map(|(key, asc, nulls)| Sort::new(key.expr, asc, nulls));
         let plan = LogicalPlanBuilder::from(relation.plan).sort(sorts.collect::<Vec<_>>())?.build()?;

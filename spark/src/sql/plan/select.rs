@@ -1,26 +1,21 @@
 //! SELECT: select list, WHERE, GROUP BY, HAVING, windows, DISTINCT and the ORDER BY above it.
 
 use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs};
-use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{
-    self, Distinct, GroupByExpr, GroupByWithModifier, OrderBy, OrderByKind, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, Value, WildcardAdditionalOptions,
-};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, Partitioning};
+use datafusion::sql::sqlparser::ast::{self, Distinct, GroupByExpr, OrderBy, OrderByKind, Select, Value};
 
-use super::Planner;
 use super::expr::{Names, position_of};
-use super::from::Generator;
+use super::{Planner, group};
 use crate::analysis::Named;
-use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames, ends_with};
+use crate::analysis::scope::{Relation, UniqueNames};
 pub(super) use crate::analysis::select::boolean_condition;
 use crate::analysis::select::{SelectList, SortKey};
 use crate::error::{Result, SparkError};
-use crate::sql::statement::Name;
+use crate::sql::parse::parse_hints;
 
 impl Planner<'_> {
     /// A SELECT and the ORDER BY that belongs to it.
     pub(super) fn select(&mut self, select: &Select, order_by: Option<&OrderBy>) -> Result<Relation> {
-        refuse(select)?;
         let windows = self.windows.len();
         self.windows.extend(select.named_window.iter().map(|w| (w.0.clone(), w.1.clone())));
         let planned = self.select_in_scope(select, order_by);
@@ -34,7 +29,8 @@ impl Planner<'_> {
             input = self.lateral_view(input, view)?;
         }
         if let Some(condition) = &select.selection {
-            let named = self.expr(condition, &Names::input(&input.columns, input.schema()))?;
+            let schema = input.plan.schema().clone();
+            let named = self.expr(condition, &Names::input(&input.columns, &schema).condition())?;
             let aggregates = find_aggregate_exprs([&named.expr]);
             if !aggregates.is_empty() || !find_window_exprs([&named.expr]).is_empty() {
                 return Err(SparkError::new(
@@ -54,219 +50,47 @@ impl Planner<'_> {
         }
         let (input, items) = self.items(input, &select.projection)?;
         let schema = input.plan.schema().clone();
-        let names = Names { columns: &input.columns, schema: &schema, select: &items, prefer_select: false };
+        let names = Names { select: &items, ..Names::input(&input.columns, &schema) };
         let groups = self.groups(&select.group_by, &names)?;
         let output_first = Names { prefer_select: true, ..names };
-        let having = select.having.as_ref().map(|h| self.expr(h, &output_first)).transpose()?;
-        let qualify = select.qualify.as_ref().map(|q| self.expr(q, &output_first)).transpose()?;
+        let having = select.having.as_ref();
+        let having = having.map(|h| self.expr(h, &output_first.condition())).transpose()?;
         let mut keys = self.order_keys(order_by, &items, &output_first)?;
-        if !select.sort_by.is_empty() {
+        // Rows in one order are in order within each partition, too.
+        if keys.is_empty() && !select.sort_by.is_empty() {
             keys = self.sort_keys(&select.sort_by, &output_first)?;
+        }
+        if keys.is_empty() {
+            for key in &select.cluster_by {
+                keys.push((self.expr(key, &output_first)?, true, true));
+            }
+        }
+        let mut spread = Vec::new();
+        for key in &select.distribute_by {
+            spread.push(self.expr(key, &output_first)?.expr);
+        }
+        let mut input_plan = hinted(input.plan.clone(), &select.optimizer_hints)?;
+        if !spread.is_empty() && keys.is_empty() && groups.is_empty() {
+            let partitions = self.session.state.config_options().execution.target_partitions;
+            input_plan = repartitioned(input_plan, Partitioning::Hash(spread, partitions))?;
         }
 
         let condition = |named: Named| boolean_condition(named, &schema, "Filter expression");
         let having = having.map(condition).transpose()?;
-        let qualify = qualify.map(condition).transpose()?;
         let distinct = match &select.distinct {
             None | Some(Distinct::All) => false,
             Some(Distinct::Distinct) => true,
             Some(Distinct::On(_)) => return Err(SparkError::unsupported("DISTINCT ON")),
         };
         let grouped = matches!(&select.group_by, GroupByExpr::All(_));
-        let list = SelectList { items, groups, grouped, having, qualify, keys, distinct };
+        let complete = |named: Named| group::complete_grouping_ids(named, &groups);
+        let items = items.into_iter().map(complete).collect::<Result<Vec<_>>>()?;
+        let keys = keys.into_iter().map(|(key, asc, nulls)| Ok((complete(key)?, asc, nulls)));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let having = having.map(|h| complete(Named::new(h, ""))).transpose()?.map(|h| h.expr);
+        let list = SelectList { items, groups, grouped, having, qualify: None, keys, distinct };
         let mut unique = UniqueNames::default();
-        list.plan(input.plan, &mut |item| unique.claim(&item.name))
-    }
-
-    /// The select list: stars expanded, generators made columns of the input.
-    fn items(&mut self, input: Relation, projection: &[SelectItem]) -> Result<(Relation, Vec<Named>)> {
-        let mut input = input;
-        let mut items: Vec<Named> = Vec::new();
-        let own = input.columns.clone();
-        for item in projection {
-            let (expr, alias) = match item {
-                SelectItem::Wildcard(options) => {
-                    items.extend(self.star(&own, &[], options)?);
-                    continue;
-                }
-                SelectItem::QualifiedWildcard(kind, options) => {
-                    let SelectItemQualifiedWildcardKind::ObjectName(name) = kind else {
-                        return Err(SparkError::unsupported("expanding the fields of a struct by a star"));
-                    };
-                    items.extend(self.star(&own, &Name::new(name).parts, options)?);
-                    continue;
-                }
-                SelectItem::UnnamedExpr(expr) => (expr, None),
-                SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.value.clone())),
-                SelectItem::ExprWithAliases { .. } => {
-                    return Err(SparkError::unsupported("several aliases of one expression"));
-                }
-            };
-            if let ast::Expr::Function(function) = expr
-                && let Some(generator) = Generator::of(function)
-            {
-                let (relation, column) = self.generate(input, &generator, false, alias.as_deref())?;
-                input = Relation { plan: relation.plan, columns: own.clone() };
-                items.push(Named::new(Expr::Column(column), alias.unwrap_or_else(|| "col".to_owned())));
-                continue;
-            }
-            let names =
-                Names { columns: &own, schema: input.plan.schema(), select: &items, prefer_select: false };
-            let mut named = self.expr(expr, &names)?;
-            if let Some(alias) = alias {
-                named.name = alias;
-            } else if let ast::Expr::Cast { expr: inner, .. } = expr
-                && let ast::Expr::Identifier(ident) = inner.as_ref()
-            {
-                named.name.clone_from(&ident.value);
-            } else if let ast::Expr::Cast { expr: inner, .. } = expr
-                && let ast::Expr::CompoundIdentifier(idents) = inner.as_ref()
-                && let Some(last) = idents.last()
-            {
-                named.name.clone_from(&last.value);
-            }
-            items.push(named);
-        }
-        Ok((input, items))
-    }
-
-    /// The columns of `*` or `qualifier.*`, without those after EXCEPT.
-    fn star(
-        &self,
-        columns: &[ScopeColumn],
-        qualifier: &[String],
-        options: &WildcardAdditionalOptions,
-    ) -> Result<Vec<Named>> {
-        let case = self.session.case;
-        if options.opt_replace.is_some() || options.opt_rename.is_some() || options.opt_ilike.is_some() {
-            return Err(SparkError::unsupported("REPLACE, RENAME and ILIKE after a star"));
-        }
-        let left_out: Vec<&str> = options.opt_except.as_ref().map_or_else(Vec::new, |except| {
-            std::iter::once(&except.first_element)
-                .chain(&except.additional_elements)
-                .map(|ident| ident.value.as_str())
-                .collect()
-        });
-        let found: Vec<&ScopeColumn> = columns
-            .iter()
-            .filter(|c| !c.hidden || !qualifier.is_empty())
-            .filter(|c| qualifier.is_empty() || ends_with(&c.qualifier, qualifier, case))
-            .collect();
-        if found.is_empty() {
-            return Err(if qualifier.is_empty() {
-                SparkError::new(
-                    "INVALID_USAGE_OF_STAR_OR_REGEX",
-                    "42000",
-                    "Invalid usage of '*' in expression: there are no columns.",
-                )
-            } else {
-                let target = qualifier.join(".");
-                SparkError::new(
-                    "CANNOT_RESOLVE_STAR_EXPAND",
-                    "42704",
-                    format!(
-                        "Cannot resolve {}.* given input columns {}. Please check that the specified table or struct exists and is accessible in the input columns.",
-                        crate::error::quote(&target),
-                        columns.iter().map(|c| crate::error::quote(&c.name)).collect::<Vec<_>>().join(", ")
-                    ),
-                )
-            });
-        }
-        Ok(found
-            .into_iter()
-            .filter(|c| !left_out.iter().any(|name| case.same(name, &c.name)))
-            .map(|c| Named::new(Expr::Column(c.column.clone()), c.name.clone()))
-            .collect())
-    }
-
-    /// GROUP BY: expressions, positions, aliases, ALL, ROLLUP, CUBE, GROUPING SETS.
-    fn groups(&mut self, group_by: &GroupByExpr, names: &Names<'_>) -> Result<Vec<Expr>> {
-        let (exprs, modifiers) = match group_by {
-            GroupByExpr::All(modifiers) => {
-                let plain = names
-                    .select
-                    .iter()
-                    .filter(|item| find_aggregate_exprs([&item.expr]).is_empty())
-                    .map(|item| item.expr.clone())
-                    .collect();
-                (plain, modifiers)
-            }
-            GroupByExpr::Expressions(exprs, modifiers) => {
-                let mut groups = Vec::new();
-                for expr in exprs {
-                    let group = match expr {
-                        ast::Expr::Rollup(sets) => {
-                            Expr::GroupingSet(GroupingSet::Rollup(self.flat_group(sets, names)?))
-                        }
-                        ast::Expr::Cube(sets) => {
-                            Expr::GroupingSet(GroupingSet::Cube(self.flat_group(sets, names)?))
-                        }
-                        ast::Expr::GroupingSets(sets) => {
-                            let sets: Result<Vec<Vec<Expr>>> =
-                                sets.iter().map(|set| self.group_set(set, names)).collect();
-                            Expr::GroupingSet(GroupingSet::GroupingSets(sets?))
-                        }
-                        expr => self.group(expr, names)?,
-                    };
-                    if !groups.contains(&group) {
-                        groups.push(group);
-                    }
-                }
-                (groups, modifiers)
-            }
-        };
-        match modifiers.as_slice() {
-            [] => Ok(exprs),
-            [GroupByWithModifier::Rollup] => Ok(vec![Expr::GroupingSet(GroupingSet::Rollup(exprs))]),
-            [GroupByWithModifier::Cube] => Ok(vec![Expr::GroupingSet(GroupingSet::Cube(exprs))]),
-            _ => Err(SparkError::unsupported("this GROUP BY modifier")),
-        }
-    }
-
-    fn group_set(&mut self, set: &[ast::Expr], names: &Names<'_>) -> Result<Vec<Expr>> {
-        set.iter().map(|expr| self.group(expr, names)).collect()
-    }
-
-    fn flat_group(&mut self, sets: &[Vec<ast::Expr>], names: &Names<'_>) -> Result<Vec<Expr>> {
-        sets.iter()
-            .map(|set| match set.as_slice() {
-                [single] => self.group(single, names),
-                _ => Err(SparkError::unsupported("composite columns in ROLLUP and CUBE")),
-            })
-            .collect()
-    }
-
-    fn group(&mut self, expr: &ast::Expr, names: &Names<'_>) -> Result<Expr> {
-        if let Some(position) = ordinal(expr) {
-            let size = names.select.len();
-            let item = position.checked_sub(1).and_then(|i| names.select.get(i));
-            let Some(item) = item else {
-                return Err(out_of_range("GROUP BY", "GROUP_BY_POS_OUT_OF_RANGE", position, size)
-                    .at(position_of(expr)));
-            };
-            if !find_aggregate_exprs([&item.expr]).is_empty() {
-                return Err(SparkError::new(
-                    "GROUP_BY_POS_AGGREGATE",
-                    "42903",
-                    format!(
-                        "GROUP BY {position} refers to an expression {} that contains an aggregate function. Aggregate functions are not allowed in GROUP BY.",
-                        item.name
-                    ),
-                )
-                .at(position_of(expr)));
-            }
-            return Ok(item.expr.clone());
-        }
-        let named = self.expr(expr, names)?;
-        if !find_aggregate_exprs([&named.expr]).is_empty() {
-            return Err(SparkError::new(
-                "GROUP_BY_AGGREGATE",
-                "42903",
-                format!("Aggregate functions are not allowed in GROUP BY, but found {}.", named.name),
-            )
-            .at(position_of(expr)));
-        }
-        Ok(named.expr)
+        list.plan(input_plan, &mut |item| unique.claim(&item.name))
     }
 
     /// ORDER BY: expressions, positions, aliases, ALL.
@@ -311,24 +135,25 @@ impl Planner<'_> {
     }
 }
 
-/// Parts of the parser's SELECT that are other systems'.
-fn refuse(select: &Select) -> Result<()> {
-    let foreign = [
-        (select.top.is_some(), "TOP"),
-        (select.into.is_some(), "SELECT INTO"),
-        (select.prewhere.is_some(), "PREWHERE"),
-        (!select.connect_by.is_empty(), "CONNECT BY"),
-        (!select.cluster_by.is_empty(), "CLUSTER BY"),
-        (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
-        (select.value_table_mode.is_some(), "SELECT AS VALUE"),
-    ];
-    match foreign.iter().find(|(found, _)| *found) {
-        Some((_, feature)) => Err(SparkError::unsupported(feature)),
-        None => Ok(()),
+/// The plan as the hints of a SELECT want it; how relations are joined is the optimiser's choice.
+fn hinted(plan: LogicalPlan, hints: &[ast::OptimizerHint]) -> Result<LogicalPlan> {
+    let mut plan = plan;
+    for hint in hints.iter().flat_map(|hint| parse_hints(&hint.text)) {
+        let count = hint.parameters.first().and_then(ordinal).filter(|n| *n > 0);
+        if let ("REPARTITION" | "COALESCE" | "REPARTITION_BY_RANGE" | "REBALANCE", Some(count)) =
+            (hint.name.as_str(), count)
+        {
+            plan = repartitioned(plan, Partitioning::RoundRobinBatch(count))?;
+        }
     }
+    Ok(plan)
 }
 
-fn ordinal(expr: &ast::Expr) -> Option<usize> {
+fn repartitioned(plan: LogicalPlan, partitioning: Partitioning) -> Result<LogicalPlan> {
+    Ok(LogicalPlanBuilder::from(plan).repartition(partitioning)?.build()?)
+}
+
+pub(super) fn ordinal(expr: &ast::Expr) -> Option<usize> {
     match expr {
         ast::Expr::Value(v) => match &v.value {
             Value::Number(n, false) => n.parse().ok(),
@@ -338,7 +163,7 @@ fn ordinal(expr: &ast::Expr) -> Option<usize> {
     }
 }
 
-fn out_of_range(clause: &str, class: &str, index: usize, size: usize) -> SparkError {
+pub(super) fn out_of_range(clause: &str, class: &str, index: usize, size: usize) -> SparkError {
     SparkError::new(
         class,
         "42805",

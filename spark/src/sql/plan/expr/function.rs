@@ -1,0 +1,230 @@
+//! Calls of functions: arguments, and what stands in and behind the parentheses.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
+use datafusion::sql::sqlparser::ast::{
+    self, FunctionArg, FunctionArgExpr, FunctionArguments, WildcardAdditionalOptions,
+};
+
+use super::super::Planner;
+use super::Names;
+use crate::analysis::{Named, call};
+use crate::error::{Result, SparkError};
+use crate::sql::statement::Name;
+
+/// Functions whose first argument may be the name of a unit of time.
+const OF_UNITS: [&str; 6] = ["dateadd", "date_add", "datediff", "date_diff", "timestampadd", "timestampdiff"];
+
+impl Planner<'_> {
+    pub(super) fn function(&mut self, function: &ast::Function, names: &Names<'_>) -> Result<Named> {
+        let parts: Vec<_> = function.name.0.iter().filter_map(|p| p.as_ident()).collect();
+        let Some(ident) = parts.last() else {
+            return Err(SparkError::routine_not_found(&function.name.to_string()));
+        };
+        let name = ident.value.to_lowercase();
+        let list = match &function.args {
+            FunctionArguments::None => None,
+            FunctionArguments::List(list) => Some(list),
+            FunctionArguments::Subquery(_) => {
+                return Err(SparkError::unsupported(format!("a subquery as argument of {name}")));
+            }
+        };
+        let args = list.map(|l| l.args.as_slice()).unwrap_or_default();
+        if call::is_aggregate(&self.context(names), &name) || function.over.is_some() {
+            let inner = names.inside_aggregate();
+            let args = self.arguments(&name, args, &inner)?;
+            if let Some(over) = &function.over {
+                return self.window_call(function, &name, args, over, names);
+            }
+            let options = self.aggregate_options(function, names)?;
+            return call::aggregate(&self.context(names), &name, args, options);
+        }
+        if function.filter.is_some()
+            || !function.within_group.is_empty()
+            || list.is_some_and(|l| l.duplicate_treatment.is_some())
+        {
+            let syntax = if function.filter.is_some() {
+                "FILTER clause"
+            } else if function.within_group.is_empty() {
+                "DISTINCT"
+            } else {
+                "WITHIN GROUP (ORDER BY ...)"
+            };
+            return Err(SparkError::new(
+                "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+                "42000",
+                format!("Invalid SQL syntax: The function `{name}` does not support {syntax}."),
+            )
+            .with_param("prettyName", format!("`{name}`"))
+            .with_param("syntax", syntax));
+        }
+        let args = self.arguments(&name, args, names)?;
+        call::scalar(&self.context(names), &name, args)
+    }
+
+    /// The arguments of a call in the order of the function's parameters, stars expanded.
+    pub(in crate::sql::plan) fn arguments(
+        &mut self,
+        function: &str,
+        args: &[FunctionArg],
+        names: &Names<'_>,
+    ) -> Result<Vec<Named>> {
+        let mut made = Vec::with_capacity(args.len());
+        let mut by_name = Vec::new();
+        for (i, arg) in args.iter().enumerate() {
+            match arg {
+                FunctionArg::Unnamed(_) if !by_name.is_empty() => {
+                    return Err(SparkError::new(
+                        "UNEXPECTED_POSITIONAL_ARGUMENT",
+                        "4274K",
+                        format!(
+                            "Cannot invoke routine `{function}` because it contains positional argument(s) following the named argument assigned to `{}`; please rearrange them so the positional arguments come first and then retry the query again.",
+                            by_name.last().map_or("", |(name, _): &(String, Named)| name.as_str())
+                        ),
+                    ));
+                }
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Identifier(unit)))
+                    if i == 0 && args.len() == 3 && OF_UNITS.contains(&function) =>
+                {
+                    let unit = unit.value.clone();
+                    made.push(Named::new(Expr::Literal(ScalarValue::Utf8(Some(unit.clone())), None), unit));
+                }
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Named { expr, name })) => {
+                    let value = self.expr(expr, names)?;
+                    made.push(Named::new(value.expr.alias(name.value.clone()), name.value.clone()));
+                }
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => made.push(self.expr(expr, names)?),
+                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if function == "count" => {
+                    made.push(Named::new(Expr::Literal(ScalarValue::Int64(Some(1)), None), "1"));
+                }
+                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => {
+                    made.extend(self.star(names.columns, &[], &WildcardAdditionalOptions::default())?);
+                }
+                FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) => {
+                    let qualifier = Name::new(name).parts;
+                    made.extend(self.star(
+                        names.columns,
+                        &qualifier,
+                        &WildcardAdditionalOptions::default(),
+                    )?);
+                }
+                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } => {
+                    by_name.push((name.value.clone(), self.expr(expr, names)?));
+                }
+                other => return Err(SparkError::unsupported(format!("the argument {other} of {function}"))),
+            }
+        }
+        if by_name.is_empty() { Ok(made) } else { placed(function, made, by_name) }
+    }
+
+    /// DISTINCT, FILTER, ORDER BY and IGNORE NULLS of an aggregate.
+    pub(in crate::sql::plan) fn aggregate_options(
+        &mut self,
+        function: &ast::Function,
+        names: &Names<'_>,
+    ) -> Result<call::AggregateOptions> {
+        let inner = names.inside_aggregate();
+        let mut options = call::AggregateOptions::default();
+        if let FunctionArguments::List(list) = &function.args {
+            options.distinct = matches!(list.duplicate_treatment, Some(ast::DuplicateTreatment::Distinct));
+            for clause in &list.clauses {
+                match clause {
+                    ast::FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => {
+                        options.ignore_nulls = matches!(treatment, ast::NullTreatment::IgnoreNulls);
+                    }
+                    ast::FunctionArgumentClause::OrderBy(keys) => {
+                        let keys = self.sort_keys(keys, &inner)?;
+                        options.order_by = call::sort_exprs(&keys);
+                    }
+                    other => return Err(SparkError::unsupported(format!("{other} in a call"))),
+                }
+            }
+        }
+        if matches!(function.null_treatment, Some(ast::NullTreatment::IgnoreNulls)) {
+            options.ignore_nulls = true;
+        }
+        if let Some(filter) = &function.filter {
+            options.filter = Some(self.expr(filter, &inner)?);
+        }
+        if !function.within_group.is_empty() {
+            let keys = self.sort_keys(&function.within_group, &inner)?;
+            options.order_by = call::sort_exprs(&keys);
+        }
+        Ok(options)
+    }
+}
+
+/// The parameters of the functions that take their arguments by name, with what stands for those
+/// left out.
+fn parameters(function: &str) -> Option<&'static [(&'static str, Option<&'static str>)]> {
+    Some(match function {
+        "mask" => &[
+            ("str", None),
+            ("upperChar", Some("X")),
+            ("lowerChar", Some("x")),
+            ("digitChar", Some("n")),
+            ("otherChar", Some("")),
+        ],
+        "explode" | "explode_outer" | "posexplode" | "posexplode_outer" => &[("collection", None)],
+        "inline" | "inline_outer" => &[("input", None)],
+        "count_min_sketch" => &[("column", None), ("epsilon", None), ("confidence", None), ("seed", None)],
+        _ => return None,
+    })
+}
+
+/// Puts arguments given by name where they belong.
+fn placed(function: &str, mut made: Vec<Named>, by_name: Vec<(String, Named)>) -> Result<Vec<Named>> {
+    let Some(parameters) = parameters(function) else {
+        return Err(SparkError::new(
+            "NAMED_PARAMETERS_NOT_SUPPORTED",
+            "4274K",
+            format!(
+                "Named parameters are not supported for function `{function}`; please retry the query with positional arguments to the function call instead."
+            ),
+        )
+        .with_param("functionName", format!("`{function}`")));
+    };
+    let mut rest = by_name;
+    for (i, (parameter, default)) in parameters.iter().enumerate() {
+        let given = rest.iter().position(|(name, _)| name.eq_ignore_ascii_case(parameter));
+        match given {
+            Some(_) if i < made.len() => {
+                return Err(SparkError::new(
+                    "DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.BOTH_POSITIONAL_AND_NAMED",
+                    "4274K",
+                    format!(
+                        "Call to routine `{function}` is invalid because it includes multiple argument assignments to the same parameter name `{parameter}`. A positional argument and named argument both referred to the same parameter. Please remove the named argument referring to this parameter."
+                    ),
+                ));
+            }
+            Some(at) => made.push(rest.remove(at).1),
+            None if i < made.len() || rest.is_empty() => {}
+            None => {
+                let Some(default) = default else {
+                    return Err(SparkError::new(
+                        "REQUIRED_PARAMETER_NOT_FOUND",
+                        "4274K",
+                        format!(
+                            "Cannot invoke routine `{function}` because the parameter named `{parameter}` is required, but the routine call did not supply a value. Please update the routine call to supply an argument value (either positionally at index {i} or by name) and retry the query again."
+                        ),
+                    ));
+                };
+                let value = (!default.is_empty()).then(|| (*default).to_owned());
+                let shown = value.clone().unwrap_or_else(|| "NULL".to_owned());
+                made.push(Named::new(Expr::Literal(ScalarValue::Utf8(value), None), shown));
+            }
+        }
+    }
+    if let Some((unknown, _)) = rest.first() {
+        let known: Vec<_> = parameters.iter().map(|(name, _)| format!("`{name}`")).collect();
+        return Err(SparkError::new(
+            "UNRECOGNIZED_PARAMETER_NAME",
+            "4274K",
+            format!(
+                "Cannot invoke routine `{function}` because the routine call included a named argument reference for the argument named `{unknown}`, but this routine does not include any signature containing an argument with this name. Did you mean one of the following? [{}].",
+                known.join(" ")
+            ),
+        ));
+    }
+    Ok(made)
+}
