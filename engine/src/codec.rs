@@ -1,5 +1,7 @@
 //! How plans cross the wire: Cerium's own nodes behind a tag of their own, the rest by Ballista.
 
+mod lambda;
+
 use std::sync::Arc;
 
 use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
@@ -149,10 +151,16 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
     }
 
     fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
-        self.inner.try_decode_udf(name, buf)
+        match lambda::decode(buf, &CeriumLogicalCodec::default())? {
+            Some(function) => Ok(function),
+            None => self.inner.try_decode_udf(name, buf),
+        }
     }
 
     fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        if lambda::encode(node, &CeriumLogicalCodec::default(), buf)? {
+            return Ok(());
+        }
         self.inner.try_encode_udf(node, buf)
     }
 
@@ -224,6 +232,20 @@ impl LogicalExtensionCodec for CeriumLogicalCodec {
         buf: &mut Vec<u8>,
     ) -> Result<()> {
         self.inner.try_encode_table_provider(table_ref, node, buf)
+    }
+
+    fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        match lambda::decode(buf, self)? {
+            Some(function) => Ok(function),
+            None => self.inner.try_decode_udf(name, buf),
+        }
+    }
+
+    fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        if lambda::encode(node, self, buf)? {
+            return Ok(());
+        }
+        self.inner.try_encode_udf(node, buf)
     }
 
     fn try_decode_file_format(&self, buf: &[u8], ctx: &TaskContext) -> Result<Arc<dyn FileFormatFactory>> {

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod cast;
+pub mod common;
 pub mod operator;
 pub mod scope;
 pub mod select;

@@ -2,8 +2,12 @@
 //!
 //! They travel to executors by name, so driver and executors register them from these lists.
 
+pub mod aggregate;
 pub mod arithmetic;
 pub mod convert;
+pub mod generator;
+pub mod lambda;
+pub mod map;
 
 use std::sync::Arc;
 
@@ -13,6 +17,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 pub fn all_scalar() -> Vec<Arc<ScalarUDF>> {
     let mut functions = arithmetic::functions();
     functions.extend(convert::functions());
+    functions.extend(generator::functions());
     functions
 }
 
@@ -20,5 +25,7 @@ pub fn all_scalar() -> Vec<Arc<ScalarUDF>> {
 ///
 /// DataFusion's `avg` has Spark's result types for decimals, datafusion-spark's knows doubles only.
 pub fn all_aggregate() -> Vec<Arc<AggregateUDF>> {
-    vec![datafusion::functions_aggregate::average::avg_udaf()]
+    let mut functions = aggregate::functions();
+    functions.push(datafusion::functions_aggregate::average::avg_udaf());
+    functions
 }

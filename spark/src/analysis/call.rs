@@ -1,6 +1,8 @@
 //! Calls of functions by Spark's names.
 
 mod aggregate;
+pub mod generator;
+pub mod lambda;
 mod names;
 mod scalar;
 

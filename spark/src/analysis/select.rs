@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 
 use super::Named;
 use super::cast::cast;
-use super::scope::{Relation, ScopeColumn, display_name};
+use super::scope::{Relation, ScopeColumn, UniqueNames, display_name};
 use crate::error::{Result, SparkError};
 use crate::types;
 
@@ -113,8 +113,21 @@ impl Aggregated {
             groups.clone()
         };
         let mut columns = replacements(&keys);
-        columns.extend(replacements(&aggregates));
-        let plan = LogicalPlanBuilder::from(input).aggregate(groups, aggregates)?.build()?;
+        // DataFusion's names leave casts out, so that different aggregates can share one.
+        let mut names = UniqueNames::default();
+        let mut named = Vec::with_capacity(aggregates.len());
+        for aggregate in aggregates {
+            let (relation, name) = aggregate.qualified_name();
+            let unique = names.claim(&name);
+            if unique == name {
+                columns.push((aggregate.clone(), Column::new(relation, name)));
+                named.push(aggregate);
+            } else {
+                columns.push((aggregate.clone(), Column::from_name(unique.clone())));
+                named.push(aggregate.alias(unique));
+            }
+        }
+        let plan = LogicalPlanBuilder::from(input).aggregate(groups, named)?.build()?;
         Ok(Self { plan, columns, has_groups })
     }
 

@@ -1,13 +1,17 @@
 //! Calls of aggregate functions.
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, NullTreatment, Sort};
 use datafusion::logical_expr::{Expr, ExprSchemable, lit, when};
 
+use super::lambda::wrong_input;
 use super::{Context, arity, exprs, list};
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
+use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
+use crate::types;
 
 /// What may stand in or after the parentheses of an aggregate.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +31,8 @@ fn implementation(name: &str) -> Option<&'static str> {
     Some(match name {
         "count" | "count_if" => "count",
         "sum" => "sum",
-        "avg" | "mean" => "avg",
+        "try_sum" => "try_sum",
+        "avg" | "mean" | "try_avg" => "avg",
         "min" => "min",
         "max" => "max",
         "stddev" | "std" | "stddev_samp" => "stddev",
@@ -37,8 +42,14 @@ fn implementation(name: &str) -> Option<&'static str> {
         "corr" => "corr",
         "covar_pop" => "covar_pop",
         "covar_samp" => "covar_samp",
-        "first" | "first_value" | "any_value" | "max_by" | "min_by" => "first_value",
+        "kurtosis" => "kurtosis",
+        "skewness" => "skewness",
+        "product" => "product",
+        "first" | "first_value" | "any_value" => "first_value",
         "last" | "last_value" => "last_value",
+        "max_by" => "max_by",
+        "min_by" => "min_by",
+        "mode" => "mode",
         "collect_list" | "array_agg" => "collect_list",
         "collect_set" => "collect_set",
         "bool_and" | "every" => "bool_and",
@@ -47,12 +58,15 @@ fn implementation(name: &str) -> Option<&'static str> {
         "bit_or" => "bit_or",
         "bit_xor" => "bit_xor",
         "approx_count_distinct" => "approx_distinct",
-        "median" => "median",
-        "percentile" => "percentile_cont",
-        "percentile_approx" | "approx_percentile" => "approx_percentile_cont",
-        "try_sum" => "try_sum",
-        "grouping" => "grouping",
+        "median" | "percentile" | "percentile_cont" => "percentile",
+        "percentile_disc" => "percentile_disc",
+        "percentile_approx" | "approx_percentile" => "percentile_approx",
+        "grouping" | "grouping_id" => "grouping",
         "listagg" | "string_agg" => "string_agg",
+        "histogram_numeric" => "histogram_numeric",
+        "bitmap_construct_agg" => "bitmap_construct_agg",
+        "bitmap_or_agg" => "bitmap_or_agg",
+        "bitmap_and_agg" => "bitmap_and_agg",
         "regr_avgx" => "regr_avgx",
         "regr_avgy" => "regr_avgy",
         "regr_count" => "regr_count",
@@ -66,8 +80,30 @@ fn implementation(name: &str) -> Option<&'static str> {
     })
 }
 
+/// Aggregates of Spark whose results are bytes in a format that is not written here.
+const SKETCHES: [&str; 17] = [
+    "count_min_sketch",
+    "hll_sketch_agg",
+    "hll_union_agg",
+    "theta_sketch_agg",
+    "theta_union_agg",
+    "theta_intersection_agg",
+    "kll_sketch_agg_bigint",
+    "kll_sketch_agg_float",
+    "kll_sketch_agg_double",
+    "kll_merge_agg_bigint",
+    "kll_merge_agg_float",
+    "kll_merge_agg_double",
+    "approx_top_k",
+    "approx_top_k_accumulate",
+    "approx_top_k_combine",
+    "tuple_sketch_agg_double",
+    "tuple_sketch_agg_integer",
+];
+
 pub(super) fn exists(context: &Context<'_>, name: &str) -> bool {
-    implementation(name).is_some_and(|f| context.state.aggregate_functions().contains_key(f))
+    SKETCHES.contains(&name)
+        || implementation(name).is_some_and(|f| context.state.aggregate_functions().contains_key(f))
 }
 
 /// A call of an aggregate function.
@@ -77,80 +113,340 @@ pub fn aggregate(
     args: Vec<Named>,
     mut options: AggregateOptions,
 ) -> Result<Named> {
+    if SKETCHES.contains(&name) {
+        return Err(SparkError::unsupported(format!("the function {name}")));
+    }
     let function = implementation(name).ok_or_else(|| SparkError::routine_not_found(name))?;
-    let udf = context.aggregate_function(function)?;
-    let text = text(name, &args, &options);
-    let null_treatment = options.ignore_nulls.then_some(NullTreatment::IgnoreNulls);
-    let mut filter = options.filter.take().map(|f| f.expr);
-    let args = match name {
-        "count" => count_args(name, args, options.distinct)?,
-        "count_if" => {
-            arity(name, &args, 1, 1)?;
-            let condition = exprs(args).remove(0);
-            vec![when(condition.is_true(), lit(1_i32)).end()?]
-        }
-        "max_by" | "min_by" => {
-            arity(name, &args, 2, 2)?;
-            let mut args = exprs(args);
-            let key = args.remove(1);
-            let known = key.clone().is_not_null();
-            filter = Some(filter.map_or(known.clone(), |f| f.and(known)));
-            options.order_by = vec![Sort::new(key, name == "min_by", false)];
-            args
-        }
-        "sum" | "avg" | "mean" | "stddev" | "std" | "stddev_samp" | "stddev_pop" | "variance"
-        | "var_samp" | "var_pop" | "median" => {
-            arity(name, &args, 1, 1)?;
-            vec![number(context, name, args)?]
-        }
-        "min" | "max" | "collect_list" | "collect_set" | "bool_and" | "every" | "bool_or" | "any"
-        | "some" | "any_value" => {
-            arity(name, &args, 1, 1)?;
-            exprs(args)
-        }
-        "first" | "last" | "first_value" | "last_value" => {
-            arity(name, &args, 1, 2)?;
-            exprs(args).into_iter().take(1).collect()
-        }
-        _ => exprs(args),
-    };
+    let call = Call { context, name, args: &args };
+    let prepared = call.prepare(&mut options)?;
+    let text = call.text(&options);
+    // Each value once is what a set holds.
+    let as_set = function == "collect_list" && options.distinct;
+    let udf = context.aggregate_function(if as_set { "collect_set" } else { function })?;
+    let ordered = matches!(function, "first_value" | "last_value" | "collect_list" | "string_agg");
     let expr = Expr::AggregateFunction(AggregateFunction {
         func: udf,
         params: AggregateFunctionParams {
-            args,
-            distinct: options.distinct,
-            filter: filter.map(Box::new),
-            order_by: options.order_by,
-            null_treatment,
+            args: prepared,
+            distinct: options.distinct && !as_set,
+            filter: options.filter.map(|filter| Box::new(filter.expr)),
+            order_by: if ordered { options.order_by } else { Vec::new() },
+            null_treatment: options.ignore_nulls.then_some(NullTreatment::IgnoreNulls),
         },
     });
     let expr = match name {
         // DataFusion counts these without a sign.
-        "approx_count_distinct" => cast(expr, &DataType::Int64, false, context.schema)?,
+        "approx_count_distinct" | "regr_count" | "grouping_id" => {
+            cast(expr, &DataType::Int64, false, context.schema)?
+        }
+        "grouping" => cast(expr, &DataType::Int8, false, context.schema)?,
         _ => expr,
     };
     Ok(Named::new(expr, text))
 }
 
-/// Strings are summed and averaged as doubles, booleans and dates not at all.
-fn number(context: &Context<'_>, name: &str, mut args: Vec<Named>) -> Result<Expr> {
-    let arg = args.remove(0);
-    let data_type = arg.expr.get_type(context.schema)?;
-    if data_type.is_string() || data_type == DataType::Null {
-        return cast(arg.expr, &DataType::Float64, false, context.schema);
+/// A call and its arguments as written.
+struct Call<'a> {
+    context: &'a Context<'a>,
+    name: &'a str,
+    args: &'a [Named],
+}
+
+impl Call<'_> {
+    /// The arguments as the function takes them.
+    fn prepare(&self, options: &mut AggregateOptions) -> Result<Vec<Expr>> {
+        let plain = || self.args.iter().map(|arg| arg.expr.clone()).collect::<Vec<_>>();
+        let arity = |min, max| arity(self.name, self.args, min, max);
+        Ok(match self.name {
+            "count" => count_args(self.name, self.args.to_vec(), options.distinct)?,
+            "count_if" => {
+                arity(1, 1)?;
+                vec![when(self.typed(0, &DataType::Boolean)?.is_true(), lit(1_i32)).end()?]
+            }
+            "sum" | "try_sum" | "avg" | "mean" | "try_avg" => {
+                arity(1, 1)?;
+                vec![self.summand()?]
+            }
+            "stddev" | "std" | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop"
+            | "kurtosis" | "skewness" | "product" => {
+                arity(1, 1)?;
+                vec![self.double(0)?]
+            }
+            "corr" | "covar_pop" | "covar_samp" | "regr_avgx" | "regr_avgy" | "regr_count"
+            | "regr_intercept" | "regr_r2" | "regr_slope" | "regr_sxx" | "regr_sxy" | "regr_syy" => {
+                arity(2, 2)?;
+                vec![self.double(0)?, self.double(1)?]
+            }
+            "bool_and" | "every" | "bool_or" | "any" | "some" => {
+                arity(1, 1)?;
+                vec![self.typed(0, &DataType::Boolean)?]
+            }
+            "bit_and" | "bit_or" | "bit_xor" => {
+                arity(1, 1)?;
+                let data_type = self.data_type(0)?;
+                if !data_type.is_integer() && data_type != DataType::Null {
+                    return Err(self.wrong(0, "INTEGRAL"));
+                }
+                plain()
+            }
+            "max_by" | "min_by" => {
+                arity(2, 2)?;
+                plain()
+            }
+            "first" | "last" | "first_value" | "last_value" | "any_value" => {
+                arity(1, 2)?;
+                if self.args.len() == 2 {
+                    options.ignore_nulls |= self.flag(1)?;
+                }
+                plain().into_iter().take(1).collect()
+            }
+            "mode" => {
+                if self.args.is_empty()
+                    && let [sort] = options.order_by.as_slice()
+                {
+                    return Ok(vec![sort.expr.clone()]);
+                }
+                arity(1, 2)?;
+                plain().into_iter().take(1).collect()
+            }
+            "median" => {
+                arity(1, 1)?;
+                vec![self.double(0)?, lit(0.5_f64)]
+            }
+            "percentile" => {
+                arity(2, 3)?;
+                let mut args = vec![self.double(0)?, self.percentage(1)?];
+                if self.args.len() == 3 {
+                    args.push(self.typed(2, &DataType::Int64)?);
+                }
+                args
+            }
+            "percentile_cont" | "percentile_disc" => {
+                arity(1, 1)?;
+                let [sort] = options.order_by.as_slice() else {
+                    return Err(SparkError::new(
+                        "INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING",
+                        "42K0K",
+                        format!(
+                            "Invalid function `{}` with WITHIN GROUP. WITHIN GROUP is required for the function.",
+                            self.name
+                        ),
+                    ));
+                };
+                let value = cast(sort.expr.clone(), &DataType::Float64, false, self.context.schema)?;
+                vec![value, self.percentage(0)?, lit(1_i64), lit(!sort.asc)]
+            }
+            "percentile_approx" | "approx_percentile" => {
+                arity(2, 3)?;
+                self.check_approximable()?;
+                let mut args = vec![self.args[0].expr.clone(), self.percentage(1)?];
+                if self.args.len() == 3 {
+                    args.push(self.typed(2, &DataType::Int64)?);
+                }
+                args
+            }
+            "approx_count_distinct" => {
+                arity(1, 2)?;
+                let value = self.args[0].expr.clone();
+                // Doubles are not counted by DataFusion, but their texts differ where they do.
+                let is_float = matches!(self.data_type(0)?, DataType::Float32 | DataType::Float64);
+                vec![if is_float { cast(value, &DataType::Utf8, false, self.context.schema)? } else { value }]
+            }
+            "listagg" | "string_agg" => {
+                arity(1, 2)?;
+                let delimiter = match self.args.get(1) {
+                    Some(delimiter) if delimiter.expr.get_type(self.context.schema)? != DataType::Null => {
+                        delimiter.expr.clone()
+                    }
+                    _ => lit(""),
+                };
+                vec![self.typed(0, &DataType::Utf8)?, delimiter]
+            }
+            "histogram_numeric" => {
+                arity(2, 2)?;
+                plain()
+            }
+            "bitmap_construct_agg" => {
+                arity(1, 1)?;
+                vec![self.typed(0, &DataType::Int64)?]
+            }
+            "bitmap_or_agg" | "bitmap_and_agg" => {
+                arity(1, 1)?;
+                if self.data_type(0)? != DataType::Binary {
+                    return Err(self.wrong(0, "BINARY"));
+                }
+                plain()
+            }
+            "grouping" => {
+                arity(1, 1)?;
+                plain()
+            }
+            "grouping_id" => plain(),
+            _ => {
+                arity(1, 1)?;
+                plain()
+            }
+        })
     }
-    if data_type.is_numeric() || matches!(data_type, DataType::Interval(_) | DataType::Duration(_)) {
-        return Ok(arg.expr);
+
+    fn data_type(&self, index: usize) -> Result<DataType> {
+        match self.args.get(index) {
+            Some(arg) => Ok(arg.expr.get_type(self.context.schema)?),
+            None => Err(SparkError::internal("an argument was not counted")),
+        }
     }
-    Err(SparkError::type_mismatch(
-        "UNEXPECTED_INPUT_TYPE",
-        &format!("{name}({})", arg.name),
-        &format!(
-            "The first parameter requires the \"NUMERIC\" or \"ANSI INTERVAL\" type, however \"{}\" has the type \"{}\"",
-            arg.name,
-            crate::types::sql_name(&data_type)
-        ),
-    ))
+
+    fn wrong(&self, index: usize, required: &str) -> SparkError {
+        let call = format!("{}({})", self.name, list(self.args));
+        let found = self.data_type(index).unwrap_or(DataType::Null);
+        let shown = self.args.get(index).map_or("", |arg| arg.name.as_str());
+        wrong_input(&call, index, required, shown, &found)
+    }
+
+    /// An argument that is a number, or a string or null that becomes one.
+    fn typed(&self, index: usize, to: &DataType) -> Result<Expr> {
+        let from = self.data_type(index)?;
+        let fits = from == *to
+            || from == DataType::Null
+            || from.is_string()
+            || (from.is_numeric() && to.is_numeric())
+            || (to.is_string() && !from.is_nested());
+        if !fits {
+            return Err(self.wrong(index, &types::sql_name(to)));
+        }
+        cast(self.args[index].expr.clone(), to, false, self.context.schema)
+    }
+
+    fn double(&self, index: usize) -> Result<Expr> {
+        self.typed(index, &DataType::Float64)
+    }
+
+    /// Strings are summed and averaged as doubles, booleans and dates not at all.
+    fn summand(&self) -> Result<Expr> {
+        let data_type = self.data_type(0)?;
+        let arg = self.args[0].expr.clone();
+        let to = match &data_type {
+            DataType::Null => DataType::Float64,
+            t if t.is_string() => DataType::Float64,
+            DataType::Float32 => DataType::Float64,
+            DataType::Int8 | DataType::Int16 | DataType::Int32 if self.name.ends_with("sum") => {
+                DataType::Int64
+            }
+            t if t.is_numeric() => return Ok(arg),
+            DataType::Interval(_) | DataType::Duration(_) => return Ok(arg),
+            _ => return Err(self.wrong(0, "\"NUMERIC\" or \"ANSI INTERVAL\"")),
+        };
+        cast(arg, &to, false, self.context.schema)
+    }
+
+    fn check_approximable(&self) -> Result<()> {
+        let data_type = self.data_type(0)?;
+        let fits = data_type.is_numeric()
+            || matches!(
+                data_type,
+                DataType::Date32 | DataType::Timestamp(_, _) | DataType::Duration(_) | DataType::Null
+            );
+        if fits {
+            Ok(())
+        } else {
+            Err(self.wrong(0, "(\"NUMERIC\", \"DATE\", \"TIMESTAMP\", \"TIMESTAMP_NTZ\", \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")"))
+        }
+    }
+
+    /// A constant percentage or an array of them, as doubles.
+    fn percentage(&self, index: usize) -> Result<Expr> {
+        if let Some(Expr::Literal(value, _)) = self.args.get(index).map(|arg| &arg.expr)
+            && let ScalarValue::Float64(Some(value)) = value.cast_to(&DataType::Float64)?
+            && !(0.0..=1.0).contains(&value)
+        {
+            let default = if self.name == "percentile" { ", 1" } else { ", 10000" };
+            let default = if self.args.len() == 2 { default } else { "" };
+            return Err(SparkError::type_mismatch(
+                "VALUE_OUT_OF_RANGE",
+                &format!("{}({}{default})", self.name, list(self.args)),
+                &format!(
+                    "The percentage must be between [0.0, 1.0] (current value = {}D)",
+                    crate::text::double(value)
+                ),
+            ));
+        }
+        let is_list = self.data_type(index)?.is_list();
+        let to =
+            if is_list { crate::functions::lambda::list_of(DataType::Float64) } else { DataType::Float64 };
+        let arg = self.args[index].expr.clone();
+        if arg.any_column_refs() {
+            return Err(SparkError::type_mismatch(
+                "NON_FOLDABLE_INPUT",
+                &format!("{}({})", self.name, list(self.args)),
+                &format!(
+                    "the input `percentage` should be a foldable {} expression; however, got \"{}\"",
+                    if is_list { "\"ARRAY<DOUBLE>\"" } else { "\"DOUBLE\"" },
+                    self.args[index].name
+                ),
+            ));
+        }
+        if is_list {
+            return Ok(arg.cast_to(&to, self.context.schema)?);
+        }
+        cast(arg, &to, false, self.context.schema)
+    }
+
+    /// A constant boolean argument.
+    fn flag(&self, index: usize) -> Result<bool> {
+        match self.args.get(index).map(|arg| &arg.expr) {
+            Some(Expr::Literal(ScalarValue::Boolean(Some(flag)), _)) => Ok(*flag),
+            _ => Err(self.wrong(index, "BOOLEAN")),
+        }
+    }
+
+    /// The keys after WITHIN GROUP.
+    fn sort_text(&self, sorts: &[Sort]) -> String {
+        let percentile = self.name.starts_with("percentile");
+        let keys = sorts.iter().map(|sort| {
+            let key = match &sort.expr {
+                Expr::Column(column) => display_name(&column.name).to_owned(),
+                other => other.schema_name().to_string(),
+            };
+            let direction = if sort.asc { "ASC" } else { "DESC" };
+            let nulls = if sort.nulls_first { "FIRST" } else { "LAST" };
+            match percentile {
+                true if sort.asc => key,
+                true => format!("{key} DESC"),
+                false => format!("{key} {direction} NULLS {nulls}"),
+            }
+        });
+        keys.collect::<Vec<_>>().join(", ")
+    }
+
+    fn text(&self, options: &AggregateOptions) -> String {
+        let distinct = if options.distinct { "DISTINCT " } else { "" };
+        let name = self.name;
+        let shown = match name {
+            "array_agg" => "collect_list",
+            other => other,
+        };
+        let default = match (name, self.args.len()) {
+            ("percentile", 2) => ", 1",
+            ("percentile_approx" | "approx_percentile", 2) => ", 10000",
+            ("listagg" | "string_agg", 1) => ", NULL",
+            _ => "",
+        };
+        let args: Vec<Named> = match name {
+            "first" | "last" | "first_value" | "last_value" | "any_value" => {
+                self.args.iter().take(1).cloned().collect()
+            }
+            _ => self.args.to_vec(),
+        };
+        let call = format!("{shown}({distinct}{}{default})", list(&args));
+        let call = match options.order_by.as_slice() {
+            [] => call,
+            sorts => format!("{call} WITHIN GROUP (ORDER BY {})", self.sort_text(sorts)),
+        };
+        match &options.filter {
+            Some(filter) => format!("{call} FILTER (WHERE {})", filter.name),
+            None => call,
+        }
+    }
 }
 
 /// Several arguments count where none is null.
@@ -169,14 +465,4 @@ fn count_args(name: &str, args: Vec<Named>, distinct: bool) -> Result<Vec<Expr>>
         args.drain(..).enumerate().flat_map(|(i, arg)| [lit(format!("c{i}")), arg]).collect();
     let row = datafusion::functions::core::named_struct().call(fields);
     Ok(vec![when(known, row).end()?])
-}
-
-fn text(name: &str, args: &[Named], options: &AggregateOptions) -> String {
-    let distinct = if options.distinct { "DISTINCT " } else { "" };
-    let default = if name == "percentile" && args.len() == 2 { ", 1" } else { "" };
-    let call = format!("{name}({distinct}{}{default})", list(args));
-    match &options.filter {
-        Some(filter) => format!("{call} FILTER (WHERE {})", filter.name),
-        None => call,
-    }
 }
