@@ -3,6 +3,7 @@
 pub mod call;
 pub mod cast;
 pub mod common;
+pub mod correlate;
 pub mod operator;
 pub mod scope;
 pub mod select;

@@ -2,12 +2,17 @@
 
 mod command;
 mod expr;
+pub mod fragment;
 mod from;
 mod group;
+mod join;
 mod literal;
+mod pivot;
 mod query;
+mod sample;
 mod select;
 mod star;
+mod table_function;
 mod window;
 
 use std::collections::HashMap;
@@ -25,8 +30,8 @@ use self::query::finish;
 use super::statement::{self, Name};
 use super::substitute::substitute;
 use super::{Parameters, ScriptStatement};
-use crate::analysis::Named;
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
+use crate::analysis::{Named, correlate};
 use crate::catalog::{Entry, Table};
 use crate::error::{QueryContext, Result, SparkError};
 use crate::session::{Snapshot, SparkSession};
@@ -122,6 +127,7 @@ impl TableKey {
 }
 
 /// What a table name in a query stands for.
+#[derive(Clone)]
 enum TableEntry {
     /// A view.
     Plan(LogicalPlan),
@@ -147,21 +153,29 @@ struct Planner<'a> {
     lambdas: Vec<Vec<(String, Named)>>,
 }
 
+impl<'a> Planner<'a> {
+    fn new(session: &'a Snapshot, tables: HashMap<TableKey, TableEntry>) -> Self {
+        Self {
+            session,
+            tables,
+            ctes: Vec::new(),
+            outer: Vec::new(),
+            aliases: UniqueNames::default(),
+            windows: Vec::new(),
+            lambdas: Vec::new(),
+        }
+    }
+}
+
 /// Plans a query.
 async fn plan_query(session: &SparkSession, query: &Query) -> Result<LogicalPlan> {
     let snapshot = session.snapshot()?;
-    let tables = resolve_tables(session, &snapshot, query).await?;
-    let mut planner = Planner {
-        session: &snapshot,
-        tables,
-        ctes: Vec::new(),
-        outer: Vec::new(),
-        aliases: UniqueNames::default(),
-        windows: Vec::new(),
-        lambdas: Vec::new(),
-    };
-    let relation = planner.query(query)?;
-    finish(relation)
+    let mut names = TableNames::default();
+    // The visitor never breaks.
+    let _ = query.visit(&mut names);
+    let tables = lookup_tables(session, &snapshot, names).await?;
+    let relation = Planner::new(&snapshot, tables).query(query)?;
+    correlate::resolve(finish(relation)?)
 }
 
 /// Collects the tables that a query names.
@@ -180,15 +194,12 @@ impl Visitor for TableNames {
     }
 }
 
-/// Looks up every table a query names. What is not found is left out: it may be a CTE.
-async fn resolve_tables(
+/// Looks up every table. What is not found is left out: it may be a CTE.
+async fn lookup_tables(
     session: &SparkSession,
     snapshot: &Snapshot,
-    query: &Query,
+    names: TableNames,
 ) -> Result<HashMap<TableKey, TableEntry>> {
-    let mut names = TableNames::default();
-    // The visitor never breaks.
-    let _ = query.visit(&mut names);
     let mut tables = HashMap::new();
     for (key, name) in names.0 {
         if tables.contains_key(&key) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, Expr, Ident, ObjectName, Query};
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, Expr, Ident, ObjectName, Query, SelectItem};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -186,22 +186,35 @@ pub struct InsertDirectory {
 /// Parses one statement, its parameters standing for the values given.
 pub fn parse(text: &str, parameters: &Parameters) -> Result<Statement> {
     let tokens = lex::tokenize(text)?;
-    parse::check_nesting(&tokens)?;
     let mut code = tokens.iter().filter(|t| !lex::is_blank(&t.token));
     if let Some(first) = code.next()
         && is_word(&first.token, "SET")
     {
         return set(text, first);
     }
+    whole(text, tokens, parameters, statement)
+}
+
+/// Parses an expression, with or without an alias, or a star.
+pub(crate) fn parse_item(text: &str, parameters: &Parameters) -> Result<SelectItem> {
+    let tokens = lex::tokenize(text)?;
+    whole(text, tokens, parameters, |p| Ok(parse::select_item(p)?))
+}
+
+/// Parses a text that has to be one thing from its start to its end.
+fn whole<T>(
+    text: &str,
+    tokens: Vec<TokenWithSpan>,
+    parameters: &Parameters,
+    parse: impl FnOnce(&mut Parser) -> Result<T, Failure>,
+) -> Result<T> {
+    parse::check_nesting(&tokens)?;
     let dialect = SparkDialect { parameters: parameters.clone() };
     let mut parser =
         Parser::new(&dialect).with_recursion_limit(256).with_tokens_with_locations(tokens.clone());
-    let result = statement(&mut parser).and_then(|statement| {
-        // Two words in one token may be left when the statement ends early.
-        match parser.peek_token_ref() {
-            t if t.token == Token::EOF => Ok(statement),
-            t => Err(Failure::Near(t.clone())),
-        }
+    let result = parse(&mut parser).and_then(|parsed| match parser.peek_token_ref() {
+        t if t.token == Token::EOF => Ok(parsed),
+        t => Err(Failure::Near(t.clone())),
     });
     result.map_err(|failure| failure.into_spark(text, &tokens))
 }

@@ -32,8 +32,6 @@ pub(super) struct Names<'s> {
     pub prefer_select: bool,
     /// The expression is the condition of a filter or part of one.
     pub filters: bool,
-    /// The expression is a part of the condition joined by AND and OR only.
-    pub positive: bool,
     /// The expression is a part of the condition joined by AND only.
     pub conjunct: bool,
 }
@@ -41,20 +39,12 @@ pub(super) struct Names<'s> {
 impl<'s> Names<'s> {
     /// Only the columns of the input.
     pub fn input(columns: &'s [ScopeColumn], schema: &'s DFSchema) -> Self {
-        Self {
-            columns,
-            schema,
-            select: &[],
-            prefer_select: false,
-            filters: false,
-            positive: false,
-            conjunct: false,
-        }
+        Self { columns, schema, select: &[], prefer_select: false, filters: false, conjunct: false }
     }
 
     /// For the condition of a filter.
     pub fn condition(self) -> Self {
-        Self { filters: true, positive: true, conjunct: true, ..self }
+        Self { filters: true, conjunct: true, ..self }
     }
 
     /// Below an expression of the condition.
@@ -63,14 +53,13 @@ impl<'s> Names<'s> {
             ast::Expr::Nested(_)
             | ast::Expr::InSubquery { .. }
             | ast::Expr::BinaryOp { op: BinaryOperator::And, .. } => self,
-            ast::Expr::BinaryOp { op: BinaryOperator::Or, .. } => Self { conjunct: false, ..self },
-            _ => Self { positive: false, conjunct: false, ..self },
+            _ => Self { conjunct: false, ..self },
         }
     }
 
     /// Inside an aggregate, names mean the input's columns first.
     fn inside_aggregate(self) -> Self {
-        Self { prefer_select: false, filters: false, positive: false, conjunct: false, ..self }
+        Self { prefer_select: false, filters: false, conjunct: false, ..self }
     }
 }
 

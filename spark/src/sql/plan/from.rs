@@ -1,21 +1,17 @@
 //! FROM: tables, subqueries, joins, LATERAL VIEW.
 
-use std::collections::HashSet;
-
-use datafusion::arrow::datatypes::DataType;
-use datafusion::catalog::TableFunctionArgs;
-use datafusion::common::{Column, JoinType, NullEquality, TableReference, UnnestOptions};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit, when};
+use datafusion::common::{Column, TableReference, UnnestOptions};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, when};
 use datafusion::sql::sqlparser::ast::{
     self, FunctionArg, FunctionArgExpr, Ident, JoinConstraint, JoinOperator, LateralView, TableFactor,
     TableWithJoins,
 };
 
 use super::expr::Names;
+use super::join::cross;
 use super::{Planner, TableEntry, TableKey};
-use crate::analysis::Named;
-use crate::analysis::operator::{self, Binary};
-use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames, find};
+use crate::analysis::operator;
+use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::error::{Result, SparkError};
 use crate::sql::statement::{Name, ident_position};
 
@@ -23,10 +19,25 @@ impl Planner<'_> {
     pub(super) fn from(&mut self, from: &[TableWithJoins]) -> Result<Relation> {
         let mut whole: Option<Relation> = None;
         for item in from {
-            let relation = self.table_with_joins(item)?;
-            whole = Some(match whole {
-                None => relation,
-                Some(left) => cross(left, relation)?,
+            whole = Some(match (whole, &item.relation) {
+                // The first of several relations joined may see those before it.
+                (
+                    Some(left),
+                    TableFactor::Derived { lateral: true, .. } | TableFactor::Function { lateral: true, .. },
+                ) => {
+                    let first = ast::Join {
+                        relation: item.relation.clone(),
+                        global: false,
+                        join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
+                    };
+                    let mut left = self.joined(left, &first)?;
+                    for join in &item.joins {
+                        left = self.joined(left, join)?;
+                    }
+                    left
+                }
+                (None, _) => self.table_with_joins(item)?,
+                (Some(left), _) => cross(left, self.table_with_joins(item)?)?,
             });
         }
         match whole {
@@ -38,38 +49,36 @@ impl Planner<'_> {
     fn table_with_joins(&mut self, item: &TableWithJoins) -> Result<Relation> {
         let mut left = self.table_factor(&item.relation)?;
         for join in &item.joins {
-            let right = self.table_factor(&join.relation)?;
-            left = self.join(left, right, &join.join_operator)?;
+            left = self.joined(left, join)?;
         }
         Ok(left)
     }
 
-    fn table_factor(&mut self, factor: &TableFactor) -> Result<Relation> {
+    pub(super) fn table_factor(&mut self, factor: &TableFactor) -> Result<Relation> {
         match factor {
-            TableFactor::Table { name, alias, args: Some(args), .. } => {
+            TableFactor::Table { name, alias, args: Some(args), sample, .. } => {
                 let relation = self.table_function(&Name::new(name), &args.args)?;
+                let relation = self.sampled(relation, sample.as_ref())?;
+                self.aliased(relation, alias.as_ref(), None)
+            }
+            TableFactor::Function { name, alias, args, .. } => {
+                let relation = self.table_function(&Name::new(name), args)?;
                 self.aliased(relation, alias.as_ref(), None)
             }
             TableFactor::Table { name, alias, sample, version, .. } => {
-                if sample.is_some() {
-                    return Err(SparkError::unsupported("TABLESAMPLE"));
-                }
                 if version.is_some() {
                     return Err(SparkError::unsupported("time travel"));
                 }
                 let name = Name::new(name);
                 let relation = self.named_table(&name, factor)?;
+                let relation = self.sampled(relation, sample.as_ref())?;
                 let qualifier = name.parts.last().cloned();
                 self.aliased(relation, alias.as_ref(), qualifier).map_err(|error| error.at(name.position))
             }
-            TableFactor::Derived { lateral, subquery, alias, sample } => {
-                if *lateral {
-                    return Err(SparkError::unsupported("LATERAL subqueries"));
-                }
-                if sample.is_some() {
-                    return Err(SparkError::unsupported("TABLESAMPLE"));
-                }
+            // LATERAL with nothing before it sees nothing.
+            TableFactor::Derived { subquery, alias, sample, .. } => {
                 let relation = self.query(subquery)?;
+                let relation = self.sampled(relation, sample.as_ref())?;
                 self.aliased(relation, alias.as_ref(), None)
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
@@ -79,8 +88,23 @@ impl Planner<'_> {
                     Some(_) => self.aliased(relation, alias.as_ref(), None),
                 }
             }
-            TableFactor::Pivot { .. } => Err(SparkError::unsupported("PIVOT")),
-            TableFactor::Unpivot { .. } => Err(SparkError::unsupported("UNPIVOT")),
+            TableFactor::Pivot { table, aggregate_functions, value_column, value_source, alias, .. } => {
+                let input = self.table_factor(table)?;
+                let relation = self.pivot(input, aggregate_functions, value_column, value_source)?;
+                match alias {
+                    None => Ok(relation),
+                    Some(_) => self.aliased(relation, alias.as_ref(), None),
+                }
+            }
+            TableFactor::Unpivot { table, value, name, columns, null_inclusion, alias } => {
+                let input = self.table_factor(table)?;
+                let keep_nulls = matches!(null_inclusion, Some(ast::NullInclusion::IncludeNulls));
+                let relation = self.unpivot(input, value, name, columns, keep_nulls)?;
+                match alias {
+                    None => Ok(relation),
+                    Some(_) => self.aliased(relation, alias.as_ref(), None),
+                }
+            }
             other => Err(SparkError::unsupported(format!("the relation {other}"))),
         }
     }
@@ -111,7 +135,7 @@ impl Planner<'_> {
     }
 
     /// Gives the columns a qualifier: the alias, else `own`; and other names if the alias has some.
-    fn aliased(
+    pub(super) fn aliased(
         &mut self,
         relation: Relation,
         alias: Option<&ast::TableAlias>,
@@ -159,194 +183,6 @@ impl Planner<'_> {
                 hidden: false,
             })
             .collect();
-        Ok(Relation { plan, columns })
-    }
-
-    /// `range(...)`.
-    fn table_function(&mut self, name: &Name, args: &[FunctionArg]) -> Result<Relation> {
-        let function = name.parts.last().map(|n| n.to_lowercase()).unwrap_or_default();
-        if function != "range" {
-            return Err(SparkError::new(
-                "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
-                "42883",
-                format!(
-                    "Could not resolve `{function}` to a table-valued function.\n\
-                     Please make sure that `{function}` is defined as a table-valued function and that all required parameters are provided correctly."
-                ),
-            )
-            .at(name.position));
-        }
-        let empty = datafusion::common::DFSchema::empty();
-        let names = Names::input(&[], &empty);
-        let mut bounds = Vec::new();
-        for arg in args {
-            let FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) = arg else {
-                return Err(SparkError::unsupported("named arguments of range"));
-            };
-            let value = self.expr(arg, &names)?;
-            let value = crate::analysis::cast::cast(value.expr, &DataType::Int64, false, &empty)?;
-            bounds.push(lit(super::literal::fold(value)?));
-        }
-        bounds.truncate(3);
-        let function = self
-            .session
-            .state
-            .table_functions()
-            .get("range")
-            .ok_or_else(|| SparkError::unsupported("the table function range"))?;
-        let args = TableFunctionArgs::new(&bounds, &self.session.state);
-        let provider = function.create_table_provider_with_args(args)?;
-        let source = datafusion::datasource::provider_as_source(provider);
-        let alias = self.aliases.claim("range");
-        let scan = LogicalPlanBuilder::scan(TableReference::bare(alias), source, None)?;
-        let column = scan.schema().columns().remove(0);
-        let plan = scan.project(vec![Expr::Column(column).alias("id")])?.build()?;
-        Ok(Relation::unqualified(plan))
-    }
-
-    fn join(&mut self, left: Relation, right: Relation, op: &JoinOperator) -> Result<Relation> {
-        let (join_type, constraint) = match op {
-            JoinOperator::Join(c) | JoinOperator::Inner(c) => (JoinType::Inner, c),
-            JoinOperator::CrossJoin(c) => (JoinType::Inner, c),
-            JoinOperator::Left(c) | JoinOperator::LeftOuter(c) => (JoinType::Left, c),
-            JoinOperator::Right(c) | JoinOperator::RightOuter(c) => (JoinType::Right, c),
-            JoinOperator::FullOuter(c) => (JoinType::Full, c),
-            JoinOperator::Semi(c) | JoinOperator::LeftSemi(c) => (JoinType::LeftSemi, c),
-            JoinOperator::Anti(c) | JoinOperator::LeftAnti(c) => (JoinType::LeftAnti, c),
-            other => return Err(SparkError::unsupported(format!("the join {other:?}"))),
-        };
-        match constraint {
-            JoinConstraint::None if join_type == JoinType::Inner => cross(left, right),
-            JoinConstraint::None => self.join_on(left, right, join_type, None),
-            JoinConstraint::On(condition) => self.join_on(left, right, join_type, Some(condition)),
-            JoinConstraint::Using(columns) => {
-                let keys: Vec<String> = columns
-                    .iter()
-                    .filter_map(|c| c.0.last().and_then(|p| p.as_ident()).map(|i| i.value.clone()))
-                    .collect();
-                self.join_using(left, right, join_type, &keys)
-            }
-            JoinConstraint::Natural => {
-                let case = self.session.case;
-                let keys: Vec<String> = left
-                    .visible()
-                    .filter(|l| right.visible().any(|r| case.same(&l.name, &r.name)))
-                    .map(|l| l.name.clone())
-                    .collect();
-                if keys.is_empty() {
-                    return cross(left, right);
-                }
-                self.join_using(left, right, join_type, &keys)
-            }
-        }
-    }
-
-    fn join_on(
-        &mut self,
-        left: Relation,
-        right: Relation,
-        join_type: JoinType,
-        condition: Option<&ast::Expr>,
-    ) -> Result<Relation> {
-        let mut columns = left.columns.clone();
-        columns.extend(right.columns.iter().cloned());
-        let schema = left.schema().join(right.schema())?;
-        let filter = match condition {
-            None => lit(true),
-            Some(condition) => {
-                let named = self.expr(condition, &Names::input(&columns, &schema))?;
-                super::select::boolean_condition(named, &schema, "JOIN condition")?
-            }
-        };
-        let plan =
-            LogicalPlanBuilder::from(left.plan).join_on(right.plan, join_type, Some(filter))?.build()?;
-        if matches!(join_type, JoinType::LeftSemi | JoinType::LeftAnti) {
-            columns = left.columns;
-        } else {
-            columns.sort_by_key(|c| c.hidden);
-        }
-        Ok(Relation { plan, columns })
-    }
-
-    /// USING: the keys come first and once, then the rest of the left and of the right side.
-    fn join_using(
-        &mut self,
-        left: Relation,
-        right: Relation,
-        join_type: JoinType,
-        keys: &[String],
-    ) -> Result<Relation> {
-        let case = self.session.case;
-        let side = |relation: &Relation, key: &String| -> Result<ScopeColumn> {
-            let found = find(&relation.columns, std::slice::from_ref(key), case)?;
-            found.map(|f| f.column.clone()).ok_or_else(|| {
-                let names: Vec<_> = relation.visible().map(|c| format!("`{}`", c.name)).collect();
-                SparkError::new(
-                    "UNRESOLVED_USING_COLUMN_FOR_JOIN",
-                    "42703",
-                    format!(
-                        "USING column `{key}` cannot be resolved on one side of the join. The side's columns: [{}].",
-                        names.join(", ")
-                    ),
-                )
-            })
-        };
-        let schema = left.schema().join(right.schema())?;
-        let mut condition: Option<Expr> = None;
-        let (mut heads, mut taken) = (Vec::new(), HashSet::new());
-        for key in keys {
-            let (l, r) = (side(&left, key)?, side(&right, key)?);
-            let pair = operator::binary(
-                Binary::Eq,
-                Named::new(Expr::Column(l.column.clone()), key.clone()),
-                Named::new(Expr::Column(r.column.clone()), key.clone()),
-                &schema,
-            )?;
-            condition = Some(match condition {
-                None => pair.expr,
-                Some(c) => c.and(pair.expr),
-            });
-            taken.insert(l.column.clone());
-            taken.insert(r.column.clone());
-            heads.push((l, r));
-        }
-        let semi = matches!(join_type, JoinType::LeftSemi | JoinType::LeftAnti);
-        let (left_columns, right_columns) = (left.columns.clone(), right.columns.clone());
-        let mut plan =
-            LogicalPlanBuilder::from(left.plan).join_on(right.plan, join_type, condition)?.build()?;
-        let mut merged = Vec::new();
-        if join_type == JoinType::Full {
-            let mut exprs: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
-            for (l, r) in &heads {
-                let name = self.aliases.claim(&format!("__using_{}", l.name));
-                let l_or_r = datafusion::functions::core::coalesce()
-                    .call(vec![Expr::Column(l.column.clone()), Expr::Column(r.column.clone())]);
-                exprs.push(l_or_r.alias(name.clone()));
-                merged.push(Column::from_name(name));
-            }
-            plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
-        }
-        let mut columns = Vec::new();
-        for (i, (l, r)) in heads.iter().enumerate() {
-            let column = match join_type {
-                JoinType::Full => merged[i].clone(),
-                JoinType::Right => r.column.clone(),
-                _ => l.column.clone(),
-            };
-            columns.push(ScopeColumn { qualifier: Vec::new(), name: l.name.clone(), column, hidden: false });
-        }
-        let rest = |c: &&ScopeColumn| !taken.contains(&c.column);
-        columns.extend(left_columns.iter().filter(rest).cloned());
-        if !semi {
-            columns.extend(right_columns.iter().filter(rest).cloned());
-        }
-        let mut hidden: Vec<ScopeColumn> =
-            heads.into_iter().flat_map(|(l, r)| if semi { vec![l] } else { vec![l, r] }).collect();
-        for column in &mut hidden {
-            column.hidden = true;
-        }
-        columns.extend(hidden);
-        columns.sort_by_key(|c| c.hidden);
         Ok(Relation { plan, columns })
     }
 
@@ -448,15 +284,4 @@ impl<'a> Generator<'a> {
             _ => None,
         }
     }
-}
-
-fn cross(left: Relation, right: Relation) -> Result<Relation> {
-    let mut columns = left.columns;
-    columns.extend(right.columns);
-    columns.sort_by_key(|c| c.hidden);
-    let none: (Vec<Column>, Vec<Column>) = (Vec::new(), Vec::new());
-    let plan = LogicalPlanBuilder::from(left.plan)
-        .join_detailed(right.plan, JoinType::Inner, none, None, NullEquality::NullEqualsNothing)?
-        .build()?;
-    Ok(Relation { plan, columns })
 }

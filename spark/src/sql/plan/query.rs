@@ -1,14 +1,14 @@
 //! Queries: WITH, set operations, VALUES, ORDER BY and LIMIT.
 
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue, UnnestOptions};
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, when};
 use datafusion::sql::sqlparser::ast::{
-    self, LimitClause, OrderBy, Query, SetExpr, SetOperator, SetQuantifier, Values,
+    self, LimitClause, OrderBy, Query, SetExpr, SetOperator, SetQuantifier, Values, Visit,
 };
 
 use super::expr::Names;
-use super::{Planner, literal};
+use super::{Planner, TableNames, literal};
 use crate::analysis::Named;
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::error::{Result, SparkError};
@@ -30,11 +30,11 @@ impl Planner<'_> {
 
     fn query_in_scope(&mut self, query: &Query) -> Result<Relation> {
         if let Some(with) = &query.with {
-            if with.recursive {
-                return Err(SparkError::unsupported("WITH RECURSIVE"));
-            }
             for cte in &with.cte_tables {
                 let name = cte.alias.name.value.clone();
+                if with.recursive && self.refers_to(&cte.query, &name) {
+                    return Err(SparkError::unsupported("WITH RECURSIVE of a query that refers to itself"));
+                }
                 let mut relation = self.query(&cte.query)?;
                 let columns: Vec<String> = cte.alias.columns.iter().map(|c| c.name.value.clone()).collect();
                 if !columns.is_empty() {
@@ -60,6 +60,17 @@ impl Planner<'_> {
             }
         }
         Ok(relation)
+    }
+
+    /// Whether a query names a table of this name.
+    fn refers_to(&self, query: &Query, name: &str) -> bool {
+        let mut names = TableNames::default();
+        // The visitor never breaks.
+        let _ = query.visit(&mut names);
+        names
+            .0
+            .iter()
+            .any(|(key, _)| matches!(key.parts.as_slice(), [one] if self.session.case.same(one, name)))
     }
 
     /// The number behind LIMIT or OFFSET.
@@ -199,7 +210,7 @@ impl Planner<'_> {
             ("UNION", false) => LogicalPlanBuilder::from(left).union(right)?.distinct()?.build()?,
             ("INTERSECT", false) => LogicalPlanBuilder::intersect(left, right, false)?,
             ("EXCEPT", false) => LogicalPlanBuilder::except(left, right, false)?,
-            _ => return Err(SparkError::unsupported(format!("{name} ALL"))),
+            (_, _) => bag_operation(left, right, name == "EXCEPT")?,
         };
         let columns = plan
             .schema()
@@ -210,6 +221,37 @@ impl Planner<'_> {
             .collect();
         Ok(Relation { plan, columns })
     }
+}
+
+/// EXCEPT ALL and INTERSECT ALL: rows are counted on both sides, and given out as often as the
+/// difference or the smaller count says.
+fn bag_operation(left: LogicalPlan, right: LogicalPlan, except: bool) -> Result<LogicalPlan> {
+    const COUNTS: [&str; 2] = ["__left_count", "__right_count"];
+    let marked = |plan: LogicalPlan, counts: [i64; 2]| -> Result<LogicalPlan> {
+        let mut exprs: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
+        exprs.extend(COUNTS.iter().zip(counts).map(|(name, count)| lit(count).alias(*name)));
+        Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
+    };
+    let both = LogicalPlanBuilder::from(marked(left, [1, 0])?).union(marked(right, [0, 1])?)?;
+    let columns = both.schema().columns();
+    let own = &columns[..columns.len() - COUNTS.len()];
+    let keys: Vec<Expr> = own.iter().cloned().map(Expr::Column).collect();
+    let sums = columns[own.len()..].iter().zip(COUNTS).map(|(column, name)| {
+        datafusion::functions_aggregate::sum::sum(Expr::Column(column.clone())).alias(name)
+    });
+    let [l, r] = COUNTS.map(|name| Expr::Column(Column::from_name(name)));
+    let times = if except { l.clone() - r.clone() } else { when(l.clone().lt(r.clone()), l).otherwise(r)? };
+    let copies = Column::from_name("__copies");
+    let repeated = datafusion::functions_nested::repeat::array_repeat(lit(1_i32), times.clone());
+    let mut with_copies = keys.clone();
+    with_copies.push(repeated.alias(copies.name.clone()));
+    let plan = both
+        .aggregate(keys.clone(), sums.collect::<Vec<_>>())?
+        .filter(times.gt(lit(0_i64)))?
+        .project(with_copies)?
+        .unnest_column_with_options(copies, UnnestOptions::new())?
+        .project(keys)?;
+    Ok(plan.build()?)
 }
 
 /// The visible columns under these names.

@@ -64,15 +64,8 @@ impl Planner<'_> {
             let mut named = self.expr(expr, &names)?;
             if let Some(alias) = alias {
                 named.name = alias;
-            } else if let ast::Expr::Cast { expr: inner, .. } = expr
-                && let ast::Expr::Identifier(ident) = inner.as_ref()
-            {
-                named.name.clone_from(&ident.value);
-            } else if let ast::Expr::Cast { expr: inner, .. } = expr
-                && let ast::Expr::CompoundIdentifier(idents) = inner.as_ref()
-                && let Some(last) = idents.last()
-            {
-                named.name.clone_from(&last.value);
+            } else if let Some(name) = cast_name(expr) {
+                named.name = name;
             }
             items.push(named);
         }
@@ -144,6 +137,16 @@ impl Planner<'_> {
             }
         }
         Ok(left)
+    }
+}
+
+/// A cast column keeps its name.
+pub(super) fn cast_name(expr: &ast::Expr) -> Option<String> {
+    let ast::Expr::Cast { expr: inner, .. } = expr else { return None };
+    match inner.as_ref() {
+        ast::Expr::Identifier(ident) => Some(ident.value.clone()),
+        ast::Expr::CompoundIdentifier(idents) => idents.last().map(|ident| ident.value.clone()),
+        _ => None,
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::WindowFrame;
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{ExprSchemable, WindowFrame, WindowFrameBound, WindowFrameUnits};
 use datafusion::sql::sqlparser::ast::{self, NamedWindowExpr, WindowType};
 
-use super::Planner;
 use super::expr::Names;
+use super::{Planner, literal};
 use crate::analysis::Named;
+use crate::analysis::select::SortKey;
 use crate::analysis::window::{self, Window};
 use crate::error::{Result, SparkError};
 
@@ -27,12 +30,85 @@ impl Planner<'_> {
         }
         let keys = self.sort_keys(&spec.order_by, names)?;
         let frame = match &spec.window_frame {
-            Some(frame) => Some((WindowFrame::try_from(frame.clone())?, frame_text(frame))),
+            Some(frame) => Some(self.frame(frame, &keys, names)?),
             None => None,
         };
         let window = Window { partitions, keys, frame };
         let options = self.aggregate_options(function, names)?;
         window::over(&self.context(names), name, args, options, window)
+    }
+
+    /// The frame and its text.
+    fn frame(
+        &mut self,
+        frame: &ast::WindowFrame,
+        keys: &[SortKey],
+        names: &Names<'_>,
+    ) -> Result<(WindowFrame, String)> {
+        let units = WindowFrameUnits::from(frame.units);
+        let key_type = match keys {
+            [(key, _, _)] => Some(key.expr.get_type(names.schema)?),
+            _ => None,
+        };
+        let end = frame.end_bound.clone().unwrap_or(ast::WindowFrameBound::CurrentRow);
+        let (start, start_text) = self.bound(&frame.start_bound, units, key_type.as_ref(), names)?;
+        let (end, end_text) = self.bound(&end, units, key_type.as_ref(), names)?;
+        let text = format!("{} BETWEEN {start_text} AND {end_text}", frame.units);
+        Ok((WindowFrame::new_bounds(units, start, end), text))
+    }
+
+    fn bound(
+        &mut self,
+        bound: &ast::WindowFrameBound,
+        units: WindowFrameUnits,
+        key_type: Option<&DataType>,
+        names: &Names<'_>,
+    ) -> Result<(WindowFrameBound, String)> {
+        let (preceding, distance) = match bound {
+            ast::WindowFrameBound::CurrentRow => {
+                return Ok((WindowFrameBound::CurrentRow, "CURRENT ROW".to_owned()));
+            }
+            ast::WindowFrameBound::Preceding(distance) => (true, distance),
+            ast::WindowFrameBound::Following(distance) => (false, distance),
+        };
+        let side = if preceding { "PRECEDING" } else { "FOLLOWING" };
+        let Some(distance) = distance else {
+            let open =
+                if units == WindowFrameUnits::Range { ScalarValue::Null } else { ScalarValue::UInt64(None) };
+            let bound =
+                if preceding { WindowFrameBound::Preceding(open) } else { WindowFrameBound::Following(open) };
+            return Ok((bound, format!("UNBOUNDED {side}")));
+        };
+        let named = self.expr(distance, names)?;
+        let text = format!("{} {side}", named.name);
+        let not_fit = || {
+            SparkError::type_mismatch(
+                "SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE",
+                &text,
+                &format!("The data type of the frame bound \"{}\" does not fit", named.name),
+            )
+        };
+        let value = literal::fold(named.expr.clone())?;
+        let whole = match &value {
+            ScalarValue::Int8(Some(n)) => Some(i64::from(*n)),
+            ScalarValue::Int16(Some(n)) => Some(i64::from(*n)),
+            ScalarValue::Int32(Some(n)) => Some(i64::from(*n)),
+            ScalarValue::Int64(Some(n)) => Some(*n),
+            _ => None,
+        };
+        let (preceding, value) = match (units, whole, key_type) {
+            (WindowFrameUnits::Range, Some(days), Some(DataType::Date32)) => {
+                let days = i32::try_from(days).map_err(|_| not_fit())?;
+                let value = IntervalMonthDayNano::new(0, days, 0);
+                (preceding, ScalarValue::IntervalMonthDayNano(Some(value)))
+            }
+            (WindowFrameUnits::Range, _, _) => (preceding, value),
+            (_, Some(n), _) => ((n >= 0) == preceding, ScalarValue::UInt64(Some(n.unsigned_abs()))),
+            _ => return Err(not_fit()),
+        };
+        let bound =
+            if preceding { WindowFrameBound::Preceding(value) } else { WindowFrameBound::Following(value) };
+        Ok((bound, text))
     }
 
     fn window_spec(&self, over: &WindowType) -> Result<Arc<ast::WindowSpec>> {
@@ -79,10 +155,4 @@ impl Planner<'_> {
             }
         }
     }
-}
-
-fn frame_text(frame: &ast::WindowFrame) -> String {
-    let bound = |b: &ast::WindowFrameBound| b.to_string();
-    let end = frame.end_bound.as_ref().map_or_else(|| "CURRENT ROW".to_owned(), bound);
-    format!("{} BETWEEN {} AND {end}", frame.units, bound(&frame.start_bound))
 }

@@ -7,7 +7,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, lit, when,
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, lit,
 };
 use datafusion::sql::sqlparser::ast;
 
@@ -79,7 +79,7 @@ impl Planner<'_> {
         let left = if values.len() == 1 { shown } else { format!("(named_struct({shown}))") };
         let name = format!("({left} IN (listquery()))");
         let name = if negated { format!("(NOT {name})") } else { name };
-        if values.len() == 1 && if negated { names.conjunct } else { names.positive } {
+        if values.len() == 1 && if negated { names.conjunct } else { names.filters } {
             let value = values.remove(0);
             let subquery = comparable(&value, subquery, names.schema)?;
             let expr = InSubquery::new(Box::new(value.expr), subquery, negated);
@@ -137,8 +137,8 @@ fn count(plan: &LogicalPlan, condition: Option<Expr>) -> Result<Expr> {
     Ok(Expr::ScalarSubquery(made(plan)))
 }
 
-/// IN where it is no condition of a filter: true if a row is the same, else null if one may be,
-/// else false.
+/// IN where it is no condition of a filter, as Spark computes it there: whether a row is the same;
+/// with NOT, whether no row is the same or may be.
 fn in_by_counts(values: &[Named], plan: &LogicalPlan, negated: bool, schema: &DFSchema) -> Result<Expr> {
     let columns = plan.schema().columns();
     let mut same: Option<Expr> = None;
@@ -152,6 +152,10 @@ fn in_by_counts(values: &[Named], plan: &LogicalPlan, negated: bool, schema: &DF
         maybe = Some(maybe.map_or_else(|| open.clone(), |whole| whole.and(open.clone())));
     }
     let some = |condition: Option<Expr>| -> Result<Expr> { Ok(count(plan, condition)?.gt(lit(0_i64))) };
+    let found = some(same)?;
+    if !negated {
+        return Ok(found);
+    }
     // One value is told from null without a look at each row.
     let open = match (values, columns.as_slice()) {
         ([value], [column]) => {
@@ -160,8 +164,7 @@ fn in_by_counts(values: &[Named], plan: &LogicalPlan, negated: bool, schema: &DF
         }
         _ => some(maybe)?,
     };
-    let unknown = Expr::Literal(ScalarValue::Boolean(None), None);
-    Ok(when(some(same)?, lit(!negated)).when(open, unknown).otherwise(lit(negated))?)
+    Ok(Expr::Not(Box::new(found.or(open))))
 }
 
 /// An expression of the outer query as it is written in the inner one.

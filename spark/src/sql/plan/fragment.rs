@@ -1,0 +1,92 @@
+//! Expressions and select items that stand alone, as in `selectExpr`, `filter("a > 1")` and `expr(...)`.
+
+use std::collections::HashMap;
+
+use datafusion::common::DFSchema;
+use datafusion::sql::sqlparser::ast::{Expr as Syntax, SelectItem, Visit};
+
+use super::expr::Names;
+use super::{Planner, TableEntry, TableKey, TableNames, lookup_tables};
+use crate::analysis::Named;
+use crate::analysis::scope::{Relation, ScopeColumn};
+use crate::error::{QueryContext, Result, SparkError};
+use crate::session::{Snapshot, SparkSession};
+use crate::sql::parameters::Parameters;
+use crate::sql::statement;
+
+/// A select item of SQL text, and the tables that subqueries in it name.
+pub struct Fragment {
+    text: String,
+    item: SelectItem,
+    tables: HashMap<TableKey, TableEntry>,
+}
+
+impl Fragment {
+    /// Parses an expression, with or without an alias, or a star.
+    ///
+    /// # Errors
+    /// PARSE_SYNTAX_ERROR; what looking up a table finds wrong.
+    pub async fn parse(session: &SparkSession, text: &str, parameters: &Parameters) -> Result<Self> {
+        let item = statement::parse_item(text, parameters).map_err(|error| in_text(error, text))?;
+        let mut names = TableNames::default();
+        let (SelectItem::UnnamedExpr(expr)
+        | SelectItem::ExprWithAlias { expr, .. }
+        | SelectItem::ExprWithAliases { expr, .. }) = &item
+        else {
+            return Ok(Self { text: text.to_owned(), item, tables: HashMap::new() });
+        };
+        // The visitor never breaks.
+        let _ = expr.visit(&mut names);
+        let tables = lookup_tables(session, &session.snapshot()?, names).await?;
+        Ok(Self { text: text.to_owned(), item, tables })
+    }
+
+    /// The expression over these columns; its name is the alias, or Spark's text of it.
+    ///
+    /// # Errors
+    /// What analysis finds wrong; UNSUPPORTED_FEATURE for a star or several aliases.
+    pub fn expr(&self, session: &Snapshot, columns: &[ScopeColumn], schema: &DFSchema) -> Result<Named> {
+        let (expr, alias) = match &self.item {
+            SelectItem::UnnamedExpr(expr) => (expr, None),
+            SelectItem::ExprWithAlias { expr, alias } => (expr, Some(&alias.value)),
+            _ => {
+                return Err(SparkError::unsupported(
+                    "a star or several aliases where one expression is meant",
+                ));
+            }
+        };
+        let mut planner = Planner::new(session, self.tables.clone());
+        let named = planner.expr(expr, &Names::input(columns, schema).condition());
+        let named = named.map_err(|error| in_text(error, &self.text))?;
+        Ok(match alias {
+            Some(alias) => Named::new(named.expr, alias.clone()),
+            None => Named::new(named.expr, super::star::cast_name(expr).unwrap_or(named.name)),
+        })
+    }
+
+    /// The columns that the item gives out: several for a star or a generator, which also changes
+    /// the relation.
+    ///
+    /// # Errors
+    /// What analysis finds wrong.
+    pub fn items(&self, session: &Snapshot, input: Relation) -> Result<(Relation, Vec<Named>)> {
+        let mut planner = Planner::new(session, self.tables.clone());
+        planner.items(input, std::slice::from_ref(&self.item)).map_err(|error| in_text(error, &self.text))
+    }
+
+    /// The name of the function, lower case, if the item is nothing but a call.
+    pub fn function(&self) -> Option<String> {
+        match &self.item {
+            SelectItem::UnnamedExpr(Syntax::Function(f))
+            | SelectItem::ExprWithAlias { expr: Syntax::Function(f), .. }
+            | SelectItem::ExprWithAliases { expr: Syntax::Function(f), .. } => {
+                f.name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.to_lowercase())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn in_text(error: SparkError, text: &str) -> SparkError {
+    error.in_statement(QueryContext { text: text.to_owned(), line: 1, column: 1 })
+}
