@@ -182,6 +182,11 @@ fn adapt(raw: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                     _ => out.push(TokenWithSpan::new(Token::Word(word), span)),
                 }
             }
+            // A doubled backquote inside backquotes is one.
+            Token::Word(mut word) if word.quote_style == Some('`') => {
+                word.value = word.value.replace("``", "`");
+                out.push(TokenWithSpan::new(Token::Word(word), span));
+            }
             Token::Placeholder(mark) if mark.starts_with('?') => {
                 out.push(TokenWithSpan::new(Token::Placeholder(format!("?{parameters}")), span));
                 parameters += 1;

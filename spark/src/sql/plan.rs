@@ -4,6 +4,7 @@ mod command;
 mod expr;
 pub mod fragment;
 mod from;
+mod generate;
 mod group;
 mod join;
 mod literal;

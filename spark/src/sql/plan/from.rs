@@ -1,16 +1,11 @@
 //! FROM: tables, subqueries, joins, LATERAL VIEW.
 
-use datafusion::common::{Column, TableReference, UnnestOptions};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, when};
-use datafusion::sql::sqlparser::ast::{
-    self, FunctionArg, FunctionArgExpr, Ident, JoinConstraint, JoinOperator, LateralView, TableFactor,
-    TableWithJoins,
-};
+use datafusion::common::{Column, TableReference};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{self, JoinConstraint, JoinOperator, TableFactor, TableWithJoins};
 
-use super::expr::Names;
 use super::join::cross;
 use super::{Planner, TableEntry, TableKey};
-use crate::analysis::operator;
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::error::{Result, SparkError};
 use crate::sql::statement::{Name, ident_position};
@@ -184,104 +179,5 @@ impl Planner<'_> {
             })
             .collect();
         Ok(Relation { plan, columns })
-    }
-
-    pub(super) fn lateral_view(&mut self, input: Relation, view: &LateralView) -> Result<Relation> {
-        let ast::Expr::Function(function) = &view.lateral_view else {
-            return Err(SparkError::unsupported(format!("LATERAL VIEW {}", view.lateral_view)));
-        };
-        let generator = Generator::of(function)
-            .ok_or_else(|| SparkError::unsupported(format!("LATERAL VIEW of {}", function.name)))?;
-        let qualifier = Name::new(&view.lateral_view_name).parts;
-        // `LATERAL VIEW explode(x) AS c` has columns only, and no name before AS.
-        let columns: Vec<String> = view.lateral_col_alias.iter().map(|i: &Ident| i.value.clone()).collect();
-        let (mut relation, generated) =
-            self.generate(input, &generator, view.outer, columns.first().map(String::as_str))?;
-        for column in &mut relation.columns {
-            if column.column == generated {
-                column.qualifier.clone_from(&qualifier);
-            }
-        }
-        Ok(relation)
-    }
-
-    /// Adds the generator's column to the relation, one row an element.
-    pub(super) fn generate(
-        &mut self,
-        input: Relation,
-        generator: &Generator<'_>,
-        outer: bool,
-        name: Option<&str>,
-    ) -> Result<(Relation, Column)> {
-        let outer = outer || generator.outer;
-        let schema = input.plan.schema().clone();
-        let names = Names::input(&input.columns, &schema);
-        let array = self.expr(generator.argument, &names)?;
-        let data_type = array.expr.get_type(schema.as_ref())?;
-        if !data_type.is_list() {
-            return Err(SparkError::unsupported(format!(
-                "explode of {}",
-                crate::types::sql_name(&data_type)
-            )));
-        }
-        let array = if outer {
-            // DataFusion keeps rows of null arrays, Spark those of empty ones too.
-            let context = self.context(&names);
-            let length = operator::scalar_call(
-                context
-                    .state
-                    .scalar_functions()
-                    .get("array_length")
-                    .cloned()
-                    .ok_or_else(|| SparkError::internal("array_length is not registered"))?,
-                vec![array.expr.clone()],
-            );
-            when(length.is_not_null(), array.expr).end()?
-        } else {
-            array.expr
-        };
-        let internal = self.aliases.claim("__generated");
-        let mut exprs: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).collect();
-        exprs.push(array.alias(internal.clone()));
-        let column = Column::from_name(internal);
-        let options = UnnestOptions::new().with_preserve_nulls(outer);
-        let plan: LogicalPlan = LogicalPlanBuilder::from(input.plan)
-            .project(exprs)?
-            .unnest_column_with_options(column.clone(), options)?
-            .build()?;
-        let mut columns = input.columns;
-        columns.push(ScopeColumn {
-            qualifier: Vec::new(),
-            name: name.unwrap_or("col").to_owned(),
-            column: column.clone(),
-            hidden: false,
-        });
-        columns.sort_by_key(|c| c.hidden);
-        Ok((Relation { plan, columns }, column))
-    }
-}
-
-/// A call that makes rows of an array.
-pub(super) struct Generator<'a> {
-    argument: &'a ast::Expr,
-    outer: bool,
-}
-
-impl<'a> Generator<'a> {
-    /// The generator a call is, if it is one.
-    pub fn of(function: &'a ast::Function) -> Option<Self> {
-        let name = function.name.to_string().to_lowercase();
-        let outer = match name.as_str() {
-            "explode" => false,
-            "explode_outer" => true,
-            _ => return None,
-        };
-        let ast::FunctionArguments::List(list) = &function.args else {
-            return None;
-        };
-        match list.args.as_slice() {
-            [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => Some(Self { argument, outer }),
-            _ => None,
-        }
     }
 }

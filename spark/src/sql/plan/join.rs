@@ -13,6 +13,7 @@ use crate::analysis::correlate;
 use crate::analysis::operator::{self, Binary};
 use crate::analysis::scope::{Relation, ScopeColumn, find};
 use crate::error::{Result, SparkError};
+use crate::sql::statement::Name;
 
 impl Planner<'_> {
     /// A relation joined with the one left of it.
@@ -20,6 +21,10 @@ impl Planner<'_> {
         match &join.relation {
             TableFactor::Derived { lateral: true, subquery, alias, sample: None } => {
                 self.lateral_join(left, subquery, alias.as_ref(), &join.join_operator)
+            }
+            TableFactor::Function { lateral: true, name, args, alias, .. } => {
+                let name = Name::new(name).parts.pop().unwrap_or_default().to_lowercase();
+                self.lateral_function(left, &name, args, alias.as_ref(), &join.join_operator)
             }
             other => {
                 let right = self.table_factor(other)?;

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ScalarValue, UnnestOptions};
-use datafusion::logical_expr::type_coercion::binary::type_union_coercion;
 use datafusion::logical_expr::utils::find_aggregate_exprs;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, lit, when};
 use datafusion::sql::sqlparser::ast::{self, ExprWithAlias, Ident, PivotValueSource};
@@ -14,6 +13,7 @@ use super::expr::Names;
 use super::{Planner, literal};
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
+use crate::analysis::common::common_type;
 use crate::analysis::operator::{self, Binary};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::analysis::select::SelectList;
@@ -253,7 +253,7 @@ fn common_types(rows: &[(String, Vec<Named>)], width: usize, schema: &DFSchema) 
             *common = Some(match common.take() {
                 None => own,
                 Some(before) if before == own => own,
-                Some(before) => type_union_coercion(&before, &own).ok_or_else(|| {
+                Some(before) => common_type([&before, &own]).ok_or_else(|| {
                     SparkError::new(
                         "UNPIVOT_VALUE_DATA_TYPE_MISMATCH",
                         "42K09",

@@ -1,5 +1,6 @@
 //! Queries: WITH, set operations, VALUES, ORDER BY and LIMIT.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, ScalarValue, UnnestOptions};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, when};
@@ -10,8 +11,11 @@ use datafusion::sql::sqlparser::ast::{
 use super::expr::Names;
 use super::{Planner, TableNames, literal};
 use crate::analysis::Named;
+use crate::analysis::cast::cast;
+use crate::analysis::common::common_type;
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::error::{Result, SparkError};
+use crate::types;
 
 impl Planner<'_> {
     /// A query with all its parts.
@@ -203,8 +207,7 @@ impl Planner<'_> {
         let shown: Vec<String> = left.visible().map(|c| c.name.clone()).collect();
         let mut unique = UniqueNames::default();
         let inner: Vec<String> = shown.iter().map(|n| unique.claim(n)).collect();
-        let left = projected(left, &inner)?;
-        let right = projected(right, &inner)?;
+        let (left, right) = in_common_types(projected(left, &inner)?, projected(right, &inner)?, name)?;
         let plan = match (name, all) {
             ("UNION", true) => LogicalPlanBuilder::from(left).union(right)?.build()?,
             ("UNION", false) => LogicalPlanBuilder::from(left).union(right)?.distinct()?.build()?,
@@ -221,6 +224,49 @@ impl Planner<'_> {
             .collect();
         Ok(Relation { plan, columns })
     }
+}
+
+/// Two inputs of a set operation with each column in the type that both have in common.
+fn in_common_types(
+    left: LogicalPlan,
+    right: LogicalPlan,
+    operator: &str,
+) -> Result<(LogicalPlan, LogicalPlan)> {
+    let types = |plan: &LogicalPlan| -> Vec<DataType> {
+        plan.schema().fields().iter().map(|f| f.data_type().clone()).collect()
+    };
+    let (left_types, right_types) = (types(&left), types(&right));
+    if left_types == right_types {
+        return Ok((left, right));
+    }
+    let mut common = Vec::with_capacity(left_types.len());
+    for (i, (first, second)) in left_types.iter().zip(&right_types).enumerate() {
+        common.push(common_type([first, second]).ok_or_else(|| {
+            let (first, second) = (types::sql_name(first), types::sql_name(second));
+            let place = match i {
+                0 => "first".to_owned(),
+                1 => "second".to_owned(),
+                2 => "third".to_owned(),
+                n => format!("{}th", n + 1),
+            };
+            SparkError::new(
+                "INCOMPATIBLE_COLUMN_TYPE",
+                "42825",
+                format!(
+                    "{operator} can only be performed on tables with compatible column types. The {place} column of the second table is \"{second}\" type which is not compatible with \"{first}\" at the same column of the first table.."
+                ),
+            )
+        })?);
+    }
+    let cast_all = |plan: LogicalPlan| -> Result<LogicalPlan> {
+        let schema = plan.schema().clone();
+        let exprs = schema.columns().into_iter().zip(&common).map(|(column, data_type)| {
+            let name = column.name.clone();
+            Ok(cast(Expr::Column(column), data_type, false, schema.as_ref())?.alias(name))
+        });
+        Ok(LogicalPlanBuilder::from(plan).project(exprs.collect::<Result<Vec<_>>>()?)?.build()?)
+    };
+    Ok((cast_all(left)?, cast_all(right)?))
 }
 
 /// EXCEPT ALL and INTERSECT ALL: rows are counted on both sides, and given out as often as the

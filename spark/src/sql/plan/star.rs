@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::Planner;
 use super::expr::Names;
-use super::from::Generator;
+use super::generate::{generator_of, renamed};
 use crate::analysis::Named;
 use crate::analysis::scope::{Relation, ScopeColumn, ends_with, find};
 use crate::error::{Result, SparkError, quote};
@@ -23,6 +23,7 @@ impl Planner<'_> {
     ) -> Result<(Relation, Vec<Named>)> {
         let mut input = input;
         let mut items: Vec<Named> = Vec::new();
+        let mut generated: Option<String> = None;
         let own = input.columns.clone();
         for item in projection {
             let (expr, alias) = match item {
@@ -46,23 +47,36 @@ impl Planner<'_> {
                     });
                     continue;
                 }
-                SelectItem::UnnamedExpr(expr) => (expr, None),
-                SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.value.clone())),
-                SelectItem::ExprWithAliases { .. } => {
-                    return Err(SparkError::unsupported("several aliases of one expression"));
+                SelectItem::UnnamedExpr(expr) => (expr, Vec::new()),
+                SelectItem::ExprWithAlias { expr, alias } => (expr, vec![alias.value.clone()]),
+                SelectItem::ExprWithAliases { expr, aliases } => {
+                    (expr, aliases.iter().map(|alias| alias.value.clone()).collect())
                 }
             };
-            if let ast::Expr::Function(function) = expr
-                && let Some(generator) = Generator::of(function)
-            {
-                let (relation, column) = self.generate(input, &generator, false, alias.as_deref())?;
+            if let Some((name, args)) = generator_of(expr) {
+                if let Some(first) = &generated {
+                    return Err(several_generators(first, &expr.to_string()));
+                }
+                generated = Some(expr.to_string());
+                let (relation, made) = self.generate(input, &name, args, false)?;
                 input = Relation { plan: relation.plan, columns: own.clone() };
-                items.push(Named::new(Expr::Column(column), alias.unwrap_or_else(|| "col".to_owned())));
+                items.extend(renamed(made, &alias)?);
                 continue;
             }
             let names = Names { select: &items, ..Names::input(&own, input.plan.schema()) };
             let mut named = self.expr(expr, &names)?;
-            if let Some(alias) = alias {
+            if alias.len() > 1 {
+                return Err(SparkError::new(
+                    "MULTI_ALIAS_WITHOUT_GENERATOR",
+                    "42K0E",
+                    format!(
+                        "Multi part aliasing ({}) is not supported with {} as it is not a generator function.",
+                        alias.join(", "),
+                        named.name
+                    ),
+                ));
+            }
+            if let Some(alias) = alias.into_iter().next() {
                 named.name = alias;
             } else if let Some(name) = cast_name(expr) {
                 named.name = name;
@@ -138,6 +152,18 @@ impl Planner<'_> {
         }
         Ok(left)
     }
+}
+
+fn several_generators(first: &str, second: &str) -> SparkError {
+    SparkError::new(
+        "UNSUPPORTED_GENERATOR.MULTI_GENERATOR",
+        "42K0E",
+        format!(
+            "The generator is not supported: only one generator allowed per SELECT clause but found 2: \"{first}\", \"{second}\"."
+        ),
+    )
+    .with_param("num", "2")
+    .with_param("generators", format!("\"{first}\", \"{second}\""))
 }
 
 /// A cast column keeps its name.

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::FunctionArg;
 
 use super::expr::Names;
 use super::{Planner, literal};
+use crate::analysis::call::generator;
 use crate::analysis::cast::cast;
 use crate::analysis::scope::Relation;
 use crate::error::{Result, SparkError};
@@ -19,6 +20,9 @@ impl Planner<'_> {
         let function = name.parts.last().map(|n| n.to_lowercase()).unwrap_or_default();
         let empty = datafusion::common::DFSchema::empty();
         let names = Names::input(&[], &empty);
+        if generator::is_generator(&function) {
+            return self.generated_table(&function, args);
+        }
         if function != "range" {
             return Err(SparkError::new(
                 "UNRESOLVABLE_TABLE_VALUED_FUNCTION",

@@ -1,14 +1,18 @@
 //! Calls of functions: arguments, and what stands in and behind the parentheses.
 
+use std::sync::{Mutex, PoisonError};
+
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use datafusion::sql::sqlparser::ast::{
-    self, FunctionArg, FunctionArgExpr, FunctionArguments, WildcardAdditionalOptions,
+    self, FunctionArg, FunctionArgExpr, FunctionArguments, OneOrManyWithParens, WildcardAdditionalOptions,
 };
 
 use super::super::Planner;
 use super::Names;
-use crate::analysis::{Named, call};
+use crate::analysis::Named;
+use crate::analysis::call::lambda::{self, Lambda};
+use crate::analysis::call::{self, generator};
 use crate::error::{Result, SparkError};
 use crate::sql::statement::Name;
 
@@ -30,6 +34,20 @@ impl Planner<'_> {
             }
         };
         let args = list.map(|l| l.args.as_slice()).unwrap_or_default();
+        let takes_lambda = args.iter().any(|arg| lambda_of(arg).is_some());
+        if takes_lambda && lambda::is_higher_order(&name) {
+            return self.higher_order(&name, args, names);
+        }
+        if generator::is_generator(&name) {
+            let args = self.arguments(&name, args, names)?;
+            let text = call::call_text(&name, &args);
+            return Err(SparkError::new(
+                "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+                "42K0E",
+                format!("The generator is not supported: nested in expressions \"{text}\"."),
+            )
+            .with_param("expression", format!("\"{text}\"")));
+        }
         if call::is_aggregate(&self.context(names), &name) || function.over.is_some() {
             let inner = names.inside_aggregate();
             let args = self.arguments(&name, args, &inner)?;
@@ -60,6 +78,37 @@ impl Planner<'_> {
         }
         let args = self.arguments(&name, args, names)?;
         call::scalar(&self.context(names), &name, args)
+    }
+
+    /// A call whose arguments are values, then lambdas.
+    fn higher_order(&mut self, name: &str, args: &[FunctionArg], names: &Names<'_>) -> Result<Named> {
+        let mut values = Vec::new();
+        let mut written = Vec::new();
+        for arg in args {
+            match lambda_of(arg) {
+                Some(lambda) => written.push(lambda),
+                None => values.extend(self.arguments(name, std::slice::from_ref(arg), names)?),
+            }
+        }
+        let context = self.context(names);
+        let planner = Mutex::new(self);
+        let planner = &planner;
+        let lambdas = written.into_iter().map(|written| {
+            let parameters: Vec<String> = match &written.params {
+                OneOrManyWithParens::One(one) => vec![one.name.value.clone()],
+                OneOrManyWithParens::Many(many) => many.iter().map(|p| p.name.value.clone()).collect(),
+            };
+            let scope = parameters.clone();
+            let body = move |values: &[Named]| {
+                let mut planner = planner.lock().unwrap_or_else(PoisonError::into_inner);
+                planner.lambdas.push(scope.iter().cloned().zip(values.iter().cloned()).collect());
+                let body = planner.expr(&written.body, names);
+                planner.lambdas.pop();
+                body
+            };
+            Lambda { parameters, body: Box::new(body) }
+        });
+        lambda::higher_order(&context, name, values, lambdas.collect())
     }
 
     /// The arguments of a call in the order of the function's parameters, stars expanded.
@@ -151,6 +200,13 @@ impl Planner<'_> {
             options.order_by = call::sort_exprs(&keys);
         }
         Ok(options)
+    }
+}
+
+fn lambda_of(arg: &FunctionArg) -> Option<&ast::LambdaFunction> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Lambda(lambda))) => Some(lambda),
+        _ => None,
     }
 }
 

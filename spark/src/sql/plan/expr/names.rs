@@ -91,10 +91,29 @@ impl Planner<'_> {
                     let context = self.schema_context(schema);
                     Named::new(call::map_value(&context, value.expr, key)?, field.clone())
                 }
+                DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)) => {
+                    self.field_of_each(value, field, schema)?
+                }
                 other => return Err(not_nested(&value.name, other)),
             };
         }
         Ok(value)
+    }
+
+    /// `array_of_structs.field` is the array of that field.
+    fn field_of_each(&self, array: Named, field: &str, schema: &DFSchema) -> Result<Named> {
+        let context = self.schema_context(schema);
+        let planner = self;
+        let pick = call::lambda::Lambda {
+            parameters: vec!["x".to_owned()],
+            body: Box::new(move |parameters| {
+                let value =
+                    parameters.first().cloned().ok_or_else(|| SparkError::internal("no parameter"))?;
+                planner.fields(value, &[field.to_owned()], schema)
+            }),
+        };
+        let each = call::lambda::higher_order(&context, "transform", vec![array], vec![pick])?;
+        Ok(Named::new(each.expr, field))
     }
 
     fn member<'f>(
