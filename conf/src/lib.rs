@@ -1,5 +1,6 @@
 //! Spark properties: which keys Cerium knows, what their values mean, and how a set of them is read,
-//! written and asked. No I/O happens here.
+//! written and asked; and the names of environment variables, ports and paths on which operator, driver and
+//! executor agree. No I/O happens here.
 //!
 //! ```
 //! use cerium_conf::{SparkConf, keys};
@@ -12,8 +13,11 @@
 //! ```
 
 mod conf;
+pub mod env;
 mod key;
 pub mod keys;
+pub mod paths;
+pub mod ports;
 mod properties;
 mod redaction;
 mod reference;

@@ -1,6 +1,6 @@
 //! The contract of Cerium with Kubernetes, shared by operator and driver: the three kinds of
-//! `sparkoperator.k8s.io`, the names, labels, ports and environment variables of what is made for them,
-//! and the way from a manifest to Spark properties and pod sizes.
+//! `sparkoperator.k8s.io`, the names and labels of what is made for them, and the way from a manifest to Spark
+//! properties and pod sizes.
 //!
 //! Nothing here talks to a cluster, reads a clock or makes up a random number.
 
@@ -8,16 +8,13 @@ pub mod application;
 pub mod conditions;
 pub mod connect;
 pub mod defaults;
-pub mod env;
 pub mod events;
 #[cfg(test)]
 mod fixtures;
 pub mod labels;
 pub mod memory;
 pub mod names;
-pub mod paths;
 pub mod plan;
-pub mod ports;
 pub mod quantity;
 pub mod scheduled;
 mod schema;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cerium_conf::{Key, SparkConf, keys};
+use cerium_conf::{Key, SparkConf, env, keys};
 
 use crate::SparkApplication;
 use crate::application::{ApplicationType, DynamicAllocation, SparkApplicationSpec, SparkPodSpec};
@@ -159,8 +159,8 @@ fn add_secrets(conf: &mut SparkConf, mounts: &str, key_refs: &str, env: &str, po
 /// The environment variable that points to the file in a secret of this type.
 fn secret_file(secret_type: &str) -> Option<(&'static str, &'static str)> {
     match secret_type {
-        "GCPServiceAccount" => Some((crate::env::GOOGLE_APPLICATION_CREDENTIALS, "key.json")),
-        "HadoopDelegationToken" => Some((crate::env::HADOOP_TOKEN_FILE_LOCATION, "hadoop.token")),
+        "GCPServiceAccount" => Some((env::GOOGLE_APPLICATION_CREDENTIALS, "key.json")),
+        "HadoopDelegationToken" => Some((env::HADOOP_TOKEN_FILE_LOCATION, "hadoop.token")),
         _ => None,
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use cerium_conf::{ConfError, Key, SparkConf, keys};
+use cerium_conf::{ConfError, Key, SparkConf, env, keys};
+use cerium_crds::SparkApplication;
 use cerium_crds::validate::validate;
-use cerium_crds::{SparkApplication, env};
 use serde::Deserialize;
 
 /// Why there is nothing to run.

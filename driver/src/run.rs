@@ -5,8 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
-use cerium_conf::{ConfError, Key, SparkConf, keys};
-use cerium_crds::env;
+use cerium_conf::{ConfError, Key, SparkConf, env, keys};
 use cerium_engine::object_stores::{ObjectStores, StoreError, read_to_string};
 use cerium_spark::session::SparkSession;
 use datafusion::error::DataFusionError;

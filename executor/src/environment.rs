@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use cerium_conf::env;
+
 /// The ports to listen on; 0 is any free one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
@@ -62,33 +64,33 @@ impl Environment {
             expected,
         };
 
-        let cores = required("SPARK_EXECUTOR_CORES")?;
+        let cores = required(env::SPARK_EXECUTOR_CORES)?;
         let cores = cores
             .parse()
             .ok()
             .filter(|cores| *cores > 0)
-            .ok_or_else(|| malformed("SPARK_EXECUTOR_CORES", &cores, "a whole number above 0"))?;
-        let memory = required("SPARK_EXECUTOR_MEMORY")?;
+            .ok_or_else(|| malformed(env::SPARK_EXECUTOR_CORES, &cores, "a whole number above 0"))?;
+        let memory = required(env::SPARK_EXECUTOR_MEMORY)?;
         let mebibytes: u64 = memory
             .strip_suffix('m')
             .and_then(|digits| digits.parse().ok())
             .filter(|mebibytes| *mebibytes > 0)
-            .ok_or_else(|| malformed("SPARK_EXECUTOR_MEMORY", &memory, "mebibytes such as 1024m"))?;
-        let address = variable("SPARK_EXECUTOR_POD_IP").unwrap_or_else(|| "127.0.0.1".to_string());
+            .ok_or_else(|| malformed(env::SPARK_EXECUTOR_MEMORY, &memory, "mebibytes such as 1024m"))?;
+        let address = variable(env::SPARK_EXECUTOR_POD_IP).unwrap_or_else(|| "127.0.0.1".to_string());
         let address =
-            address.parse().map_err(|_| malformed("SPARK_EXECUTOR_POD_IP", &address, "an IP address"))?;
-        let driver_url = required("SPARK_DRIVER_URL")?;
+            address.parse().map_err(|_| malformed(env::SPARK_EXECUTOR_POD_IP, &address, "an IP address"))?;
+        let driver_url = required(env::SPARK_DRIVER_URL)?;
         if !driver_url.starts_with("http://") {
-            return Err(malformed("SPARK_DRIVER_URL", &driver_url, "http://host:port"));
+            return Err(malformed(env::SPARK_DRIVER_URL, &driver_url, "http://host:port"));
         }
-        let local_dirs: Vec<PathBuf> = required("SPARK_LOCAL_DIRS")?
+        let local_dirs: Vec<PathBuf> = required(env::SPARK_LOCAL_DIRS)?
             .split(',')
             .filter(|dir| !dir.is_empty())
             .map(PathBuf::from)
             .collect();
         Ok(Self {
-            executor_id: required("SPARK_EXECUTOR_ID")?,
-            application_id: required("SPARK_APPLICATION_ID")?,
+            executor_id: required(env::SPARK_EXECUTOR_ID)?,
+            application_id: required(env::SPARK_APPLICATION_ID)?,
             driver_url,
             cores,
             memory: mebibytes * 1024 * 1024,
@@ -119,13 +121,13 @@ mod tests {
                 return value.map(str::to_string);
             }
             let value = match name {
-                "SPARK_EXECUTOR_ID" => "3",
-                "SPARK_APPLICATION_ID" => "spark-1",
-                "SPARK_DRIVER_URL" => "http://10.0.0.1:7078",
-                "SPARK_EXECUTOR_CORES" => "2",
-                "SPARK_EXECUTOR_MEMORY" => "1024m",
-                "SPARK_EXECUTOR_POD_IP" => "10.0.0.2",
-                "SPARK_LOCAL_DIRS" => "/a,/b",
+                env::SPARK_EXECUTOR_ID => "3",
+                env::SPARK_APPLICATION_ID => "spark-1",
+                env::SPARK_DRIVER_URL => "http://10.0.0.1:7078",
+                env::SPARK_EXECUTOR_CORES => "2",
+                env::SPARK_EXECUTOR_MEMORY => "1024m",
+                env::SPARK_EXECUTOR_POD_IP => "10.0.0.2",
+                env::SPARK_LOCAL_DIRS => "/a,/b",
                 _ => return None,
             };
             Some(value.to_string())
@@ -143,20 +145,20 @@ mod tests {
 
     #[test]
     fn addresses_of_version_6_are_bracketed() {
-        let found = Environment::read(variables("SPARK_EXECUTOR_POD_IP", Some("fd00::7")), PORTS).unwrap();
+        let found = Environment::read(variables(env::SPARK_EXECUTOR_POD_IP, Some("fd00::7")), PORTS).unwrap();
         assert_eq!(found.host(), "[fd00::7]");
     }
 
     #[test]
     fn says_which_variable_is_wrong() {
         for (name, value) in [
-            ("SPARK_EXECUTOR_CORES", Some("0")),
-            ("SPARK_EXECUTOR_CORES", Some("two")),
-            ("SPARK_EXECUTOR_MEMORY", Some("1g")),
-            ("SPARK_EXECUTOR_POD_IP", Some("pod")),
-            ("SPARK_DRIVER_URL", Some("spark://x:1")),
-            ("SPARK_EXECUTOR_ID", None),
-            ("SPARK_LOCAL_DIRS", Some("")),
+            (env::SPARK_EXECUTOR_CORES, Some("0")),
+            (env::SPARK_EXECUTOR_CORES, Some("two")),
+            (env::SPARK_EXECUTOR_MEMORY, Some("1g")),
+            (env::SPARK_EXECUTOR_POD_IP, Some("pod")),
+            (env::SPARK_DRIVER_URL, Some("spark://x:1")),
+            (env::SPARK_EXECUTOR_ID, None),
+            (env::SPARK_LOCAL_DIRS, Some("")),
         ] {
             let error = Environment::read(variables(name, value), PORTS).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");

@@ -4,8 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where Cerium's own image holds programs and libraries.
-const INSTALLATION: &str = "/opt/cerium";
+use cerium_conf::paths;
 
 /// What could not be copied.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +17,7 @@ pub struct InstallError {
 
 /// Copies the installation into `target`, which is made where it is missing.
 pub fn install(target: &Path) -> Result<(), InstallError> {
-    copy(Path::new(INSTALLATION), target)
+    copy(Path::new(paths::ENGINE), target)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), InstallError> {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use cerium_conf::ports;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -32,10 +33,10 @@ enum Command {
     /// Run as an executor; the driver's address and the rest come from the environment.
     Executor {
         /// Port of the shuffle service; 0 takes any free port.
-        #[arg(long, default_value_t = 7079)]
+        #[arg(long, default_value_t = ports::BLOCK_MANAGER)]
         block_manager_port: u16,
         /// Port at which tasks are received; 0 takes any free port.
-        #[arg(long, default_value_t = 7080)]
+        #[arg(long, default_value_t = ports::EXECUTOR_GRPC)]
         task_port: u16,
         /// End when standard input is closed, so that the process never outlives its parent.
         #[arg(long)]

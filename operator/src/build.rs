@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use cerium_crds::{GROUP, labels, names, paths};
+use cerium_conf::paths;
+use cerium_crds::{GROUP, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};

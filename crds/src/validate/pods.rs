@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cerium_conf::{ConfKey, Key, OptionalConfKey, SparkConf, keys};
+use cerium_conf::{ConfKey, Key, OptionalConfKey, SparkConf, env, keys, paths};
 use k8s_openapi::api::core::v1::{
     ContainerPort, EnvVar, EnvVarSource, Lifecycle, PodTemplateSpec, SecretKeySelector,
 };
@@ -14,7 +14,7 @@ use crate::application::{Port, SparkApplicationSpec, SparkPodSpec};
 use crate::memory::PodMemory;
 use crate::plan::{Image, PodPlan, Resources};
 use crate::spark_conf::{DRIVER_VOLUMES, EXECUTOR_VOLUMES};
-use crate::{env, names, paths, quantity};
+use crate::{names, quantity};
 
 /// Where the settings of one of the two kinds of pods are found.
 struct Role<'a> {

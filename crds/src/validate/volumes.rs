@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cerium_conf::SparkConf;
+use cerium_conf::{SparkConf, paths};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource, NFSVolumeSource,
     PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume, VolumeMount,
@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::Findings;
 use crate::application::{SparkApplicationSpec, SparkPodSpec};
 use crate::names::{LOCAL_DIR_VOLUME_PREFIX, volume_name};
-use crate::{paths, quantity};
+use crate::quantity;
 
 /// Volumes and mounts, collected.
 #[derive(Default)]

@@ -7,8 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cerium_conf::{ConfError, SparkConf, keys};
-use cerium_crds::{env, paths};
+use cerium_conf::{ConfError, SparkConf, env, keys, paths};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Pod;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use cerium_conf::{ConfError, SparkConf, keys};
-use cerium_crds::env;
+use cerium_conf::{ConfError, SparkConf, env, keys};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cerium_crds::{names, paths, ports};
+use cerium_conf::{paths, ports};
+use cerium_crds::names;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 

@@ -1,6 +1,7 @@
 //! The environment of the Spark containers. Pure.
 
-use cerium_crds::{env, names, paths};
+use cerium_conf::{env, paths};
+use cerium_crds::names;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector};
 
 use super::{Role, Submission};

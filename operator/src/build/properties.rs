@@ -1,6 +1,7 @@
 //! The file `spark.properties` of a submission. Pure.
 
-use cerium_crds::{names, ports};
+use cerium_conf::ports;
+use cerium_crds::names;
 
 use super::Submission;
 use cerium_crds::plan::ValidatedApplication;

@@ -1,6 +1,7 @@
 //! Volumes and mounts of the pods: scratch space, the engine, configuration, and the user's own. Pure.
 
-use cerium_crds::{names, paths};
+use cerium_conf::paths;
+use cerium_crds::names;
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, EmptyDirVolumeSource, KeyToPath, Volume, VolumeMount,
 };

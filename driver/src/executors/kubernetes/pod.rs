@@ -1,6 +1,7 @@
 //! One executor pod: made from the template, and read. Does not touch the Kubernetes API.
 
-use cerium_crds::{env, labels, names};
+use cerium_conf::env;
+use cerium_crds::{labels, names};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, EnvVar, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Names of the environment variables by which pods are told who they are.
+//! Names of the environment variables by which driver and executors are told who they are.
 
 /// User the program runs as.
 pub const SPARK_USER: &str = "SPARK_USER";
