@@ -31,6 +31,21 @@ pub const SPARK_EXECUTOR_POD_IP: &str = "SPARK_EXECUTOR_POD_IP";
 /// Name of the executor pod.
 pub const SPARK_EXECUTOR_POD_NAME: &str = "SPARK_EXECUTOR_POD_NAME";
 
+/// Python of programs and of workers, as Spark knows it.
+pub const PYSPARK_PYTHON: &str = "PYSPARK_PYTHON";
+/// Python of programs alone.
+pub const PYSPARK_DRIVER_PYTHON: &str = "PYSPARK_DRIVER_PYTHON";
+/// URL of the Spark Connect server a program talks to.
+pub const SPARK_REMOTE: &str = "SPARK_REMOTE";
+/// Installation of Spark in the image, if there is one.
+pub const SPARK_HOME: &str = "SPARK_HOME";
+/// Folder of Cerium's Python modules, where it is not beside that of the programs.
+pub const CERIUM_PYTHON: &str = "CERIUM_PYTHON";
+/// Folder in which `SparkFiles` looks.
+pub const CERIUM_FILES_DIR: &str = "CERIUM_FILES_DIR";
+/// Process id of the driver, which a program must not outlive.
+pub const CERIUM_DRIVER_PID: &str = "CERIUM_DRIVER_PID";
+
 /// Directory of Hadoop's configuration files.
 pub const HADOOP_CONF_DIR: &str = "HADOOP_CONF_DIR";
 /// File of a Hadoop delegation token.

@@ -25,19 +25,36 @@ impl<'a> Application<'a> {
         Self { scope, name: name.to_owned() }
     }
 
-    /// Submits a SQL program, mounted into the driver from a ConfigMap, with two executors on
-    /// Cerium's own image. `changes` is a JSON merge patch of the manifest.
+    /// Submits a SQL program. `changes` is a JSON merge patch of the manifest.
     pub async fn submit(scope: &'a Scope, name: &str, sql: &str, changes: Value) -> Result<Self> {
+        Self::submit_program(scope, name, "SQL", "program.sql", sql, changes).await
+    }
+
+    /// Submits a Python program. `changes` is a JSON merge patch of the manifest.
+    pub async fn submit_python(scope: &'a Scope, name: &str, python: &str, changes: Value) -> Result<Self> {
+        Self::submit_program(scope, name, "Python", "program.py", python, changes).await
+    }
+
+    /// Submits a program, mounted into the driver from a ConfigMap, with two executors on Cerium's
+    /// own image.
+    async fn submit_program(
+        scope: &'a Scope,
+        name: &str,
+        language: &str,
+        file: &str,
+        text: &str,
+        changes: Value,
+    ) -> Result<Self> {
         let program = format!("{name}-program");
         let mut manifest = json!({
             "apiVersion": "sparkoperator.k8s.io/v1beta2",
             "kind": "SparkApplication",
             "metadata": {"name": name},
             "spec": {
-                "type": "SQL",
+                "type": language,
                 "mode": "cluster",
                 "sparkVersion": "4.1.1",
-                "mainApplicationFile": "local:///opt/programs/program.sql",
+                "mainApplicationFile": format!("local:///opt/programs/{file}"),
                 "driver": {
                     "cores": 1,
                     "coreRequest": "100m",
@@ -53,7 +70,7 @@ impl<'a> Application<'a> {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": program},
-            "data": {"program.sql": sql},
+            "data": {file: text},
         });
         let list = json!({"apiVersion": "v1", "kind": "List", "items": [program, manifest]});
         scope.apply(&list.to_string()).await?;

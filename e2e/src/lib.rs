@@ -4,6 +4,7 @@ pub mod application;
 pub mod cluster;
 pub mod flights;
 pub mod operator;
+pub mod python;
 pub mod s3;
 pub mod scope;
 pub mod wait;

@@ -59,12 +59,18 @@ impl S3 {
     /// Uploads the flights and the airlines to `flights/`.
     pub async fn put_flights(&self) -> Result<()> {
         for name in ["flights.csv", "airlines.csv"] {
-            let bytes = tokio::fs::read(flights::file(name)?).await?;
-            let upload = self.store.put_multipart(&Path::from(format!("flights/{name}"))).await?;
-            let mut write = WriteMultipart::new(upload);
-            write.write(&bytes);
-            write.finish().await?;
+            self.put_file(&format!("flights/{name}"), &flights::file(name)?).await?;
         }
+        Ok(())
+    }
+
+    /// Uploads a file in pieces.
+    pub async fn put_file(&self, key: &str, file: &std::path::Path) -> Result<()> {
+        let bytes = tokio::fs::read(file).await?;
+        let upload = self.store.put_multipart(&Path::from(key)).await?;
+        let mut write = WriteMultipart::new(upload);
+        write.write(&bytes);
+        write.finish().await?;
         Ok(())
     }
 

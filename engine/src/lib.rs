@@ -1,8 +1,12 @@
 //! What driver and executors must agree on: session, functions, own plan nodes and their codec, object stores.
 
+pub mod archive;
 pub mod codec;
 pub mod object_stores;
+mod python_folder;
 pub mod session;
 pub mod spark_options;
 pub mod task_failure;
 pub mod write;
+
+pub use python_folder::python_folder;

@@ -1,22 +1,24 @@
 //! Object stores made on first use from the Spark configuration: local files, S3, HTTP.
 
 mod explain;
+mod fetch;
 mod s3;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cerium_conf::SparkConf;
-use cerium_spark::source::paths::Location;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::multipart::MultipartStore;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt};
+use object_store::{ClientOptions, ObjectStore};
 use url::Url;
 
 use self::explain::Explained;
+pub use self::fetch::{download, local_path, read_to_string};
 
 /// What can go wrong before a store is asked for anything.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,9 @@ pub enum StoreError {
     /// The file can't be read. The source says why.
     #[error("cannot read `{url}`")]
     Read { url: String, source: object_store::Error },
+    /// The copy of a file can't be written.
+    #[error("cannot write {}", target.display())]
+    Write { target: PathBuf, source: std::io::Error },
     /// The file is no text.
     #[error("`{url}` is not UTF-8 text")]
     NotText { url: String },
@@ -81,18 +86,21 @@ impl ObjectStores {
                 let store = s3::builder(&self.conf, bucket, &s3::environment())?.build().map_err(setup)?;
                 Ok(Arc::new(Explained::new(key(url), store)))
             }
-            "http" | "https" => {
-                let options = ClientOptions::new().with_allow_http(true);
-                let store = HttpBuilder::new()
-                    .with_url(key(url))
-                    .with_client_options(options)
-                    .build()
-                    .map_err(setup)?;
-                Ok(Arc::new(Explained::new(key(url), store)))
-            }
+            "http" | "https" => open_http(&key(url), &key(url)),
             scheme => Err(StoreError::UnknownScheme { scheme: scheme.into(), url: url.to_string() }),
         }
     }
+}
+
+/// The store behind a web server; `shown` stands for its address in messages.
+fn open_http(address: &str, shown: &str) -> std::result::Result<Arc<dyn ObjectStore>, StoreError> {
+    let options = ClientOptions::new().with_allow_http(true);
+    let store = HttpBuilder::new()
+        .with_url(address)
+        .with_client_options(options)
+        .build()
+        .map_err(|source| StoreError::Setup { url: shown.to_owned(), source })?;
+    Ok(Arc::new(Explained::new(shown.to_owned(), store)))
 }
 
 /// Multipart uploads to the store of a URL; `None` where files are renamed instead.
@@ -119,21 +127,6 @@ pub fn explained(
     error: object_store::Error,
 ) -> object_store::Error {
     explain::explain(root, Some(path), error)
-}
-
-/// Reads a text file, such as the program's main file.
-///
-/// # Errors
-/// What is wrong with the URL, or why the file can't be read.
-pub async fn read_to_string(stores: &ObjectStores, url: &str) -> std::result::Result<String, StoreError> {
-    let invalid = |reason: String| StoreError::InvalidUrl { url: url.to_owned(), reason };
-    let location = Location::parse(url).map_err(|error| invalid(error.message().to_owned()))?;
-    let root = Url::parse(&location.root).map_err(|error| invalid(error.to_string()))?;
-    let path = location.path().map_err(|error| invalid(error.message().to_owned()))?;
-    let read = |source| StoreError::Read { url: url.to_owned(), source };
-    let store = stores.store(&root)?;
-    let bytes = store.get(&path).await.map_err(read)?.bytes().await.map_err(read)?;
-    String::from_utf8(bytes.to_vec()).map_err(|_| StoreError::NotText { url: url.to_owned() })
 }
 
 fn bucket(url: &Url) -> std::result::Result<&str, StoreError> {
@@ -165,27 +158,6 @@ impl ObjectStoreRegistry for ObjectStores {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn main_files_are_read_by_path_and_url() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a b.sql");
-        std::fs::write(&path, "SELECT 1").unwrap();
-        let stores = ObjectStores::new(SparkConf::new());
-        let path = path.to_str().unwrap();
-        for url in [path.to_owned(), format!("file://{path}"), format!("local://{path}")] {
-            assert_eq!(read_to_string(&stores, &url).await.unwrap(), "SELECT 1", "{url}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_read_is_named() {
-        let stores = ObjectStores::new(SparkConf::new());
-        let missing = read_to_string(&stores, "/no/such/main.sql").await.unwrap_err();
-        assert!(missing.to_string().contains("/no/such/main.sql"), "{missing}");
-        let scheme = read_to_string(&stores, "ftp://x/y").await.unwrap_err();
-        assert!(scheme.to_string().contains("ftp"), "{scheme}");
-    }
 
     #[test]
     fn stores_are_made_once_for_each_bucket() {

@@ -41,6 +41,19 @@ keys! {
     /// Memory added to an executor pod for Python workers.
     EXECUTOR_PYSPARK_MEMORY: ByteSize = OVERHEAD, "spark.executor.pyspark.memory", none, "2.4.0", Submission;
 
+    /// Python of the program and of its functions on executors. Default: `PYSPARK_PYTHON`, else `python3`.
+    PYSPARK_PYTHON: String = NAME, "spark.pyspark.python", none, "2.1.0", Start;
+    /// Python of the program. Default: that of `spark.pyspark.python`, unless `PYSPARK_DRIVER_PYTHON` is set.
+    PYSPARK_DRIVER_PYTHON: String = NAME, "spark.pyspark.driver.python", none, "2.1.0", Start;
+    /// Python files (.py, .zip, .egg, .whl) that the program can import, separated by commas. Set by
+    /// `spec.deps.pyFiles`.
+    SUBMIT_PY_FILES: Vec<String> = LIST, "spark.submit.pyFiles", "", "1.0.1", Start;
+    /// Files that the program finds by `SparkFiles.get`, separated by commas. Set by `spec.deps.files`.
+    FILES: Vec<String> = LIST, "spark.files", "", "1.0.0", Start;
+    /// Archives (.zip, .jar, .tar, .tar.gz, .tgz) that are unpacked, each to a folder of its name, or of the
+    /// name behind a `#`; separated by commas. Set by `spec.deps.archives`.
+    ARCHIVES: Vec<String> = LIST, "spark.archives", "", "3.1.0", Start;
+
     prefixes
     /// Environment variable of the executors.
     EXECUTOR_ENV = "spark.executorEnv.", "0.9.0", Submission;

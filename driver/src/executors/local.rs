@@ -33,7 +33,7 @@ pub enum LocalError {
 #[derive(Debug, Clone)]
 struct Template {
     program: PathBuf,
-    env: Vec<(&'static str, String)>,
+    env: Vec<(String, String)>,
     local_dirs: PathBuf,
 }
 
@@ -68,12 +68,19 @@ impl LocalProvider {
         if !program.is_file() {
             return Err(LocalError::NoExecutor(program.to_path_buf()));
         }
-        let variables = vec![
+        let own = [
             (env::SPARK_APPLICATION_ID, application_id.to_string()),
             (env::SPARK_EXECUTOR_CORES, conf.get(&keys::EXECUTOR_CORES)?.to_string()),
             (env::SPARK_EXECUTOR_MEMORY, format!("{}m", conf.get(&keys::EXECUTOR_MEMORY)?.mebibytes())),
             (env::SPARK_EXECUTOR_POD_IP, "127.0.0.1".to_string()),
         ];
+        let python = conf.get(&keys::PYSPARK_PYTHON)?.map(|python| (env::PYSPARK_PYTHON, python));
+        // Later ones win: the program's own, then what executors are told.
+        let mut variables: Vec<(String, String)> = conf
+            .iter_prefix(keys::EXECUTOR_ENV)
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        variables.extend(python.into_iter().chain(own).map(|(key, value)| (key.to_owned(), value)));
         let template =
             Template { program: program.to_path_buf(), env: variables, local_dirs: local_dirs.to_path_buf() };
         Ok(Self { template, connection: OnceLock::new(), children: Arc::default() })
@@ -130,7 +137,7 @@ impl Template {
         std::fs::create_dir_all(&local_dir)?;
         Command::new(&self.program)
             .args(["executor", "--parent-stdin", "--block-manager-port", "0", "--task-port", "0"])
-            .envs(self.env.iter().map(|(key, value)| (*key, value.as_str())))
+            .envs(self.env.iter().map(|(key, value)| (key.as_str(), value.as_str())))
             .env(env::SPARK_DRIVER_URL, driver_url)
             .env(env::SPARK_EXECUTOR_ID, id.to_string())
             .env(env::SPARK_LOCAL_DIRS, local_dir)
