@@ -39,8 +39,6 @@ pub const PYSPARK_DRIVER_PYTHON: &str = "PYSPARK_DRIVER_PYTHON";
 pub const SPARK_REMOTE: &str = "SPARK_REMOTE";
 /// Installation of Spark in the image, if there is one.
 pub const SPARK_HOME: &str = "SPARK_HOME";
-/// Folder of Cerium's Python modules, where it is not beside that of the programs.
-pub const CERIUM_PYTHON: &str = "CERIUM_PYTHON";
 /// Folder in which `SparkFiles` looks.
 pub const CERIUM_FILES_DIR: &str = "CERIUM_FILES_DIR";
 /// Process id of the driver, which a program must not outlive.

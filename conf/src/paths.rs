@@ -12,8 +12,6 @@ pub const LIBRARIES: &str = "/opt/cerium/lib";
 pub const DRIVER: &str = "/opt/cerium/bin/cerium-driver";
 /// The executor program.
 pub const EXECUTOR: &str = "/opt/cerium/bin/cerium-executor";
-/// Cerium's Python modules.
-pub const PYTHON: &str = "/opt/cerium/python";
 /// Directory of the driver's configuration.
 pub const SPARK_CONF_DIR: &str = "/opt/spark/conf";
 /// The properties of the application.

@@ -3,10 +3,7 @@
 pub mod archive;
 pub mod codec;
 pub mod object_stores;
-mod python_folder;
 pub mod session;
 pub mod spark_options;
 pub mod task_failure;
 pub mod write;
-
-pub use python_folder::python_folder;
