@@ -209,7 +209,7 @@ impl SparkError {
         let lead =
             format!("A column, variable, or function parameter with name {object} cannot be resolved.");
         if candidates.is_empty() {
-            return Self::new("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703", lead)
+            return Self::new("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703", format!("{lead} "))
                 .with_param("objectName", object);
         }
         let proposal = suggestions(name, candidates).join(", ");

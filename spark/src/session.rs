@@ -53,6 +53,8 @@ impl SparkSession {
         let time_zone = time_zone(&conf)?;
         let options = state.config_mut().options_mut();
         options.execution.time_zone = Some(time_zone);
+        // The rule makes names ambiguous where fields of a struct stand beside other columns.
+        options.optimizer.enable_leaf_expression_pushdown = false;
         // Only the engine's sessions carry the conf to executors.
         let carries_conf = options.entries().iter().any(|entry| entry.key.starts_with("spark."));
         if carries_conf {

@@ -10,7 +10,7 @@ use super::{Named, cast};
 use crate::error::{Result, SparkError};
 
 /// Functions for which the frame means nothing; Spark prints them with a frame of rows.
-const RANKING: [&str; 6] = ["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile"];
+const RANKING: [&str; 5] = ["row_number", "rank", "dense_rank", "percent_rank", "ntile"];
 
 /// What stands behind OVER.
 #[derive(Debug, Clone, Default)]

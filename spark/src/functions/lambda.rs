@@ -273,7 +273,8 @@ impl ScalarUDFImpl for LambdaFunction {
         let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<ArrayRef>>>()?;
         let (values, captures) = arrays.split_at(self.function.value_count().min(arrays.len()));
         let lambda = |index: usize| -> Result<Lambda<'_>> {
-            Ok(Lambda { expr: self.compiled(index, &args.config_options)?, captures })
+            let parameters = self.bodies.get(index).map_or(0, |body| body.parameters.len());
+            Ok(Lambda { expr: self.compiled(index, &args.config_options)?, parameters, captures })
         };
         let result_type = args.return_field.data_type();
         let result = match (self.function, values) {
@@ -308,6 +309,8 @@ impl ScalarUDFImpl for LambdaFunction {
 /// A lambda ready to run, and the captured values, one for each row of the batch.
 struct Lambda<'a> {
     expr: Arc<dyn PhysicalExpr>,
+    /// How many of the values on offer its body takes.
+    parameters: usize,
     captures: &'a [ArrayRef],
 }
 
@@ -325,8 +328,9 @@ impl Lambda<'_> {
     }
 
     /// Runs the body; the captured values have been brought into the order of the parameters.
-    fn evaluate_aligned(&self, parameters: Vec<ArrayRef>, captures: Vec<ArrayRef>) -> Result<ArrayRef> {
+    fn evaluate_aligned(&self, mut parameters: Vec<ArrayRef>, captures: Vec<ArrayRef>) -> Result<ArrayRef> {
         let count = parameters.first().map_or(0, |p| p.len());
+        parameters.truncate(self.parameters);
         let named = |name: String, array: &ArrayRef| Field::new(name, array.data_type().clone(), true);
         let fields: Vec<Field> = parameters
             .iter()

@@ -152,6 +152,8 @@ struct Planner<'a> {
     windows: Vec<(Ident, NamedWindowExpr)>,
     /// Parameters of the lambdas around, innermost last.
     lambdas: Vec<Vec<(String, Named)>>,
+    /// The columns of GROUP BY of the queries around, where it has grouping sets.
+    grouping: Vec<Vec<Named>>,
 }
 
 impl<'a> Planner<'a> {
@@ -164,6 +166,7 @@ impl<'a> Planner<'a> {
             aliases: UniqueNames::default(),
             windows: Vec::new(),
             lambdas: Vec::new(),
+            grouping: Vec::new(),
         }
     }
 }

@@ -8,8 +8,8 @@ pub(super) fn text(name: &str, args: &[Named]) -> String {
     let shown = match name {
         "ceil" | "ceiling" | "floor" | "sqrt" | "exp" | "log10" | "log2" | "log1p" | "expm1" | "sin"
         | "cos" | "tan" | "asin" | "acos" | "atan" | "atan2" | "sinh" | "cosh" | "tanh" | "cbrt" | "rint"
-        | "degrees" | "radians" | "pi" | "e" | "power" | "rank" | "dense_rank" | "percent_rank"
-        | "cume_dist" | "hypot" | "signum" => name.to_uppercase(),
+        | "degrees" | "radians" | "pi" | "e" | "power" | "rank" | "dense_rank" | "percent_rank" | "hypot"
+        | "signum" => name.to_uppercase(),
         "if" => return format!("(IF({}))", list(args)),
         "isnull" => return format!("({} IS NULL)", list(args)),
         "isnotnull" => return format!("({} IS NOT NULL)", list(args)),

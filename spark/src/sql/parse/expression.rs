@@ -34,9 +34,8 @@ pub(crate) fn prefix(p: &mut Parser, parameters: &Parameters) -> Option<Result<E
                     p.next_token();
                     Some(exists(p, true))
                 }
-                Token::Number(..) | Token::Plus | Token::Minus if word == "INTERVAL" => {
-                    is_interval(p).then(|| interval(p))
-                }
+                Token::Number(..) if word == "INTERVAL" => Some(interval(p)),
+                Token::Plus | Token::Minus if word == "INTERVAL" => is_interval(p).then(|| interval(p)),
                 _ if matches!(word.as_str(), "INTERVAL" | "STRUCT" | "TRIM" | "EXISTS") => {
                     Some(p.parse_identifier().map(Expr::Identifier))
                 }
@@ -273,11 +272,9 @@ fn typed_string(p: &mut Parser, word: &str) -> Option<Result<Expr, ParserError>>
     )
 }
 
-const UNITS: [&str; 20] = [
+const UNITS: [&str; 18] = [
     "YEAR",
     "YEARS",
-    "QUARTER",
-    "QUARTERS",
     "MONTH",
     "MONTHS",
     "WEEK",
@@ -316,6 +313,9 @@ fn interval(p: &mut Parser) -> Parsed<Expr> {
             break;
         }
         let has_unit = is_one_of(&p.peek_nth_token_ref(at + 1).token, &UNITS);
+        if !has_unit && is_number && parts.is_empty() {
+            return p.expected_ref("a unit of time", p.peek_nth_token_ref(at + 1));
+        }
         if !has_unit && (signed || is_number || !parts.is_empty()) {
             break;
         }

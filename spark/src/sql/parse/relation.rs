@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Words that cannot be the alias of a relation: they start a clause, a join, or join queries.
-const NO_TABLE_ALIAS: [&str; 35] = [
+const NO_TABLE_ALIAS: [&str; 34] = [
     "WHERE",
     "GROUP",
     "HAVING",
@@ -27,7 +27,6 @@ const NO_TABLE_ALIAS: [&str; 35] = [
     "LIMIT",
     "OFFSET",
     "WINDOW",
-    "QUALIFY",
     "SELECT",
     "LATERAL",
     "PIVOT",
@@ -211,24 +210,23 @@ fn primary(p: &mut Parser) -> Parsed<TableFactor> {
 
 /// `(query)` or `(relation)`.
 fn parenthesised(p: &mut Parser) -> Parsed<TableFactor> {
-    let is_query = starts_query(p, 1)
-        || (p.peek_nth_token_ref(1).token == Token::LParen
-            && p.maybe_parse(|p| {
-                // A query in more than one pair of parentheses, or the first of a set operation.
-                let start = p.index();
-                p.next_token();
-                query(p)?;
-                p.expect_token(&Token::RParen)?;
-                while p.index() > start {
-                    p.prev_token();
-                }
-                Ok(())
-            })?
-            .is_some());
+    let definitely = starts_query(p, 1);
     p.expect_token(&Token::LParen)?;
-    if is_query {
+    let inner_query = if definitely {
         let subquery = query(p)?;
         p.expect_token(&Token::RParen)?;
+        Some(subquery)
+    } else if p.peek_token_ref().token == Token::LParen {
+        // A query in more than one pair of parentheses, or the first of a set operation.
+        p.maybe_parse(|p| {
+            let subquery = query(p)?;
+            p.expect_token(&Token::RParen)?;
+            Ok(subquery)
+        })?
+    } else {
+        None
+    };
+    if let Some(subquery) = inner_query {
         let sample = sample(p)?;
         return Ok(TableFactor::Derived { lateral: false, subquery, alias: table_alias(p)?, sample });
     }

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Words that end a select item: they start a clause, or join queries.
-const NO_COLUMN_ALIAS: [&str; 22] = [
+const NO_COLUMN_ALIAS: [&str; 21] = [
     "FROM",
     "WHERE",
     "GROUP",
@@ -35,7 +35,6 @@ const NO_COLUMN_ALIAS: [&str; 22] = [
     "LATERAL",
     "INTO",
     "AS",
-    "QUALIFY",
     "THEN",
     "USING",
 ];
@@ -78,9 +77,6 @@ pub(super) fn select(p: &mut Parser, from: Vec<TableWithJoins>) -> Parsed<Select
     if word_at(p, 0, "WINDOW") && word_at(p, 2, "AS") {
         p.next_token();
         select.named_window = p.parse_comma_separated(Parser::parse_named_window)?;
-    }
-    if word_at(p, 0, "QUALIFY") {
-        return unsupported("QUALIFY", p.peek_token_ref());
     }
     Ok(select)
 }
@@ -147,8 +143,9 @@ pub(crate) fn select_item(p: &mut Parser) -> Parsed<SelectItem> {
 /// EXCEPT after a star, unless it joins two queries.
 fn star_options(p: &mut Parser) -> Parsed<WildcardAdditionalOptions> {
     let mut options = WildcardAdditionalOptions::default();
-    if word_at(p, 0, "REPLACE") && p.peek_nth_token_ref(1).token == Token::LParen {
-        return unsupported("REPLACE after a star", p.peek_token_ref());
+    // `* replace (...)` is no alias of a star either.
+    if word_at(p, 0, "REPLACE") {
+        return p.expected_ref("the end of the item", p.peek_nth_token_ref(1));
     }
     let excludes = word_at(p, 0, "EXCEPT")
         && p.peek_nth_token_ref(1).token == Token::LParen

@@ -97,7 +97,7 @@ impl<'a> Planner<'a> {
                 self.column(&parts, names)
             }
             E::Value(value) => match &value.value {
-                Value::Placeholder(name) => Err(unbound(name)),
+                Value::Placeholder(name) => Err(unbound(name, value.span.start.column)),
                 value => literal::value(value),
             },
             E::TypedString(typed) => {
@@ -239,7 +239,17 @@ impl<'a> Planner<'a> {
             E::Function(function) => self.function(function, names),
             E::Tuple(items) => {
                 let items: Result<Vec<_>> = items.iter().map(|e| self.expr(e, names)).collect();
-                call::scalar(&self.context(names), "struct", items?)
+                let items = items?;
+                let shown: Vec<String> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(i, item)| match &item.expr {
+                        Expr::Column(_) => format!("{}, {}", item.name, item.name),
+                        _ => format!("col{}, {}", i + 1, item.name),
+                    })
+                    .collect();
+                let row = call::scalar(&self.context(names), "struct", items)?;
+                Ok(Named::new(row.expr, format!("named_struct({})", shown.join(", "))))
             }
             E::Lambda(_) => Err(SparkError::new(
                 "UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_OUTSIDE_OF_HIGHER_ORDER",
@@ -371,8 +381,12 @@ fn negated_query(expr: &ast::Expr) -> Option<(&ast::Expr, &ast::Query, bool)> {
 }
 
 /// A parameter without a value.
-fn unbound(name: &str) -> SparkError {
-    let shown = name.trim_start_matches(':').to_owned();
+fn unbound(name: &str, column: u64) -> SparkError {
+    // A question mark is called after its place.
+    let shown = match name.strip_prefix(':') {
+        Some(name) => name.to_owned(),
+        None => format!("_{}", column.saturating_sub(1)),
+    };
     SparkError::new(
         "UNBOUND_SQL_PARAMETER",
         "42P02",

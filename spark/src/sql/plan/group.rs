@@ -1,11 +1,9 @@
 //! GROUP BY: expressions, positions, aliases, ALL, ROLLUP, CUBE and GROUPING SETS.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::find_aggregate_exprs;
 use datafusion::logical_expr::{Expr, GroupingSet};
-use datafusion::sql::sqlparser::ast::{self, GroupByExpr, GroupByWithModifier};
+use datafusion::sql::sqlparser::ast::{self, GroupByExpr, GroupByWithModifier, SelectItem};
 
 use super::Planner;
 use super::expr::{Names, position_of};
@@ -61,6 +59,38 @@ impl Planner<'_> {
             *set = once;
         }
         Ok(vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets))])
+    }
+
+    /// The columns that `grouping_id()` is about: those of ROLLUP, CUBE and GROUPING SETS in the order
+    /// in which they are written. None where they cannot be told before the select list is.
+    pub(super) fn grouping_columns(
+        &mut self,
+        group_by: &GroupByExpr,
+        projection: &[SelectItem],
+        names: &Names<'_>,
+    ) -> Vec<Named> {
+        let GroupByExpr::Expressions(exprs, modifiers) = group_by else { return Vec::new() };
+        if modifiers.is_empty() && !exprs.iter().any(is_analytic) {
+            return Vec::new();
+        }
+        let mut written = Vec::new();
+        for expr in exprs {
+            flatten(expr, &mut written);
+        }
+        let mut columns: Vec<Named> = Vec::new();
+        for expr in written {
+            let item = ordinal(expr).and_then(|n| projection.get(n.checked_sub(1)?));
+            let expr = match item {
+                Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) => expr,
+                _ => expr,
+            };
+            match self.expr(expr, names) {
+                Ok(column) if columns.iter().any(|known| known.expr == column.expr) => {}
+                Ok(column) => columns.push(column),
+                Err(_) => return Vec::new(),
+            }
+        }
+        columns
     }
 
     /// The grouping sets that one element of GROUP BY stands for.
@@ -119,22 +149,15 @@ impl Planner<'_> {
     }
 }
 
-/// `grouping_id()` is about all columns of GROUP BY, which are known only after the select list.
-pub(super) fn complete_grouping_ids(named: Named, groups: &[Expr]) -> Result<Named> {
-    let all: Vec<Expr> = match groups {
-        [Expr::GroupingSet(set)] => set.distinct_expr().into_iter().cloned().collect(),
-        groups => groups.to_vec(),
-    };
-    let completed = named.expr.transform(|e| match e {
-        Expr::AggregateFunction(AggregateFunction { func, mut params })
-            if func.name() == "grouping" && params.args.is_empty() =>
-        {
-            params.args.clone_from(&all);
-            Ok(Transformed::yes(Expr::AggregateFunction(AggregateFunction { func, params })))
+fn flatten<'e>(expr: &'e ast::Expr, into: &mut Vec<&'e ast::Expr>) {
+    match expr {
+        ast::Expr::Rollup(sets) | ast::Expr::Cube(sets) | ast::Expr::GroupingSets(sets) => {
+            for expr in sets.iter().flatten() {
+                flatten(expr, into);
+            }
         }
-        other => Ok(Transformed::no(other)),
-    })?;
-    Ok(Named::new(completed.data, named.name))
+        plain => into.push(plain),
+    }
 }
 
 fn is_analytic(expr: &ast::Expr) -> bool {

@@ -66,6 +66,9 @@ fn number(digits: &str, long: bool) -> Result<Named> {
 
 /// A decimal as narrow as its digits.
 fn decimal(digits: &str) -> Result<Named> {
+    if let Some((mantissa, exponent)) = digits.split_once(['e', 'E']) {
+        return decimal(&shifted(mantissa, exponent).ok_or_else(|| invalid("DECIMAL", digits))?);
+    }
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let whole = whole.trim_start_matches('0');
     let unscaled = format!("{whole}{fraction}");
@@ -87,6 +90,21 @@ fn decimal(digits: &str) -> Result<Named> {
     };
     let scalar = ScalarValue::Decimal128(Some(v), precision as u8, fraction.len() as i8);
     Ok(Named::new(Expr::Literal(scalar, None), name))
+}
+
+/// `mantissa` times ten to the power of `exponent`, written out.
+fn shifted(mantissa: &str, exponent: &str) -> Option<String> {
+    let exponent: i32 = exponent.parse().ok().filter(|e| (-80..=80).contains(e))?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let point = whole.len() as i32 + exponent;
+    Some(if point <= 0 {
+        format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
+    } else if point as usize >= digits.len() {
+        format!("{digits}{}", "0".repeat(point as usize - digits.len()))
+    } else {
+        format!("{}.{}", &digits[..point as usize], &digits[point as usize..])
+    })
 }
 
 /// `DATE '2020-01-01'`, `TIMESTAMP '...'`, and numbers with a suffix.
@@ -163,7 +181,15 @@ pub(super) fn interval(interval: &ast::Interval) -> Result<Named> {
         .with_param("input", content.clone())
     };
     let Some(leading) = &interval.leading_field else {
-        let parsed = words(&content).ok_or_else(bad)?;
+        let parsed = words(&content).ok_or_else(|| {
+            SparkError::new(
+                "INVALID_TYPED_LITERAL",
+                "42604",
+                format!("The value of the typed literal \"INTERVAL\" is invalid: '{content}'."),
+            )
+            .with_param("valueType", "\"INTERVAL\"")
+            .with_param("value", format!("'{content}'"))
+        })?;
         return Ok(shown(scaled(parsed, sign)));
     };
     let unit = unit_name(leading).ok_or_else(bad)?;

@@ -4,8 +4,8 @@ use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, Partitioning};
 use datafusion::sql::sqlparser::ast::{self, Distinct, GroupByExpr, OrderBy, OrderByKind, Select, Value};
 
+use super::Planner;
 use super::expr::{Names, position_of};
-use super::{Planner, group};
 use crate::analysis::Named;
 use crate::analysis::scope::{Relation, UniqueNames};
 pub(super) use crate::analysis::select::boolean_condition;
@@ -48,6 +48,17 @@ impl Planner<'_> {
             let condition = boolean_condition(named, input.schema(), "Filter expression")?;
             input.plan = LogicalPlanBuilder::from(input.plan).filter(condition)?.build()?;
         }
+        let schema = input.plan.schema().clone();
+        let grouping = Names::input(&input.columns, &schema);
+        let grouping = self.grouping_columns(&select.group_by, &select.projection, &grouping);
+        self.grouping.push(grouping);
+        let planned = self.grouped(select, input, order_by);
+        self.grouping.pop();
+        planned
+    }
+
+    /// The select list and what refers to it.
+    fn grouped(&mut self, select: &Select, input: Relation, order_by: Option<&OrderBy>) -> Result<Relation> {
         let (input, items) = self.items(input, &select.projection)?;
         let schema = input.plan.schema().clone();
         let names = Names { select: &items, ..Names::input(&input.columns, &schema) };
@@ -83,11 +94,6 @@ impl Planner<'_> {
             Some(Distinct::On(_)) => return Err(SparkError::unsupported("DISTINCT ON")),
         };
         let grouped = matches!(&select.group_by, GroupByExpr::All(_));
-        let complete = |named: Named| group::complete_grouping_ids(named, &groups);
-        let items = items.into_iter().map(complete).collect::<Result<Vec<_>>>()?;
-        let keys = keys.into_iter().map(|(key, asc, nulls)| Ok((complete(key)?, asc, nulls)));
-        let keys = keys.collect::<Result<Vec<_>>>()?;
-        let having = having.map(|h| complete(Named::new(h, ""))).transpose()?.map(|h| h.expr);
         let list = SelectList { items, groups, grouped, having, qualify: None, keys, distinct };
         let mut unique = UniqueNames::default();
         list.plan(input_plan, &mut |item| unique.claim(&item.name))

@@ -23,7 +23,6 @@ impl Planner<'_> {
     ) -> Result<(Relation, Vec<Named>)> {
         let mut input = input;
         let mut items: Vec<Named> = Vec::new();
-        let mut generated: Option<String> = None;
         let own = input.columns.clone();
         for item in projection {
             let (expr, alias) = match item {
@@ -54,10 +53,6 @@ impl Planner<'_> {
                 }
             };
             if let Some((name, args)) = generator_of(expr) {
-                if let Some(first) = &generated {
-                    return Err(several_generators(first, &expr.to_string()));
-                }
-                generated = Some(expr.to_string());
                 let (relation, made) = self.generate(input, &name, args, false)?;
                 input = Relation { plan: relation.plan, columns: own.clone() };
                 items.extend(renamed(made, &alias)?);
@@ -152,18 +147,6 @@ impl Planner<'_> {
         }
         Ok(left)
     }
-}
-
-fn several_generators(first: &str, second: &str) -> SparkError {
-    SparkError::new(
-        "UNSUPPORTED_GENERATOR.MULTI_GENERATOR",
-        "42K0E",
-        format!(
-            "The generator is not supported: only one generator allowed per SELECT clause but found 2: \"{first}\", \"{second}\"."
-        ),
-    )
-    .with_param("num", "2")
-    .with_param("generators", format!("\"{first}\", \"{second}\""))
 }
 
 /// A cast column keeps its name.

@@ -48,14 +48,20 @@ impl Planner<'_> {
             )
             .with_param("expression", format!("\"{text}\"")));
         }
-        if call::is_aggregate(&self.context(names), &name) || function.over.is_some() {
+        let bare_grouping = name == "grouping_id" && args.is_empty();
+        if !bare_grouping && (call::is_aggregate(&self.context(names), &name) || function.over.is_some()) {
             let inner = names.inside_aggregate();
             let args = self.arguments(&name, args, &inner)?;
             if let Some(over) = &function.over {
                 return self.window_call(function, &name, args, over, names);
             }
             let options = self.aggregate_options(function, names)?;
-            return call::aggregate(&self.context(names), &name, args, options);
+            let name = match name.as_str() {
+                "first_value" => "first",
+                "last_value" => "last",
+                name => name,
+            };
+            return call::aggregate(&self.context(names), name, args, options);
         }
         if function.filter.is_some()
             || !function.within_group.is_empty()
@@ -76,8 +82,54 @@ impl Planner<'_> {
             .with_param("prettyName", format!("`{name}`"))
             .with_param("syntax", syntax));
         }
+        if name == "grouping_id" && args.is_empty() {
+            return self.grouping_id(names);
+        }
+        let aliased = args
+            .iter()
+            .any(|arg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Named { .. }))));
+        let of_unit =
+            matches!(args, [FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Identifier(_))), _, _]);
+        let called = match name.as_str() {
+            "dateadd" | "date_add" if of_unit => "timestampadd",
+            "datediff" | "date_diff" if of_unit => "timestampdiff",
+            name => name,
+        };
+        let text = if aliased { Some(self.aliased_text(&name, args, names)?) } else { None };
         let args = self.arguments(&name, args, names)?;
-        call::scalar(&self.context(names), &name, args)
+        let call = call::scalar(&self.context(names), called, args)?;
+        Ok(Named::new(call.expr, text.unwrap_or(call.name)))
+    }
+
+    /// Spark's text of a call with aliases among its arguments.
+    fn aliased_text(&mut self, name: &str, args: &[FunctionArg], names: &Names<'_>) -> Result<String> {
+        let mut shown = Vec::with_capacity(args.len());
+        for arg in args {
+            match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Named { expr, name })) => {
+                    shown.push(format!("{} AS {}", self.expr(expr, names)?.name, name.value));
+                }
+                other => {
+                    let plain = self.arguments(name, std::slice::from_ref(other), names)?;
+                    shown.extend(plain.into_iter().map(|arg| arg.name));
+                }
+            }
+        }
+        Ok(format!("{name}({})", shown.join(", ")))
+    }
+
+    /// `grouping_id()`, which is about all columns of GROUP BY.
+    fn grouping_id(&mut self, names: &Names<'_>) -> Result<Named> {
+        let Some(columns) = self.grouping.last().filter(|columns| !columns.is_empty()).cloned() else {
+            return Err(SparkError::new(
+                "UNSUPPORTED_GROUPING_EXPRESSION",
+                "42K0E",
+                "grouping()/grouping_id() can only be used with GroupingSets/Cube/Rollup.",
+            ));
+        };
+        let options = call::AggregateOptions::default();
+        let id = call::aggregate(&self.context(names), "grouping_id", columns, options)?;
+        Ok(Named::new(id.expr, "grouping_id()"))
     }
 
     /// A call whose arguments are values, then lambdas.

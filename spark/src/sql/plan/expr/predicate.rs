@@ -62,14 +62,12 @@ impl Planner<'_> {
             value = call::scalar(&self.context(names), "lower", vec![value])?;
         }
         let op = if all { Binary::And } else { Binary::Or };
-        let mut shown = vec![value.name.clone()];
         let mut whole: Option<Named> = None;
         for pattern in patterns {
             let mut pattern = self.expr(pattern, names)?;
             if insensitive {
                 pattern = call::scalar(&self.context(names), "lower", vec![pattern])?;
             }
-            shown.push(pattern.name.clone());
             let next = operator::like(value.clone(), pattern, None, false, negated, names.schema)?;
             whole = Some(match whole {
                 None => next,
@@ -83,7 +81,7 @@ impl Planner<'_> {
             (false, true) => "notlikeany",
         };
         let whole = whole.ok_or_else(|| SparkError::internal("LIKE without patterns"))?;
-        Ok(Named::new(whole.expr, format!("{function}({})", shown.join(", "))))
+        Ok(Named::new(whole.expr, format!("{function}({})", value.name)))
     }
 
     /// A value in a list; a list of several values against rows of a list is compared part by part.

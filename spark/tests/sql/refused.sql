@@ -1,0 +1,20 @@
+-- Syntax that is wrong, or asks for what is not there.
+select from t;
+select 1 +;
+select 1 2 3;
+select (1;
+select 'abc;
+select a from t group by;
+select * from t join;
+select case end;
+select cast(1 as nope);
+select * from values (1, 2), (3);
+select 1 order by 2;
+select * from range(1) pivot (sum(id) for id in ());
+insert into;
+select interval 1;
+select [1, 2];
+select f(1,;
+with a as select 1 select 2;
+select a.b.c.d.e from range(1) a;
+select -- nothing;
