@@ -48,11 +48,82 @@ pub fn show_string(
         line(&row_text(row, &widths, truncate > 0));
     }
     line(&rule);
-    if total > num_rows {
-        let noun = if num_rows == 1 { "row" } else { "rows" };
-        line(&format!("only showing top {num_rows} {noun}"));
+    if let Some(rest) = rest(total, num_rows) {
+        line(&rest);
     }
     Ok(out)
+}
+
+/// What is said where there are more rows than are shown.
+fn rest(total: usize, num_rows: usize) -> Option<String> {
+    let noun = if num_rows == 1 { "row" } else { "rows" };
+    (total > num_rows).then(|| format!("only showing top {num_rows} {noun}"))
+}
+
+/// The first `num_rows` rows, each as a block with one line a column.
+///
+/// Cells are cut as by [`show_string`].
+pub fn show_vertical(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    num_rows: usize,
+    truncate: usize,
+) -> Result<String> {
+    let names: Vec<String> = schema.fields().iter().map(|f| escape(display_name(f.name()))).collect();
+    let rows = cells(batches, num_rows, truncate)?;
+    let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let widest = |texts: &mut dyn Iterator<Item = &String>| {
+        texts.map(|text| width(text)).max().unwrap_or(0).max(MIN_WIDTH)
+    };
+    let name_width = widest(&mut names.iter());
+    let cell_width = widest(&mut rows.iter().flatten());
+    let padded = |text: &str, to: usize| format!("{text}{}", " ".repeat(to - width(text).min(to)));
+    let mut out = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        let head = format!("-RECORD {number}");
+        let dashes = (name_width + cell_width + 5).saturating_sub(head.len());
+        out.push_str(&format!("{head}{}\n", "-".repeat(dashes)));
+        for (name, cell) in names.iter().zip(row) {
+            out.push_str(&format!(" {} | {} \n", padded(name, name_width), padded(cell, cell_width)));
+        }
+    }
+    match rest(total, num_rows) {
+        _ if rows.is_empty() => out.push_str("(0 rows)\n"),
+        Some(rest) => out.push_str(&format!("{rest}\n")),
+        None => {}
+    }
+    Ok(out)
+}
+
+/// The first `num_rows` rows as a table of HTML.
+///
+/// Cells are cut as by [`show_string`].
+pub fn show_html(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    num_rows: usize,
+    truncate: usize,
+) -> Result<String> {
+    let names: Vec<String> = schema.fields().iter().map(|f| escape(display_name(f.name()))).collect();
+    let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let row = |tag: &str, cells: &[String]| {
+        let cells: Vec<_> =
+            cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape_html(cell))).collect();
+        format!("<tr>{}</tr>\n", cells.concat())
+    };
+    let mut out = format!("<table border='1'>\n{}", row("th", &names));
+    for cells in cells(batches, num_rows, truncate)? {
+        out.push_str(&row("td", &cells));
+    }
+    out.push_str("</table>\n");
+    if let Some(rest) = rest(total, num_rows) {
+        out.push_str(&format!("{rest}\n"));
+    }
+    Ok(out)
+}
+
+fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn cells(batches: &[RecordBatch], num_rows: usize, truncate: usize) -> Result<Vec<Vec<String>>> {
@@ -188,6 +259,19 @@ mod tests {
              +---+--------------------------+\n\
              |1  |abcdefghijklmnopqrstuvwxyz|\n\
              +---+--------------------------+\n\
+             only showing top 1 row\n"
+        );
+    }
+
+    #[test]
+    fn records_and_html_show_the_same_cells() {
+        // The layouts of the documentation of `DataFrame.show` and of eager evaluation in notebooks.
+        let records = show_vertical(&batch().schema(), &[batch()], 1, 3).expect("records");
+        assert_eq!(records, "-RECORD 0---\n id   | 1   \n name | abc \nonly showing top 1 row\n");
+        let html = show_html(&batch().schema(), &[batch()], 1, 3).expect("html");
+        assert_eq!(
+            html,
+            "<table border='1'>\n<tr><th>id</th><th>name</th></tr>\n<tr><td>1</td><td>abc</td></tr>\n</table>\n\
              only showing top 1 row\n"
         );
     }
