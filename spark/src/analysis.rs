@@ -4,6 +4,7 @@ pub mod call;
 pub mod cast;
 pub mod common;
 pub mod correlate;
+pub mod fields;
 pub mod operator;
 pub mod scope;
 pub mod select;

@@ -2,6 +2,7 @@
 
 pub mod analysis;
 pub mod catalog;
+pub mod connect;
 pub mod error;
 pub mod functions;
 pub mod session;

@@ -16,6 +16,11 @@ pub fn display_name(name: &str) -> &str {
     name.split_once(DUPLICATE_MARK).map_or(name, |(shown, _)| shown)
 }
 
+/// A text in which names of columns stand, the marks on them shown as Spark numbers attributes.
+pub fn without_marks(text: &str) -> String {
+    text.replace(DUPLICATE_MARK, "#")
+}
+
 /// Names for the columns of one plan: each as wanted where it is free, marked where it is taken.
 #[derive(Debug, Default)]
 pub struct UniqueNames {

@@ -71,6 +71,12 @@ pub struct FileTable {
 }
 
 impl FileTable {
+    /// The URLs of its files.
+    pub fn urls(&self) -> Vec<String> {
+        let url = |file: &TableFile| format!("{}{}", file.store_url.as_str(), file.meta.location);
+        self.files.iter().map(url).collect()
+    }
+
     /// A table of `data` columns and `partition` columns. A partition column that also is a
     /// data column stands at the latter's place and hides it.
     pub fn new(

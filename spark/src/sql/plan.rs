@@ -27,7 +27,8 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan, TableSource};
 use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
 
-use self::query::finish;
+pub(crate) use self::literal::fold;
+pub(crate) use self::query::finish;
 use super::statement::{self, Name};
 use super::substitute::substitute;
 use super::{Parameters, ScriptStatement};
@@ -129,7 +130,7 @@ impl TableKey {
 
 /// What a table name in a query stands for.
 #[derive(Clone)]
-enum TableEntry {
+pub(crate) enum TableEntry {
     /// A view.
     Plan(LogicalPlan),
     /// A table or files.
@@ -238,7 +239,7 @@ async fn lookup_tables(
 }
 
 /// A table; without rows if nothing was written to it yet.
-async fn table_entry(snapshot: &Snapshot, table: Table) -> Result<TableEntry> {
+pub(crate) async fn table_entry(snapshot: &Snapshot, table: Table) -> Result<TableEntry> {
     let paths = std::slice::from_ref(&table.location);
     let found =
         source::resolve(&snapshot.state, &table.format, paths, &table.options, table.schema.clone()).await;

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use datafusion::common::DFSchema;
-use datafusion::sql::sqlparser::ast::{Expr as Syntax, SelectItem, Visit};
+use datafusion::sql::sqlparser::ast::{
+    ExcludeSelectItem, Expr as Syntax, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem,
+    SelectItemQualifiedWildcardKind, Visit,
+};
 
 use super::expr::Names;
 use super::{Planner, TableEntry, TableKey, TableNames, lookup_tables};
@@ -39,6 +42,72 @@ impl Fragment {
         let _ = expr.visit(&mut names);
         let tables = lookup_tables(session, &session.snapshot()?, names).await?;
         Ok(Self { text: text.to_owned(), item, tables })
+    }
+
+    /// Parses as [`Self::parse`] does what has no subqueries with tables in it.
+    ///
+    /// # Errors
+    /// PARSE_SYNTAX_ERROR.
+    pub(crate) fn without_tables(text: &str) -> Result<Self> {
+        let item =
+            statement::parse_item(text, &Parameters::default()).map_err(|error| in_text(error, text))?;
+        Ok(Self { text: text.to_owned(), item, tables: HashMap::new() })
+    }
+
+    /// The aliases that are written.
+    pub(crate) fn aliases(&self) -> Vec<String> {
+        match &self.item {
+            SelectItem::ExprWithAlias { alias, .. } => vec![alias.value.clone()],
+            SelectItem::ExprWithAliases { aliases, .. } => aliases.iter().map(|a| a.value.clone()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Qualifier and columns left out, if the item is a star.
+    pub(crate) fn star(&self) -> Option<(Vec<String>, Vec<String>)> {
+        let (qualifier, options) = match &self.item {
+            SelectItem::Wildcard(options) => (Vec::new(), options),
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                (statement::Name::new(name).parts, options)
+            }
+            _ => return None,
+        };
+        let except = match &options.opt_exclude {
+            Some(ExcludeSelectItem::Multiple(names)) => {
+                names.iter().filter_map(|name| statement::Name::new(name).parts.pop()).collect()
+            }
+            _ => Vec::new(),
+        };
+        Some((qualifier, except))
+    }
+
+    /// The arguments of the call that the item is.
+    ///
+    /// # Errors
+    /// What analysis finds wrong.
+    pub(crate) fn arguments(
+        &self,
+        session: &Snapshot,
+        columns: &[ScopeColumn],
+        schema: &DFSchema,
+    ) -> Result<Vec<Named>> {
+        let (SelectItem::UnnamedExpr(Syntax::Function(function))
+        | SelectItem::ExprWithAlias { expr: Syntax::Function(function), .. }
+        | SelectItem::ExprWithAliases { expr: Syntax::Function(function), .. }) = &self.item
+        else {
+            return Ok(Vec::new());
+        };
+        let FunctionArguments::List(list) = &function.args else { return Ok(Vec::new()) };
+        let mut planner = Planner::new(session, self.tables.clone());
+        list.args
+            .iter()
+            .map(|arg| match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => planner
+                    .expr(expr, &Names::input(columns, schema))
+                    .map_err(|error| in_text(error, &self.text)),
+                other => Err(SparkError::unsupported(format!("the argument {other}"))),
+            })
+            .collect()
     }
 
     /// The expression over these columns; its name is the alias, or Spark's text of it.

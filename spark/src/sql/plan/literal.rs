@@ -134,7 +134,7 @@ pub(super) fn typed(data_type: &ast::DataType, content: &str, time_zone: &str) -
 }
 
 /// The value of an expression without columns.
-pub(super) fn fold(expr: Expr) -> Result<ScalarValue> {
+pub(crate) fn fold(expr: Expr) -> Result<ScalarValue> {
     use datafusion::common::ScalarValue as V;
     use datafusion::logical_expr::execution_props::ExecutionProps;
     use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;

@@ -340,7 +340,7 @@ pub(super) fn rename(relation: Relation, names: Vec<String>) -> Result<Relation>
 }
 
 /// The plan of a whole query: its visible columns, unqualified, under names of their own.
-pub(super) fn finish(relation: Relation) -> Result<LogicalPlan> {
+pub(crate) fn finish(relation: Relation) -> Result<LogicalPlan> {
     let mut unique = UniqueNames::default();
     let names: Vec<String> = relation.visible().map(|c| unique.claim(&c.name)).collect();
     let as_it_is = relation.schema().fields().len() == names.len()

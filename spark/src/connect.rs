@@ -1,0 +1,104 @@
+//! Spark Connect: messages to DataFusion plans, by the functions that SQL is planned with.
+
+pub mod analyze;
+mod command;
+pub mod data_type;
+mod expression;
+mod literal;
+mod planner;
+mod relation;
+mod scope;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+/// The messages.
+pub use spark_connect_proto as proto;
+
+pub use self::command::command;
+use crate::error::Result;
+use crate::session::SparkSession;
+use crate::sql::WriteCommand;
+
+/// Runs plans that planning itself needs the rows of: `show`, pivot without values, crosstab.
+#[async_trait]
+pub trait QueryRunner: Send + Sync {
+    /// Runs a plan to its rows.
+    async fn collect(&self, state: &SessionState, plan: LogicalPlan) -> Result<Vec<RecordBatch>>;
+}
+
+/// What the client sent or left on the server beforehand.
+pub trait Artifacts: Send + Sync {
+    /// The bytes of the artifact `cache/<hash>`.
+    fn cached(&self, hash: &str) -> Option<Bytes>;
+
+    /// The plan a checkpoint is kept as, by the id its command was answered with.
+    fn checkpoint(&self, id: &str) -> Option<LogicalPlan>;
+}
+
+/// What messages are planned in.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    /// Conf, catalog and functions.
+    pub session: &'a SparkSession,
+    /// Runs plans.
+    pub runner: &'a dyn QueryRunner,
+    /// Cached relations and checkpoints.
+    pub artifacts: &'a dyn Artifacts,
+}
+
+/// What a relation asks for.
+#[derive(Debug, Clone)]
+pub enum ConnectPlan {
+    /// A query, to be optimised and run. Columns may share a name: see
+    /// [`crate::analysis::scope::display_name`].
+    Query(LogicalPlan),
+    /// Rows that are there already: `show`, the catalog.
+    Local(Vec<RecordBatch>, SchemaRef),
+}
+
+/// What is left to do after a command.
+#[derive(Debug, Clone)]
+pub enum CommandOutcome {
+    /// Nothing.
+    Done,
+    /// A write, after which [`SparkSession::committed`] takes note of it.
+    Write(Box<WriteCommand>),
+    /// The relation to answer an SQL command with: the query itself, or the rows of a command.
+    Rows(Box<proto::Relation>),
+    /// A plan to keep under a new id; at once run to its rows if `eager`.
+    Checkpoint {
+        /// The plan.
+        plan: LogicalPlan,
+        /// Whether to run it now.
+        eager: bool,
+        /// Whether its rows may be lost with the executors.
+        local: bool,
+    },
+    /// A checkpoint nobody needs any more, by its id.
+    Forget(String),
+    /// The resources of the driver (there are none beyond processors and memory).
+    Resources,
+}
+
+/// Plans a relation.
+///
+/// # Errors
+/// What Spark's analyzer would raise.
+pub async fn relation(env: &Environment<'_>, relation: &proto::Relation) -> Result<ConnectPlan> {
+    planner::Planner::new(env)?.whole(relation).await
+}
+
+/// The observations (`DataFrame.observe`) in a relation: names, and plans that give their row of metrics.
+///
+/// # Errors
+/// What Spark's analyzer would raise.
+pub async fn observations(
+    env: &Environment<'_>,
+    relation: &proto::Relation,
+) -> Result<Vec<(String, LogicalPlan)>> {
+    planner::Planner::new(env)?.observations(relation).await
+}

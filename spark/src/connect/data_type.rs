@@ -1,0 +1,240 @@
+//! Arrow's data types as Spark Connect's messages, Spark's JSON and DDL strings and `printSchema`.
+
+mod ddl;
+pub(super) mod json;
+mod tree;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Fields, IntervalUnit, Schema, TimeUnit};
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo};
+
+pub use self::ddl::to_ddl;
+pub use self::tree::tree_string;
+use super::proto;
+use super::proto::data_type::{self as kinds, Kind};
+use crate::analysis::scope::display_name;
+use crate::error::{Result, SparkError};
+use crate::types;
+
+/// The message for the schema of a result; marks of duplicate names are taken off.
+pub fn schema_to_proto(schema: &Schema) -> proto::DataType {
+    kind(Kind::Struct(structure(schema.fields())))
+}
+
+/// The message of an Arrow type.
+pub fn to_proto(data_type: &DataType) -> proto::DataType {
+    kind(match data_type {
+        DataType::Null => Kind::Null(kinds::Null::default()),
+        DataType::Boolean => Kind::Boolean(kinds::Boolean::default()),
+        DataType::Int8 => Kind::Byte(kinds::Byte::default()),
+        DataType::Int16 | DataType::UInt8 => Kind::Short(kinds::Short::default()),
+        DataType::Int32 | DataType::UInt16 => Kind::Integer(kinds::Integer::default()),
+        DataType::Int64 | DataType::UInt32 => Kind::Long(kinds::Long::default()),
+        DataType::UInt64 => decimal(20, 0),
+        DataType::Float16 | DataType::Float32 => Kind::Float(kinds::Float::default()),
+        DataType::Float64 => Kind::Double(kinds::Double::default()),
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => decimal(*p, *s),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            Kind::String(kinds::String { collation: "UTF8_BINARY".to_owned(), ..Default::default() })
+        }
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            Kind::Binary(kinds::Binary::default())
+        }
+        DataType::Date32 | DataType::Date64 => Kind::Date(kinds::Date::default()),
+        DataType::Timestamp(_, Some(_)) => Kind::Timestamp(kinds::Timestamp::default()),
+        DataType::Timestamp(_, None) => Kind::TimestampNtz(kinds::TimestampNtz::default()),
+        DataType::Time32(_) | DataType::Time64(_) => {
+            Kind::Time(kinds::Time { precision: Some(6), ..Default::default() })
+        }
+        DataType::Interval(IntervalUnit::YearMonth) => Kind::YearMonthInterval(kinds::YearMonthInterval {
+            start_field: Some(0),
+            end_field: Some(1),
+            ..Default::default()
+        }),
+        DataType::Interval(IntervalUnit::DayTime) | DataType::Duration(_) => {
+            Kind::DayTimeInterval(kinds::DayTimeInterval {
+                start_field: Some(0),
+                end_field: Some(3),
+                ..Default::default()
+            })
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            Kind::CalendarInterval(kinds::CalendarInterval::default())
+        }
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::ListView(element)
+        | DataType::LargeListView(element)
+        | DataType::FixedSizeList(element, _) => Kind::Array(Box::new(kinds::Array {
+            element_type: Some(Box::new(to_proto(element.data_type()))),
+            contains_null: element.is_nullable(),
+            ..Default::default()
+        })),
+        DataType::Struct(fields) => Kind::Struct(structure(fields)),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(kv) if kv.len() == 2 => Kind::Map(Box::new(kinds::Map {
+                key_type: Some(Box::new(to_proto(kv[0].data_type()))),
+                value_type: Some(Box::new(to_proto(kv[1].data_type()))),
+                value_contains_null: kv[1].is_nullable(),
+                ..Default::default()
+            })),
+            other => return to_proto(other),
+        },
+        DataType::Dictionary(_, value) => return to_proto(value),
+        DataType::RunEndEncoded(_, value) => return to_proto(value.data_type()),
+        DataType::Union(_, _) => Kind::Null(kinds::Null::default()),
+    })
+}
+
+fn kind(kind: Kind) -> proto::DataType {
+    proto::DataType { kind: Some(kind) }
+}
+
+fn decimal(precision: u8, scale: i8) -> Kind {
+    Kind::Decimal(kinds::Decimal {
+        precision: Some(i32::from(precision)),
+        scale: Some(i32::from(scale)),
+        ..Default::default()
+    })
+}
+
+fn structure(fields: &Fields) -> kinds::Struct {
+    let fields = fields
+        .iter()
+        .map(|field| kinds::StructField {
+            name: display_name(field.name()).to_owned(),
+            data_type: Some(to_proto(field.data_type())),
+            nullable: field.is_nullable(),
+            metadata: (!field.metadata().is_empty()).then(|| json::metadata(field.metadata()).to_string()),
+        })
+        .collect();
+    kinds::Struct { fields, ..Default::default() }
+}
+
+/// The Arrow type of a message; timestamps get the session's time zone.
+///
+/// # Errors
+/// UNSUPPORTED_FEATURE for variants, geometries and user-defined types; for unparsed types what
+/// the DDL parser finds.
+pub fn from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<DataType> {
+    let Some(kind) = &data_type.kind else {
+        return Err(invalid("a data type without a kind"));
+    };
+    Ok(match kind {
+        Kind::Null(_) => DataType::Null,
+        Kind::Binary(_) => DataType::Binary,
+        Kind::Boolean(_) => DataType::Boolean,
+        Kind::Byte(_) => DataType::Int8,
+        Kind::Short(_) => DataType::Int16,
+        Kind::Integer(_) => DataType::Int32,
+        Kind::Long(_) => DataType::Int64,
+        Kind::Float(_) => DataType::Float32,
+        Kind::Double(_) => DataType::Float64,
+        Kind::Decimal(d) => {
+            let (precision, scale) = (d.precision.unwrap_or(10), d.scale.unwrap_or(0));
+            decimal_type(i64::from(precision), i64::from(scale), time_zone)?
+        }
+        Kind::String(_) | Kind::Char(_) | Kind::VarChar(_) => DataType::Utf8,
+        Kind::Date(_) => DataType::Date32,
+        Kind::Timestamp(_) | Kind::TimestampLtzNanos(_) => types::timestamp(time_zone),
+        Kind::TimestampNtz(_) | Kind::TimestampNtzNanos(_) => {
+            DataType::Timestamp(TimeUnit::Microsecond, None)
+        }
+        Kind::CalendarInterval(_) => DataType::Interval(IntervalUnit::MonthDayNano),
+        Kind::YearMonthInterval(_) => DataType::Interval(IntervalUnit::YearMonth),
+        Kind::DayTimeInterval(_) => DataType::Duration(TimeUnit::Microsecond),
+        Kind::Time(_) => DataType::Time64(TimeUnit::Nanosecond),
+        Kind::Array(array) => {
+            let element = inner(array.element_type.as_deref(), time_zone)?;
+            DataType::List(Arc::new(Field::new_list_field(element, array.contains_null)))
+        }
+        Kind::Map(map) => {
+            let key = inner(map.key_type.as_deref(), time_zone)?;
+            let value = inner(map.value_type.as_deref(), time_zone)?;
+            map_of(key, value, map.value_contains_null)
+        }
+        Kind::Struct(structure) => DataType::Struct(fields_from_proto(structure, time_zone)?),
+        Kind::Udt(udt) => match &udt.sql_type {
+            Some(sql_type) => from_proto(sql_type, time_zone)?,
+            None => return Err(SparkError::unsupported("user-defined types without an SQL type")),
+        },
+        Kind::Unparsed(unparsed) => ddl::parse_type(&unparsed.data_type_string, time_zone)?,
+        Kind::Variant(_) => return Err(SparkError::unsupported("the type VARIANT")),
+        Kind::Geometry(_) | Kind::Geography(_) => {
+            return Err(SparkError::unsupported("the types GEOMETRY and GEOGRAPHY"));
+        }
+    })
+}
+
+/// A decimal type within Spark's bounds.
+fn decimal_type(precision: i64, scale: i64, time_zone: &str) -> Result<DataType> {
+    let precision = u64::try_from(precision).map_err(|_| invalid("a negative precision"))?;
+    types::from_sql(&SqlType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)), time_zone)
+}
+
+fn map_of(key: DataType, value: DataType, nullable: bool) -> DataType {
+    let entries = Fields::from(vec![Field::new("key", key, false), Field::new("value", value, nullable)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
+}
+
+fn inner(data_type: Option<&proto::DataType>, time_zone: &str) -> Result<DataType> {
+    from_proto(data_type.ok_or_else(|| invalid("a nested type without its part"))?, time_zone)
+}
+
+fn fields_from_proto(structure: &kinds::Struct, time_zone: &str) -> Result<Fields> {
+    structure
+        .fields
+        .iter()
+        .map(|field| {
+            let data_type = inner(field.data_type.as_ref(), time_zone)?;
+            let metadata = match field.metadata.as_deref() {
+                None | Some("") => HashMap::new(),
+                Some(text) => json::metadata_from(text)?,
+            };
+            Ok(Field::new(&field.name, data_type, field.nullable).with_metadata(metadata))
+        })
+        .collect()
+}
+
+/// A schema as Spark's JSON; marks of duplicate names are taken off.
+pub fn json_string(schema: &Schema) -> String {
+    json::structure(schema.fields()).to_string()
+}
+
+fn invalid(what: &str) -> SparkError {
+    SparkError::new(
+        "CONNECT_INVALID_PLAN.DATA_TYPE_UNKNOWN",
+        "56K00",
+        format!("The Spark Connect plan is invalid. It has {what}."),
+    )
+}
+
+/// A schema written as DDL (`a INT, b STRING`), as the name of one type, or as Spark's JSON.
+///
+/// # Errors
+/// PARSE_SYNTAX_ERROR, UNSUPPORTED_DATATYPE.
+pub fn parse_schema(text: &str, time_zone: &str) -> Result<Schema> {
+    let data_type = parse_type(text, time_zone)?;
+    match data_type {
+        DataType::Struct(fields) => Ok(Schema::new(fields)),
+        other => Ok(Schema::new(vec![Field::new("value", other, true)])),
+    }
+}
+
+/// A type written as DDL or as Spark's JSON; a list of columns is a struct.
+///
+/// # Errors
+/// As [`parse_schema`].
+pub fn parse_type(text: &str, time_zone: &str) -> Result<DataType> {
+    if let Ok(value) = serde_json::from_str::<serde_json::Value>(text)
+        && (value.is_object() || value.is_string())
+    {
+        return json::data_type(&value, time_zone);
+    }
+    ddl::parse_type(text, time_zone)
+}

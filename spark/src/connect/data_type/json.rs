@@ -1,0 +1,136 @@
+//! Data types as Spark's JSON (`StructType.json`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Fields};
+use serde_json::{Map, Value, json};
+
+use crate::analysis::scope::display_name;
+use crate::error::{Result, SparkError};
+use crate::types;
+
+/// The type behind JSON.
+pub(super) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
+    match value {
+        Value::String(name) => super::ddl::parse_type(name, time_zone),
+        Value::Object(object) => match object.get("type") {
+            Some(Value::String(kind)) if kind == "struct" => {
+                let fields = object.get("fields").and_then(Value::as_array).ok_or_else(|| bad(value))?;
+                let fields: Result<Fields> = fields.iter().map(|f| field(f, time_zone)).collect();
+                Ok(DataType::Struct(fields?))
+            }
+            Some(Value::String(kind)) if kind == "array" => {
+                let element = data_type(part(object, "elementType", value)?, time_zone)?;
+                Ok(DataType::List(Arc::new(Field::new_list_field(element, flag(object, "containsNull")))))
+            }
+            Some(Value::String(kind)) if kind == "map" => {
+                let key = data_type(part(object, "keyType", value)?, time_zone)?;
+                let of = data_type(part(object, "valueType", value)?, time_zone)?;
+                Ok(super::map_of(key, of, flag(object, "valueContainsNull")))
+            }
+            Some(Value::String(kind)) if kind == "udt" => {
+                data_type(part(object, "sqlType", value)?, time_zone)
+            }
+            _ => Err(bad(value)),
+        },
+        _ => Err(bad(value)),
+    }
+}
+
+fn field(value: &Value, time_zone: &str) -> Result<Field> {
+    let object = value.as_object().ok_or_else(|| bad(value))?;
+    let name = object.get("name").and_then(Value::as_str).ok_or_else(|| bad(value))?;
+    let data_type = data_type(part(object, "type", value)?, time_zone)?;
+    let metadata = match object.get("metadata") {
+        Some(Value::Object(metadata)) => texts(metadata),
+        _ => HashMap::new(),
+    };
+    Ok(Field::new(name, data_type, flag(object, "nullable")).with_metadata(metadata))
+}
+
+fn part<'v>(object: &'v Map<String, Value>, key: &str, whole: &Value) -> Result<&'v Value> {
+    object.get(key).ok_or_else(|| bad(whole))
+}
+
+fn flag(object: &Map<String, Value>, key: &str) -> bool {
+    object.get(key).and_then(Value::as_bool).unwrap_or(true)
+}
+
+fn bad(value: &Value) -> SparkError {
+    SparkError::new(
+        "INVALID_JSON_DATA_TYPE",
+        "2203G",
+        format!(
+            "Failed to convert the JSON string '{value}' to a data type. Please enter a valid data type."
+        ),
+    )
+    .with_param("invalidType", value.to_string())
+}
+
+/// The JSON of columns.
+pub(super) fn structure(fields: &Fields) -> Value {
+    let fields: Vec<Value> = fields
+        .iter()
+        .map(|field| {
+            json!({
+                "name": display_name(field.name()),
+                "type": type_json(field.data_type()),
+                "nullable": field.is_nullable(),
+                "metadata": metadata(field.metadata()),
+            })
+        })
+        .collect();
+    json!({"type": "struct", "fields": fields})
+}
+
+fn type_json(data_type: &DataType) -> Value {
+    match data_type {
+        DataType::Struct(fields) => structure(fields),
+        DataType::List(element) => json!({
+            "type": "array",
+            "elementType": type_json(element.data_type()),
+            "containsNull": element.is_nullable(),
+        }),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(kv) if kv.len() == 2 => json!({
+                "type": "map",
+                "keyType": type_json(kv[0].data_type()),
+                "valueType": type_json(kv[1].data_type()),
+                "valueContainsNull": kv[1].is_nullable(),
+            }),
+            other => type_json(other),
+        },
+        DataType::Int64 => json!("long"),
+        DataType::Int32 => json!("integer"),
+        DataType::Int16 => json!("short"),
+        DataType::Int8 => json!("byte"),
+        other => json!(types::simple_name(other)),
+    }
+}
+
+/// Spark's metadata of a column: JSON, each of whose members Arrow keeps as a text of its own.
+pub(super) fn metadata(metadata: &HashMap<String, String>) -> Value {
+    let mut keys: Vec<_> = metadata.iter().collect();
+    keys.sort();
+    let members = keys.into_iter().map(|(key, text)| {
+        (key.clone(), serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())))
+    });
+    Value::Object(members.collect())
+}
+
+/// The reverse of [`metadata`].
+pub(crate) fn metadata_from(text: &str) -> Result<HashMap<String, String>> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(texts(&object)),
+        _ => Err(SparkError::new(
+            "INVALID_COLUMN_METADATA",
+            "22023",
+            format!("The metadata of a column must be a JSON object, but is: {text}."),
+        )),
+    }
+}
+
+fn texts(object: &Map<String, Value>) -> HashMap<String, String> {
+    object.iter().map(|(key, value)| (key.clone(), value.to_string())).collect()
+}

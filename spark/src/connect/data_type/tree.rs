@@ -1,0 +1,74 @@
+//! Schemas as `printSchema` draws them.
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+
+use crate::analysis::scope::display_name;
+use crate::types;
+
+/// The tree of a schema, `level` levels deep if that is above 0.
+pub fn tree_string(schema: &Schema, level: i32) -> String {
+    let mut out = "root\n".to_owned();
+    let depth = if level > 0 { level } else { i32::MAX };
+    for field in schema.fields() {
+        draw_field(&mut out, field, " |", depth);
+    }
+    out
+}
+
+fn draw_field(out: &mut String, field: &Field, prefix: &str, depth: i32) {
+    if depth <= 0 {
+        return;
+    }
+    out.push_str(&format!(
+        "{prefix}-- {}: {} (nullable = {})\n",
+        display_name(field.name()),
+        type_name(field.data_type()),
+        field.is_nullable()
+    ));
+    draw_parts(out, field.data_type(), &format!("{prefix}    |"), depth - 1);
+}
+
+/// What is inside a nested type.
+fn draw_parts(out: &mut String, data_type: &DataType, prefix: &str, depth: i32) {
+    if depth <= 0 {
+        return;
+    }
+    let mut part = |name: &str, field: &Field, nulls: &str| {
+        let nulls =
+            if nulls.is_empty() { String::new() } else { format!(" ({nulls} = {})", field.is_nullable()) };
+        out.push_str(&format!("{prefix}-- {name}: {}{nulls}\n", type_name(field.data_type())));
+        draw_parts(out, field.data_type(), &format!("{prefix}    |"), depth - 1);
+    };
+    match data_type {
+        DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => {
+            part("element", element, "containsNull");
+        }
+        DataType::Map(entries, _) => {
+            if let DataType::Struct(kv) = entries.data_type()
+                && kv.len() == 2
+            {
+                part("key", &kv[0], "");
+                part("value", &kv[1], "valueContainsNull");
+            }
+        }
+        DataType::Struct(fields) => {
+            for field in fields {
+                draw_field(out, field, prefix, depth);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) => "array".to_owned(),
+        DataType::Map(_, _) => "map".to_owned(),
+        DataType::Struct(_) => "struct".to_owned(),
+        DataType::Int64 => "long".to_owned(),
+        DataType::Int32 => "integer".to_owned(),
+        DataType::Int16 => "short".to_owned(),
+        DataType::Int8 => "byte".to_owned(),
+        other => types::simple_name(other),
+    }
+}

@@ -1,0 +1,183 @@
+//! `range` and the other table-valued functions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::catalog::TableFunctionArgs;
+use datafusion::common::{DFSchema, TableReference};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union, lit};
+
+use super::select::{partitions, run_generator};
+use crate::analysis::Named;
+use crate::analysis::call::generator::is_generator;
+use crate::analysis::scope::Relation;
+use crate::connect::expression::{integer, missing};
+use crate::connect::planner::{Planner, plan_id};
+use crate::connect::proto;
+use crate::connect::proto::relation::RelType;
+use crate::connect::scope::{Frames, Scope};
+use crate::error::{Result, SparkError};
+
+/// `spark.range(...)`: each partition makes its own part of the numbers.
+pub(super) fn range(planner: &mut Planner<'_>, message: &proto::Range) -> Result<Scope> {
+    let count = match message.num_partitions {
+        None => partitions(planner, None)?,
+        some => partitions(planner, some)?,
+    };
+    numbers(planner, message.start.unwrap_or(0), message.end, message.step, count)
+}
+
+fn numbers(planner: &mut Planner<'_>, start: i64, end: i64, step: i64, count: usize) -> Result<Scope> {
+    if step == 0 {
+        return Err(SparkError::new(
+            "INVALID_PARAMETER_VALUE",
+            "22023",
+            "The value of parameter(s) `step` in `range` is invalid: step cannot be 0.",
+        ));
+    }
+    let (from, to, by) = (i128::from(start), i128::from(end), i128::from(step));
+    let span = (to - from) * by.signum();
+    let total = if span <= 0 { 0 } else { (span + by.abs() - 1) / by.abs() };
+    let parts = i128::try_from(count).unwrap_or(1).clamp(1, total.max(1));
+    let mut inputs = Vec::new();
+    for part in 0..parts {
+        let first = from + by * (total * part / parts);
+        let last = from + by * (total * (part + 1) / parts);
+        let bound = |v: i128| v.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
+        inputs.push(Arc::new(scan(planner, bound(first), bound(last), step)?));
+    }
+    let plan = match inputs.as_slice() {
+        [single] => single.as_ref().clone(),
+        _ => LogicalPlan::Union(Union::try_new(inputs)?),
+    };
+    Ok(Scope::leaf(planner.adopt(plan, &[])?))
+}
+
+/// One part of a range, its end left out.
+fn scan(planner: &mut Planner<'_>, start: i64, end: i64, step: i64) -> Result<LogicalPlan> {
+    let state = &planner.session.state;
+    let function = state
+        .table_functions()
+        .get("range")
+        .ok_or_else(|| SparkError::unsupported("the table function range"))?;
+    let bounds = [lit(start), lit(end), lit(step)];
+    let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&bounds, state))?;
+    let name = TableReference::bare(planner.names.claim("__range"));
+    let scan = LogicalPlanBuilder::scan(name, provider_as_source(provider), None)?;
+    let column = scan.schema().columns().remove(0);
+    Ok(scan.project(vec![Expr::Column(column).alias("id")])?.build()?)
+}
+
+/// `spark.tvf.<name>(...)`: range, and generators over one row.
+pub(super) fn table_valued(
+    planner: &mut Planner<'_>,
+    message: &proto::UnresolvedTableValuedFunction,
+) -> Result<Scope> {
+    let name = message.function_name.to_lowercase();
+    let plan = LogicalPlanBuilder::empty(true).build()?;
+    let one_row = Scope::leaf(Relation { plan, columns: Vec::new() });
+    let none = HashMap::new();
+    let args = planner.resolver(&one_row, &none).exprs(&message.arguments)?;
+    if name == "range" {
+        return range_of(planner, args);
+    }
+    if !is_generator(&name) {
+        return Err(SparkError::new(
+            "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
+            "42883",
+            format!(
+                "Could not resolve `{name}` to a table-valued function.\n\
+                 Please make sure that `{name}` is defined as a table-valued function and that all required parameters are provided correctly."
+            ),
+        )
+        .with_param("name", format!("`{name}`")));
+    }
+    let (plan, columns) = run_generator(planner, one_row.plan.clone(), &name, args)?;
+    let scope = Scope { plan, ..one_row };
+    planner.project(scope, columns)
+}
+
+fn range_of(planner: &mut Planner<'_>, args: Vec<Named>) -> Result<Scope> {
+    let numbers_given: Option<Vec<i64>> = args
+        .into_iter()
+        .map(|arg| {
+            let schema = DFSchema::empty();
+            let cast = crate::analysis::cast::cast(
+                arg.expr,
+                &datafusion::arrow::datatypes::DataType::Int64,
+                false,
+                &schema,
+            );
+            cast.and_then(crate::sql::plan::fold).ok().and_then(|value| integer(&Expr::Literal(value, None)))
+        })
+        .collect();
+    let count = partitions(planner, None)?;
+    match numbers_given.as_deref() {
+        Some([end]) => numbers(planner, 0, *end, 1, count),
+        Some([start, end]) => numbers(planner, *start, *end, 1, count),
+        Some([start, end, step]) => numbers(planner, *start, *end, *step, count),
+        Some([start, end, step, parts]) => {
+            numbers(planner, *start, *end, *step, usize::try_from(*parts).unwrap_or(count))
+        }
+        _ => Err(SparkError::unsupported("range with these arguments")),
+    }
+}
+
+/// A lateral join with a generator whose arguments are the left side's columns.
+pub(super) fn lateral_generator(
+    planner: &mut Planner<'_>,
+    message: &proto::LateralJoin,
+    left: &Scope,
+    right: &proto::Relation,
+) -> Result<Option<Scope>> {
+    use proto::join::JoinType as Kind;
+    let mut relation = right;
+    let mut alias = None;
+    let mut ids = Vec::new();
+    let function = loop {
+        ids.extend(plan_id(relation));
+        match &relation.rel_type {
+            Some(RelType::SubqueryAlias(aliased)) => {
+                alias = alias.or(Some(aliased.alias.clone()));
+                relation = aliased.input.as_deref().ok_or_else(|| missing("an input"))?;
+            }
+            Some(RelType::WithRelations(with)) => {
+                relation = with.root.as_deref().ok_or_else(|| missing("an input"))?;
+            }
+            Some(RelType::UnresolvedTableValuedFunction(function)) => break function,
+            _ => return Ok(None),
+        }
+    };
+    let name = function.function_name.to_lowercase();
+    let outer = match message.join_type() {
+        Kind::LeftOuter => true,
+        Kind::Inner | Kind::Cross | Kind::Unspecified => false,
+        _ => return Ok(None),
+    };
+    if !is_generator(&name) || message.join_condition.is_some() {
+        return Ok(None);
+    }
+    let none = HashMap::new();
+    let args = planner.resolver(left, &none).exprs(&function.arguments)?;
+    let name = if outer && !name.ends_with("_outer") { format!("{name}_outer") } else { name };
+    let (plan, made) = run_generator(planner, left.plan.clone(), &name, args)?;
+    let kept = left.columns.iter().map(super::columns::kept);
+    let items: Vec<Named> = kept.chain(made).collect();
+    let width = left.columns.len();
+    let hidden: Vec<bool> = left.columns.iter().map(|c| c.hidden).collect();
+    let mut scope = planner.project(Scope { plan, below: None, ..left.clone() }, items)?;
+    scope.below = None;
+    for (column, hidden) in scope.columns.iter_mut().zip(hidden) {
+        column.hidden = hidden;
+    }
+    for column in &mut scope.columns[width..] {
+        column.qualifier = alias.iter().cloned().collect();
+    }
+    let mut frames: Frames = scope.frames.clone();
+    for id in ids {
+        frames.add(id, &scope.columns[width..]);
+    }
+    scope.columns.sort_by_key(|column| column.hidden);
+    Ok(Some(Scope { frames, ..scope }))
+}
