@@ -1,8 +1,11 @@
 //! What Spark's analyzer does: names to columns, operators and calls to typed expressions.
 
+pub mod ansi;
 pub mod call;
 pub mod cast;
+pub mod coercion;
 pub mod common;
+pub mod constant;
 pub mod correlate;
 pub mod fields;
 pub mod operator;

@@ -5,20 +5,57 @@
 pub mod aggregate;
 pub mod arithmetic;
 pub mod convert;
+pub mod datetime;
 pub mod generator;
+pub mod hash;
+pub mod interval;
+pub mod json;
+pub mod kernel;
 pub mod lambda;
 pub mod map;
+pub mod math;
+pub mod misc;
+pub mod number_format;
+pub mod regexp;
+pub mod string;
 
 use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+
+use self::arithmetic::OnFailure;
+use self::kernel::Kernel;
+
+/// The families made of kernels.
+const FAMILIES: [&[&Kernel]; 9] = [
+    datetime::KERNELS,
+    hash::KERNELS,
+    interval::KERNELS,
+    json::KERNELS,
+    math::KERNELS,
+    misc::KERNELS,
+    number_format::KERNELS,
+    regexp::KERNELS,
+    string::KERNELS,
+];
 
 /// The scalar functions.
 pub fn all_scalar() -> Vec<Arc<ScalarUDF>> {
     let mut functions = arithmetic::functions();
     functions.extend(convert::functions());
     functions.extend(generator::functions());
+    functions.extend(FAMILIES.into_iter().flat_map(kernel::functions));
+    functions.extend(math::double_functions());
     functions
+}
+
+/// What computes in place of a function that fails by ANSI rules while `spark.sql.ansi.enabled` is false.
+pub fn lenient(name: &str) -> Option<Arc<ScalarUDF>> {
+    let kernel = || {
+        let kernel = FAMILIES.into_iter().flatten().find(|kernel| kernel.name == name)?;
+        Some(kernel.lenient?.function())
+    };
+    arithmetic::instead(name, OnFailure::Lenient).or_else(|| convert::lenient(name)).or_else(kernel)
 }
 
 /// The aggregate functions; to be registered after datafusion-spark's, which they replace.

@@ -1,11 +1,12 @@
 //! A session: DataFusion's state, the conf that SET changes, and the catalog.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use cerium_conf::{SparkConf, keys};
 use datafusion::execution::SessionState;
 
+use crate::analysis::ansi::WithoutAnsi;
 use crate::analysis::scope::CaseRule;
 use crate::catalog::{Catalog, Table};
 use crate::error::{Result, SparkError};
@@ -55,6 +56,10 @@ impl SparkSession {
         options.execution.time_zone = Some(time_zone);
         // The rule makes names ambiguous where fields of a struct stand beside other columns.
         options.optimizer.enable_leaf_expression_pushdown = false;
+        if !conf.get(&keys::SQL_ANSI_ENABLED).map_err(bad_conf)? {
+            state.add_analyzer_rule(Arc::new(WithoutAnsi));
+        }
+        let options = state.config_mut().options_mut();
         // Only the engine's sessions carry the conf to executors.
         let carries_conf = options.entries().iter().any(|entry| entry.key.starts_with("spark."));
         if carries_conf {
@@ -196,12 +201,7 @@ fn check(conf: &SparkConf, key: &str) -> Result<()> {
     match key {
         "spark.sql.session.timeZone" => time_zone(conf).map(drop),
         "spark.sql.caseSensitive" => conf.get(&keys::SQL_CASE_SENSITIVE).map(drop).map_err(bad_conf),
-        "spark.sql.ansi.enabled" => match conf.get(&keys::SQL_ANSI_ENABLED).map_err(bad_conf)? {
-            true => Ok(()),
-            false => {
-                Err(SparkError::unsupported("spark.sql.ansi.enabled=false, Cerium computes by ANSI rules"))
-            }
-        },
+        "spark.sql.ansi.enabled" => conf.get(&keys::SQL_ANSI_ENABLED).map(drop).map_err(bad_conf),
         "spark.sql.variable.substitute" => {
             conf.get(&keys::SQL_VARIABLE_SUBSTITUTE).map(drop).map_err(bad_conf)
         }

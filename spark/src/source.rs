@@ -3,7 +3,7 @@
 mod chunks;
 mod columns;
 pub mod csv;
-mod datetime;
+pub(crate) mod datetime;
 mod errors;
 pub mod glob;
 pub mod json;
@@ -94,7 +94,7 @@ fn session_zone(state: &SessionState) -> String {
     state.config_options().execution.time_zone.clone().unwrap_or_else(|| "UTC".into())
 }
 
-fn today(zone: &str) -> Result<chrono::NaiveDate> {
+pub(crate) fn today(zone: &str) -> Result<chrono::NaiveDate> {
     let parsed = datetime::parse_zone(zone)
         .ok_or_else(|| errors::bad_option("spark.sql.session.timeZone", zone, "a time zone"))?;
     let since_epoch = std::time::SystemTime::now()

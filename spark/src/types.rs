@@ -14,6 +14,25 @@ pub fn sql_name(data_type: &DataType) -> String {
     simple_name(data_type).to_uppercase()
 }
 
+/// A type as Spark writes it in SQL: `STRUCT<a: BIGINT, b: ARRAY<STRING>>`.
+pub fn ddl(data_type: &DataType) -> String {
+    match data_type {
+        DataType::List(item) => format!("ARRAY<{}>", ddl(item.data_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<_> =
+                fields.iter().map(|f| format!("{}: {}", f.name(), ddl(f.data_type()))).collect();
+            format!("STRUCT<{}>", fields.join(", "))
+        }
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(kv) if kv.len() == 2 => {
+                format!("MAP<{}, {}>", ddl(kv[0].data_type()), ddl(kv[1].data_type()))
+            }
+            other => sql_name(other),
+        },
+        other => sql_name(other),
+    }
+}
+
 /// Name of a type as DESCRIBE prints it: `int`, `string`, `decimal(10,2)`, `array<int>`.
 pub fn simple_name(data_type: &DataType) -> String {
     match data_type {
@@ -70,6 +89,11 @@ pub fn timestamp(time_zone: &str) -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(time_zone.into()))
 }
 
+/// Spark's timestamp without a time zone.
+pub fn timestamp_ntz() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, None)
+}
+
 /// The Arrow type of a type written in SQL. Timestamps get the session time zone.
 pub fn from_sql(sql: &SqlType, time_zone: &str) -> Result<DataType> {
     Ok(match sql {
@@ -88,7 +112,7 @@ pub fn from_sql(sql: &SqlType, time_zone: &str) -> Result<DataType> {
         SqlType::Binary(None) => DataType::Binary,
         SqlType::Date => DataType::Date32,
         SqlType::Timestamp(None, _) => timestamp(time_zone),
-        SqlType::TimestampNtz(None) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        SqlType::TimestampNtz(None) => timestamp_ntz(),
         SqlType::Decimal(info) | SqlType::Dec(info) | SqlType::Numeric(info) => decimal(info)?,
         SqlType::Array(ArrayElemTypeDef::AngleBracket(element)) => {
             DataType::List(Arc::new(Field::new_list_field(from_sql(element, time_zone)?, true)))
@@ -103,7 +127,7 @@ pub fn from_sql(sql: &SqlType, time_zone: &str) -> Result<DataType> {
                 "string" => DataType::Utf8,
                 "binary" => DataType::Binary,
                 "timestamp_ltz" => timestamp(time_zone),
-                "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
+                "timestamp_ntz" => timestamp_ntz(),
                 "void" => DataType::Null,
                 _ => return Err(unknown(sql)),
             }

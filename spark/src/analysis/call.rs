@@ -1,10 +1,27 @@
 //! Calls of functions by Spark's names.
 
 mod aggregate;
+mod array;
+mod conditional;
+mod conversion;
+mod datetime;
 pub mod generator;
+mod hash;
+mod interval;
+mod invocation;
+mod json;
 pub mod lambda;
+mod map;
+mod math;
+mod misc;
 mod names;
+mod number_format;
+mod regexp;
 mod scalar;
+mod string;
+mod structs;
+mod timestamp;
+mod url;
 
 use std::sync::Arc;
 
@@ -74,7 +91,7 @@ pub fn extract(context: &Context<'_>, field: &str, source: Expr) -> Result<Expr>
         "qtr" => "quarter",
         other => other,
     };
-    scalar::date_part(context, field, source)
+    datetime::date_part(context, field, source)
 }
 
 /// `array[index]`, counted from 0.

@@ -1,6 +1,6 @@
 //! CAST and TRY_CAST with Spark's rules.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ExprSchema;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -33,13 +33,6 @@ pub fn cast(expr: Expr, to: &DataType, tolerant: bool, schema: &dyn ExprSchema) 
             vec![expr, target],
         )));
     }
-    // Arrow takes a date for midnight UTC; by way of a zoneless timestamp it is midnight here.
-    let expr = match (&from, to) {
-        (DataType::Date32, DataType::Timestamp(TimeUnit::Microsecond, Some(_))) => {
-            plain(expr, DataType::Timestamp(TimeUnit::Microsecond, None), tolerant)
-        }
-        _ => expr,
-    };
     Ok(plain(expr, to.clone(), tolerant))
 }
 

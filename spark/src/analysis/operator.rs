@@ -243,7 +243,11 @@ fn arithmetic(op: Binary, left: Named, right: Named, name: &str, schema: &dyn Ex
                 let right = cast(right, &common, false, schema)?;
                 cast(checked(Checked::Remainder, left, right), &result, false, schema)?
             }
-            _ => native(op, left, right),
+            // Where 38 digits suffice the plain operators have Spark's types, and cannot overflow.
+            _ if fits(op, &left, &right, schema)? => native(op, left, right),
+            Binary::Add => checked(Checked::Add, left, right),
+            Binary::Subtract => checked(Checked::Subtract, left, right),
+            _ => checked(Checked::Multiply, left, right),
         });
     }
     if op == Binary::Divide {
@@ -321,6 +325,21 @@ fn integer_literal(expr: &Expr) -> Option<i64> {
         Expr::Literal(ScalarValue::Int64(Some(v)), _) => Some(*v),
         _ => None,
     }
+}
+
+/// Whether the result of an operator on decimals has at most 38 digits.
+fn fits(op: Binary, left: &Expr, right: &Expr, schema: &dyn ExprSchema) -> Result<bool> {
+    let (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) =
+        (left.get_type(schema)?, right.get_type(schema)?)
+    else {
+        return Ok(false);
+    };
+    let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
+    let precision = match op {
+        Binary::Multiply => p1 + p2 + 1,
+        _ => (p1 - s1).max(p2 - s2) + s1.max(s2) + 1,
+    };
+    Ok(precision <= 38)
 }
 
 /// The type both decimals fit in, and the type of their remainder.

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array,
-    PrimitiveArray,
+    Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, Decimal128Array, PrimitiveArray,
 };
-use datafusion::arrow::compute::kernels::cmp;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, i256,
+    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, i256,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::error::{SparkError, arithmetic_overflow, divide_by_zero, remainder_by_zero};
@@ -22,11 +20,11 @@ use crate::error::{SparkError, arithmetic_overflow, divide_by_zero, remainder_by
 /// The operators that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operator {
-    /// `+` of integers.
+    /// `+` of integers or decimals.
     Add,
-    /// `-` of integers.
+    /// `-` of integers or decimals.
     Subtract,
-    /// `*` of integers.
+    /// `*` of integers or decimals.
     Multiply,
     /// `/` of doubles or decimals.
     Divide,
@@ -36,33 +34,104 @@ pub enum Operator {
     Remainder,
 }
 
+/// What an operator does where it has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnFailure {
+    /// Fails, as ANSI Spark does.
+    Fail,
+    /// Gives null, as the `try_` functions do.
+    Null,
+    /// As Spark does with `spark.sql.ansi.enabled=false`: integers wrap around, the rest is null.
+    Lenient,
+}
+
 impl Operator {
     const ALL: [Self; 6] =
         [Self::Add, Self::Subtract, Self::Multiply, Self::Divide, Self::IntDivide, Self::Remainder];
 
     /// Name under which its function is registered.
-    pub fn function_name(self) -> &'static str {
-        match self {
-            Self::Add => "spark_add",
-            Self::Subtract => "spark_subtract",
-            Self::Multiply => "spark_multiply",
-            Self::Divide => "spark_divide",
-            Self::IntDivide => "spark_int_divide",
-            Self::Remainder => "spark_remainder",
+    pub fn function_name(self, on_failure: OnFailure) -> &'static str {
+        use OnFailure::{Fail, Lenient, Null};
+        match (self, on_failure) {
+            (Self::Add, Fail) => "spark_add",
+            (Self::Add, Null) => "spark_try_add",
+            (Self::Add, Lenient) => "spark_add_lenient",
+            (Self::Subtract, Fail) => "spark_subtract",
+            (Self::Subtract, Null) => "spark_try_subtract",
+            (Self::Subtract, Lenient) => "spark_subtract_lenient",
+            (Self::Multiply, Fail) => "spark_multiply",
+            (Self::Multiply, Null) => "spark_try_multiply",
+            (Self::Multiply, Lenient) => "spark_multiply_lenient",
+            (Self::Divide, Fail) => "spark_divide",
+            (Self::Divide, Null) => "spark_try_divide",
+            (Self::Divide, Lenient) => "spark_divide_lenient",
+            (Self::IntDivide, Fail) => "spark_int_divide",
+            (Self::IntDivide, Null) => "spark_try_int_divide",
+            (Self::IntDivide, Lenient) => "spark_int_divide_lenient",
+            (Self::Remainder, Fail) => "spark_remainder",
+            (Self::Remainder, Null) => "spark_try_remainder",
+            (Self::Remainder, Lenient) => "spark_remainder_lenient",
         }
     }
 
-    /// The function; both arguments must be of one type.
+    /// The function that fails by ANSI rules; both arguments must be of one type.
     pub fn function(self) -> Arc<ScalarUDF> {
+        self.function_that(OnFailure::Fail)
+    }
+
+    /// The function.
+    pub fn function_that(self, on_failure: OnFailure) -> Arc<ScalarUDF> {
         Arc::new(ScalarUDF::new_from_impl(CheckedOperator {
             operator: self,
+            on_failure,
             signature: Signature::any(2, Volatility::Immutable),
         }))
     }
 }
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    Operator::ALL.into_iter().map(Operator::function).collect()
+    let modes = [OnFailure::Fail, OnFailure::Null, OnFailure::Lenient];
+    modes.into_iter().flat_map(|mode| Operator::ALL.map(|operator| operator.function_that(mode))).collect()
+}
+
+/// What takes the place of a failing operator's function under other rules.
+pub(super) fn instead(name: &str, on_failure: OnFailure) -> Option<Arc<ScalarUDF>> {
+    let operator = Operator::ALL.into_iter().find(|op| op.function_name(OnFailure::Fail) == name)?;
+    Some(operator.function_that(on_failure))
+}
+
+/// An operator's expression that gives null where it would have failed.
+pub fn tolerant(expr: Expr) -> Expr {
+    match expr {
+        Expr::ScalarFunction(mut call) => {
+            if let Some(function) = instead(call.func.name(), OnFailure::Null) {
+                call.func = function;
+            } else if !call.args.is_empty() {
+                // The operator stands below a cast of its result.
+                let first = call.args.remove(0);
+                call.args.insert(0, tolerant(first));
+            }
+            Expr::ScalarFunction(call)
+        }
+        Expr::Cast(mut cast) => {
+            cast.expr = Box::new(tolerant(*cast.expr));
+            Expr::Cast(cast)
+        }
+        other => other,
+    }
+}
+
+/// Spark's result types of `+` and `-` on decimals.
+pub fn decimal_sum(p1: u8, s1: i8, p2: u8, s2: i8) -> (u8, i8) {
+    let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
+    let scale = s1.max(s2);
+    bounded((p1 - s1).max(p2 - s2) + scale + 1, scale)
+}
+
+/// Spark's result type of `*` on decimals.
+pub fn decimal_product(p1: u8, s1: i8, p2: u8, s2: i8) -> (u8, i8) {
+    let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
+    bounded(p1 + p2 + 1, s1 + s2)
 }
 
 /// Spark's result type of `/` on decimals: at least six digits after the point, and the whole
@@ -86,12 +155,13 @@ pub fn bounded(precision: i32, scale: i32) -> (u8, i8) {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CheckedOperator {
     operator: Operator,
+    on_failure: OnFailure,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for CheckedOperator {
     fn name(&self) -> &str {
-        self.operator.function_name()
+        self.operator.function_name(self.on_failure)
     }
 
     fn signature(&self) -> &Signature {
@@ -100,8 +170,14 @@ impl ScalarUDFImpl for CheckedOperator {
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
         match (self.operator, args) {
-            (Operator::Divide, [DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)]) => {
-                let (precision, scale) = decimal_quotient(*p1, *s1, *p2, *s2);
+            (operator, [DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)])
+                if operator != Operator::Remainder =>
+            {
+                let (precision, scale) = match operator {
+                    Operator::Divide => decimal_quotient(*p1, *s1, *p2, *s2),
+                    Operator::Multiply => decimal_product(*p1, *s1, *p2, *s2),
+                    _ => decimal_sum(*p1, *s1, *p2, *s2),
+                };
                 Ok(DataType::Decimal128(precision, scale))
             }
             (_, [left, right]) if left == right => Ok(left.clone()),
@@ -127,136 +203,195 @@ impl ScalarUDFImpl for CheckedOperator {
 impl CheckedOperator {
     fn compute(&self, left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         match (self.operator, left.data_type()) {
-            (Operator::Add, _) => numeric::add(left, right).map_err(|e| self.overflow(e, to)),
-            (Operator::Subtract, _) => numeric::sub(left, right).map_err(|e| self.overflow(e, to)),
-            (Operator::Multiply, _) => numeric::mul(left, right).map_err(|e| self.overflow(e, to)),
-            (Operator::Divide, DataType::Float64) => {
-                let (l, r) = (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
-                zip(l, r, |a, b| if b == 0.0 { Err(divide_by_zero()) } else { Ok(a / b) })
+            (Operator::Divide, DataType::Float64) => self.zip::<Float64Type>(
+                left,
+                right,
+                |a, b| if b == 0.0 { None } else { Some(a / b) },
+                |_, _| None,
+            ),
+            (Operator::Remainder, DataType::Decimal128(..)) => {
+                let same = |a: i128, b: i128| if b == 0 { None } else { Some(a % b) };
+                let out = self.zip::<Decimal128Type>(left, right, same, |_, _| None)?;
+                Ok(datafusion::arrow::compute::cast(&out, to)?)
             }
-            (Operator::Divide, DataType::Decimal128(_, _)) => decimal_divide(left, right, to),
-            (Operator::IntDivide, DataType::Int64) => {
-                let (l, r) = (left.as_primitive::<Int64Type>(), right.as_primitive::<Int64Type>());
-                zip(l, r, |a, b| match (a, b) {
-                    (_, 0) => Err(divide_by_zero()),
-                    (i64::MIN, -1) => Err(SparkError::new(
-                        "ARITHMETIC_OVERFLOW",
-                        "22003",
-                        "Overflow in integral divide. Use 'try_divide' to tolerate overflow and return NULL instead. \
-                         If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error.",
-                    )),
-                    _ => Ok(a / b),
-                })
-            }
-            (Operator::Remainder, data_type) => match data_type {
-                DataType::Int8 => remainder::<Int8Type>(left, right),
-                DataType::Int16 => remainder::<Int16Type>(left, right),
-                DataType::Int32 => remainder::<Int32Type>(left, right),
-                DataType::Int64 => remainder::<Int64Type>(left, right),
-                DataType::Float64 => remainder::<Float64Type>(left, right),
-                _ => {
-                    fail_on_zero(left, right)?;
-                    Ok(numeric::rem(left, right)?)
-                }
-            },
+            (_, DataType::Decimal128(..)) => self.decimal(left, right, to),
+            (_, DataType::Int8) => self.integers::<Int8Type>(left, right),
+            (_, DataType::Int16) => self.integers::<Int16Type>(left, right),
+            (_, DataType::Int32) => self.integers::<Int32Type>(left, right),
+            (_, DataType::Int64) => self.integers::<Int64Type>(left, right),
+            (Operator::Remainder, DataType::Float64) => self.rest::<Float64Type>(left, right),
+            (Operator::Remainder, DataType::Float32) => self.rest::<Float32Type>(left, right),
             (_, data_type) => exec_err!("{} does not take {data_type}", self.name()),
         }
     }
 
-    fn overflow(&self, error: ArrowError, to: &DataType) -> datafusion::error::DataFusionError {
-        let ArrowError::ArithmeticOverflow(_) = error else {
-            return error.into();
+    fn integers<T: ArrowPrimitiveType>(&self, left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
+        let fast = match (self.operator, self.on_failure) {
+            (Operator::Add, OnFailure::Fail) => numeric::add(left, right),
+            (Operator::Subtract, OnFailure::Fail) => numeric::sub(left, right),
+            (Operator::Multiply, OnFailure::Fail) => numeric::mul(left, right),
+            (Operator::Add, OnFailure::Lenient) => numeric::add_wrapping(left, right),
+            (Operator::Subtract, OnFailure::Lenient) => numeric::sub_wrapping(left, right),
+            (Operator::Multiply, OnFailure::Lenient) => numeric::mul_wrapping(left, right),
+            (Operator::Add, OnFailure::Null) => {
+                return self.zip::<T>(left, right, |a, b| a.add_checked(b).ok(), |_, _| None);
+            }
+            (Operator::Subtract, OnFailure::Null) => {
+                return self.zip::<T>(left, right, |a, b| a.sub_checked(b).ok(), |_, _| None);
+            }
+            (Operator::Multiply, OnFailure::Null) => {
+                return self.zip::<T>(left, right, |a, b| a.mul_checked(b).ok(), |_, _| None);
+            }
+            (Operator::Remainder, _) => return self.rest::<T>(left, right),
+            (Operator::Divide | Operator::IntDivide, _) => {
+                let wrap =
+                    |a: T::Native, b: T::Native| if b.is_zero() { None } else { Some(a.div_wrapping(b)) };
+                return self.zip::<T>(left, right, |a, b| a.div_checked(b).ok(), wrap);
+            }
         };
+        fast.map_err(|error| match error {
+            ArrowError::ArithmeticOverflow(_) => self.overflow(&T::DATA_TYPE).into(),
+            other => other.into(),
+        })
+    }
+
+    fn rest<T: ArrowPrimitiveType>(&self, left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
+        self.zip::<T>(
+            left,
+            right,
+            |a, b| if b.is_zero() { None } else { Some(a.mod_wrapping(b)) },
+            |_, _| None,
+        )
+    }
+
+    /// Row by row; `lenient` gives what an operator without result gives by lenient rules.
+    fn zip<T: ArrowPrimitiveType>(
+        &self,
+        left: &ArrayRef,
+        right: &ArrayRef,
+        f: impl Fn(T::Native, T::Native) -> Option<T::Native>,
+        lenient: impl Fn(T::Native, T::Native) -> Option<T::Native>,
+    ) -> Result<ArrayRef> {
+        let data_type = left.data_type().clone();
+        let (left, right) = (left.as_primitive::<T>(), right.as_primitive::<T>());
+        let out: PrimitiveArray<T> = left
+            .iter()
+            .zip(right.iter())
+            .map(|pair| {
+                let (Some(a), Some(b)) = pair else { return Ok(None) };
+                match (f(a, b), self.on_failure) {
+                    (Some(value), _) => Ok(Some(value)),
+                    (None, OnFailure::Null) => Ok(None),
+                    (None, OnFailure::Lenient) => Ok(lenient(a, b)),
+                    (None, OnFailure::Fail) => Err(self.failure(b.is_zero(), &T::DATA_TYPE)),
+                }
+            })
+            .collect::<std::result::Result<_, SparkError>>()?;
+        Ok(Arc::new(out.with_data_type(data_type)))
+    }
+
+    fn failure(&self, zero: bool, data_type: &DataType) -> SparkError {
+        match self.operator {
+            Operator::Remainder => remainder_by_zero(),
+            Operator::Divide | Operator::IntDivide if zero => divide_by_zero(),
+            _ => self.overflow(data_type),
+        }
+    }
+
+    fn overflow(&self, data_type: &DataType) -> SparkError {
         let alternative = match self.operator {
             Operator::Add => "try_add",
             Operator::Subtract => "try_subtract",
+            Operator::Divide | Operator::IntDivide => "try_divide",
             _ => "try_multiply",
         };
-        let what = match to {
-            DataType::Int64 => "long overflow",
+        let what = match (self.operator, data_type) {
+            (Operator::IntDivide, _) => "Overflow in integral divide",
+            (_, DataType::Int64) => "long overflow",
             _ => "integer overflow",
         };
-        arithmetic_overflow(what, Some(alternative)).into()
+        arithmetic_overflow(what, Some(alternative))
+    }
+
+    /// Decimals by 256 bits, rounded half up to the scale of `to`.
+    fn decimal(&self, left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+        let (
+            DataType::Decimal128(_, s1),
+            DataType::Decimal128(_, s2),
+            DataType::Decimal128(precision, scale),
+        ) = (left.data_type(), right.data_type(), to)
+        else {
+            return exec_err!("{} of {} and {}", self.name(), left.data_type(), right.data_type());
+        };
+        let (s1, s2, scale) = (i32::from(*s1), i32::from(*s2), i32::from(*scale));
+        let ten = i256::from_i128(10);
+        let power = |digits: i32| ten.pow_checked(digits.max(0).unsigned_abs());
+        let limit = power(i32::from(*precision))?;
+        let common = s1.max(s2);
+        let (up_left, up_right) = (power(common - s1)?, power(common - s2)?);
+        // a / 10^s1 / (b / 10^s2) * 10^scale
+        let shift = scale - s1 + s2;
+        let (numerator, denominator) = (power(shift)?, power(-shift)?);
+        let dropped = power(match self.operator {
+            Operator::Multiply => s1 + s2 - scale,
+            _ => common - scale,
+        })?;
+        let one = |a: i128, b: i128| -> Option<i128> {
+            let (a, b) = (i256::from_i128(a), i256::from_i128(b));
+            let exact = match self.operator {
+                Operator::Divide | Operator::IntDivide => {
+                    if b == i256::ZERO {
+                        return None;
+                    }
+                    half_up(a.checked_mul(numerator)?, b.checked_mul(denominator)?)?
+                }
+                Operator::Multiply => half_up(a.checked_mul(b)?, dropped)?,
+                Operator::Add => {
+                    half_up(a.checked_mul(up_left)?.checked_add(b.checked_mul(up_right)?)?, dropped)?
+                }
+                _ => half_up(a.checked_mul(up_left)?.checked_sub(b.checked_mul(up_right)?)?, dropped)?,
+            };
+            if exact.wrapping_abs() < limit { exact.to_i128() } else { None }
+        };
+        let out: Decimal128Array = left
+            .as_primitive::<Decimal128Type>()
+            .iter()
+            .zip(right.as_primitive::<Decimal128Type>().iter())
+            .map(|pair| {
+                let (Some(a), Some(b)) = pair else { return Ok(None) };
+                match one(a, b) {
+                    Some(value) => Ok(Some(value)),
+                    None if self.on_failure != OnFailure::Fail => Ok(None),
+                    None if b == 0 => Err(divide_by_zero()),
+                    None => Err(SparkError::new(
+                        "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+                        "22003",
+                        format!(
+                            "The result cannot be represented as Decimal({precision}, {scale}). \
+                             If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error, and return NULL instead."
+                        ),
+                    )),
+                }
+            })
+            .collect::<std::result::Result<_, SparkError>>()?;
+        Ok(Arc::new(out.with_precision_and_scale(*precision, scale as i8)?))
     }
 }
 
-fn zip<T: ArrowPrimitiveType>(
-    left: &PrimitiveArray<T>,
-    right: &PrimitiveArray<T>,
-    f: impl Fn(T::Native, T::Native) -> std::result::Result<T::Native, SparkError>,
-) -> Result<ArrayRef> {
-    let out: PrimitiveArray<T> = left
-        .iter()
-        .zip(right.iter())
-        .map(|pair| match pair {
-            (Some(a), Some(b)) => f(a, b).map(Some),
-            _ => Ok(None),
-        })
-        .collect::<std::result::Result<_, SparkError>>()?;
-    Ok(Arc::new(out))
-}
-
-fn remainder<T: ArrowPrimitiveType>(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
-    zip(left.as_primitive::<T>(), right.as_primitive::<T>(), |a, b| {
-        if b.is_zero() { Err(remainder_by_zero()) } else { Ok(a.mod_wrapping(b)) }
-    })
-}
-
-fn fail_on_zero(left: &ArrayRef, right: &ArrayRef) -> Result<()> {
-    let zero = datafusion::common::ScalarValue::new_zero(right.data_type())?.to_array()?;
-    let is_zero = cmp::eq(right, &datafusion::arrow::array::Scalar::new(zero))?;
-    let hit = |zeros: &BooleanArray| {
-        zeros.iter().enumerate().any(|(i, zero)| zero == Some(true) && left.is_valid(i))
-    };
-    if hit(&is_zero) { Err(remainder_by_zero().into()) } else { Ok(()) }
-}
-
-/// `left / right` rounded half up to the scale of `to`.
-fn decimal_divide(left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    let (DataType::Decimal128(_, s1), DataType::Decimal128(_, s2), DataType::Decimal128(precision, scale)) =
-        (left.data_type(), right.data_type(), to)
-    else {
-        return exec_err!("decimal division of {} by {}", left.data_type(), right.data_type());
-    };
-    // a / 10^s1 / (b / 10^s2) * 10^scale
-    let shift = i32::from(*scale) - i32::from(*s1) + i32::from(*s2);
-    let ten = i256::from_i128(10);
-    let factor = ten.pow_checked(shift.unsigned_abs())?;
-    let dividends = left.as_primitive::<Decimal128Type>();
-    let divisors = right.as_primitive::<Decimal128Type>();
-    let out: Decimal128Array = dividends
-        .iter()
-        .zip(divisors.iter())
-        .map(|pair| {
-            let (Some(a), Some(b)) = pair else { return Ok(None) };
-            if b == 0 {
-                return Err(divide_by_zero());
-            }
-            let (mut numerator, mut denominator) = (i256::from_i128(a), i256::from_i128(b));
-            if shift >= 0 {
-                numerator = numerator.wrapping_mul(factor);
-            } else {
-                denominator = denominator.wrapping_mul(factor);
-            }
-            let quotient = numerator.wrapping_div(denominator);
-            let rest = numerator.wrapping_rem(denominator).wrapping_abs();
-            let half_up = rest.wrapping_mul(i256::from_i128(2)) >= denominator.wrapping_abs();
-            let negative = (a < 0) != (b < 0);
-            let step = i256::from_i128(match (half_up, negative) {
-                (false, _) => 0,
-                (true, false) => 1,
-                (true, true) => -1,
-            });
-            quotient.wrapping_add(step).to_i128().map(Some).ok_or_else(|| {
-                SparkError::new(
-                    "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
-                    "22003",
-                    format!("The quotient cannot be represented as Decimal({precision}, {scale})."),
-                )
-            })
-        })
-        .collect::<std::result::Result<_, SparkError>>()?;
-    Ok(Arc::new(out.with_precision_and_scale(*precision, *scale)?))
+/// `a / b`, halves away from zero.
+fn half_up(a: i256, b: i256) -> Option<i256> {
+    let quotient = a.checked_div(b)?;
+    let rest = a.checked_rem(b)?.wrapping_abs();
+    let size = b.wrapping_abs();
+    // Twice the rest might not fit.
+    if rest < size.wrapping_sub(rest) {
+        return Some(quotient);
+    }
+    if rest == i256::ZERO {
+        return Some(quotient);
+    }
+    let negative = a.is_negative() != b.is_negative();
+    quotient.checked_add(if negative { i256::MINUS_ONE } else { i256::ONE })
 }
 
 #[cfg(test)]
@@ -265,7 +400,11 @@ mod tests {
     use datafusion::arrow::array::{Float64Array, Int32Array};
 
     fn checked(operator: Operator) -> CheckedOperator {
-        CheckedOperator { operator, signature: Signature::any(2, Volatility::Immutable) }
+        CheckedOperator {
+            operator,
+            on_failure: OnFailure::Fail,
+            signature: Signature::any(2, Volatility::Immutable),
+        }
     }
 
     #[test]
@@ -284,7 +423,7 @@ mod tests {
         };
         let to = DataType::Decimal128(8, 6);
         for (a, b, expected) in [(15, 7, 2_142_857), (-20, 30, -666_667), (20, 30, 666_667)] {
-            let out = decimal_divide(&decimal(a), &decimal(b), &to).expect("quotient");
+            let out = checked(Operator::Divide).compute(&decimal(a), &decimal(b), &to).expect("quotient");
             assert_eq!(out.as_primitive::<Decimal128Type>().value(0), expected, "{a}/{b}");
         }
     }

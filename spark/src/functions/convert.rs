@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use datafusion::arrow::array::{BooleanBuilder, Date32Builder, PrimitiveBuilder};
-use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::array::{BooleanBuilder, PrimitiveArray, PrimitiveBuilder};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options, unary};
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType,
 };
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
@@ -15,28 +16,41 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::arithmetic::OnFailure;
+use super::datetime::Zone;
 use crate::error::{cast_invalid_input, cast_overflow};
+use crate::source::datetime;
 use crate::text::{self, Style};
 use crate::types;
 
-/// `spark_cast(value, null of the target type)`; fails on malformed input, or with `try_` gives null.
+/// `spark_cast_to(value, null of the target type)`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SparkCast {
-    tolerant: bool,
+    on_failure: OnFailure,
     signature: Signature,
 }
 
 /// The cast function, failing or tolerant.
 pub fn function(tolerant: bool) -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::new_from_impl(SparkCast {
-        tolerant,
-        signature: Signature::any(2, Volatility::Immutable),
-    }))
+    function_that(if tolerant { OnFailure::Null } else { OnFailure::Fail })
+}
+
+fn function_that(on_failure: OnFailure) -> Arc<ScalarUDF> {
+    let signature = Signature::any(2, Volatility::Immutable);
+    Arc::new(ScalarUDF::new_from_impl(SparkCast { on_failure, signature }))
 }
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    vec![function(false), function(true)]
+    [OnFailure::Fail, OnFailure::Null, OnFailure::Lenient].into_iter().map(function_that).collect()
 }
+
+/// What takes the place of the failing cast without ANSI rules.
+pub(super) fn lenient(name: &str) -> Option<Arc<ScalarUDF>> {
+    (name == STRICT).then(|| function_that(OnFailure::Lenient))
+}
+
+/// Name of the cast that fails.
+const STRICT: &str = "spark_cast_to";
 
 /// Whether the cast needs this function; else Arrow's own cast is Spark's.
 pub fn is_needed(from: &DataType, to: &DataType) -> bool {
@@ -55,6 +69,12 @@ pub fn is_needed(from: &DataType, to: &DataType) -> bool {
                     | DataType::Duration(_)
             );
     }
+    if matches!(from, DataType::Timestamp(_, Some(_))) {
+        return to.is_numeric() || matches!(to, DataType::Date32 | DataType::Timestamp(_, None));
+    }
+    if matches!(to, DataType::Timestamp(_, Some(_))) {
+        return from.is_numeric() || matches!(from, DataType::Date32 | DataType::Timestamp(_, None));
+    }
     (from.is_floating() && to.is_integer()) || narrows(from, to)
 }
 
@@ -70,7 +90,11 @@ fn narrows(from: &DataType, to: &DataType) -> bool {
 
 impl ScalarUDFImpl for SparkCast {
     fn name(&self) -> &str {
-        if self.tolerant { "spark_try_cast_to" } else { "spark_cast_to" }
+        match self.on_failure {
+            OnFailure::Fail => STRICT,
+            OnFailure::Null => "spark_try_cast_to",
+            OnFailure::Lenient => "spark_cast_to_lenient",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -89,7 +113,7 @@ impl ScalarUDFImpl for SparkCast {
             [from, to] => Ok(Arc::new(datafusion::arrow::datatypes::Field::new(
                 self.name(),
                 to.data_type().clone(),
-                from.is_nullable() || self.tolerant || from.data_type().is_string(),
+                from.is_nullable() || !self.strict() || from.data_type().is_string(),
             ))),
             _ => exec_err!("{} takes two arguments", self.name()),
         }
@@ -109,6 +133,10 @@ impl ScalarUDFImpl for SparkCast {
 }
 
 impl SparkCast {
+    fn strict(&self) -> bool {
+        self.on_failure == OnFailure::Fail
+    }
+
     fn convert(&self, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         let from = array.data_type();
         if to.is_string() {
@@ -116,6 +144,55 @@ impl SparkCast {
         }
         if from.is_string() {
             return self.parse(array, to);
+        }
+        match (from, to) {
+            (DataType::Timestamp(_, Some(zone)), DataType::Date32) => {
+                let zone = Zone::new(zone)?;
+                return instants::<Date32Type>(array, |v| {
+                    zone.local(v).map(|local| datetime::days(local.date()))
+                });
+            }
+            (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(_, None)) => {
+                let zone = Zone::new(zone)?;
+                return instants::<TimestampMicrosecondType>(array, |v| zone.local_micros(v));
+            }
+            (DataType::Timestamp(_, None), DataType::Timestamp(_, Some(name))) => {
+                let zone = Zone::new(name)?;
+                let out = instants::<TimestampMicrosecondType>(array, |v| zone.instant_of_micros(v))?;
+                return Ok(cast_zone(&out, name));
+            }
+            (DataType::Date32, DataType::Timestamp(_, Some(name))) => {
+                let zone = Zone::new(name)?;
+                let out: PrimitiveArray<TimestampMicrosecondType> = array
+                    .as_primitive::<Date32Type>()
+                    .iter()
+                    .map(|days| zone.start_of(NaiveDate::from_epoch_days(days?)?))
+                    .collect();
+                return Ok(Arc::new(out.with_timezone(Arc::clone(name))));
+            }
+            (DataType::Timestamp(_, Some(_)), to) if to.is_integer() => {
+                let seconds = instants::<Int64Type>(array, |v| Some(v.div_euclid(1_000_000)))?;
+                return if to == &DataType::Int64 { Ok(seconds) } else { self.narrow(&seconds, to) };
+            }
+            (DataType::Timestamp(_, Some(_)), to) => {
+                let seconds = instants::<Float64Type>(array, |v| Some(v as f64 / 1e6))?;
+                return Ok(cast(&seconds, to)?);
+            }
+            (from, DataType::Timestamp(_, Some(name))) if from.is_integer() => {
+                let seconds = cast(array, &DataType::Int64)?;
+                let seconds = seconds.as_primitive::<Int64Type>();
+                let micros: PrimitiveArray<TimestampMicrosecondType> =
+                    seconds.iter().map(|v| v.map(|v| v.saturating_mul(1_000_000))).collect();
+                return Ok(Arc::new(micros.with_timezone(Arc::clone(name))));
+            }
+            (_, DataType::Timestamp(_, Some(name))) => {
+                let seconds = cast(array, &DataType::Float64)?;
+                let seconds = seconds.as_primitive::<Float64Type>();
+                let micros: PrimitiveArray<TimestampMicrosecondType> =
+                    seconds.iter().map(|v| v.filter(|v| v.is_finite()).map(|v| (v * 1e6) as i64)).collect();
+                return Ok(Arc::new(micros.with_timezone(Arc::clone(name))));
+            }
+            _ => {}
         }
         if from.is_integer() {
             return self.narrow(array, to);
@@ -137,9 +214,12 @@ impl SparkCast {
 
     /// Integer to a narrower integer.
     fn narrow(&self, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+        if self.on_failure == OnFailure::Lenient {
+            return wrapped(array, to);
+        }
         let options = CastOptions { safe: true, ..CastOptions::default() };
         let out = cast_with_options(array, to, &options)?;
-        if !self.tolerant
+        if self.strict()
             && let Some(bad) = (0..out.len()).find(|i| out.is_null(*i) && array.is_valid(*i))
         {
             let suffix = match array.data_type() {
@@ -167,7 +247,9 @@ impl SparkCast {
         for v in doubles.as_primitive::<Float64Type>() {
             match v {
                 Some(v) if v.trunc() >= min && v.trunc() <= max => out.append_value(convert(v)),
-                Some(_) if self.tolerant => out.append_null(),
+                Some(_) if self.on_failure == OnFailure::Null => out.append_null(),
+                // As in Java, what is too large becomes the largest.
+                Some(v) if self.on_failure == OnFailure::Lenient => out.append_value(convert(v)),
                 Some(v) => {
                     let (literal, source) = match array.data_type() {
                         DataType::Float64 => (format!("{}D", text::double(v)), "DOUBLE"),
@@ -184,10 +266,10 @@ impl SparkCast {
     /// Strings to anything else, blanks around them left out.
     fn parse(&self, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         match to {
-            DataType::Int8 => self.numbers::<Int8Type>(array, to, |s| integer(s)?.try_into().ok()),
-            DataType::Int16 => self.numbers::<Int16Type>(array, to, |s| integer(s)?.try_into().ok()),
-            DataType::Int32 => self.numbers::<Int32Type>(array, to, |s| integer(s)?.try_into().ok()),
-            DataType::Int64 => self.numbers::<Int64Type>(array, to, integer),
+            DataType::Int8 => self.numbers::<Int8Type>(array, to, |s| self.integer(s)?.try_into().ok()),
+            DataType::Int16 => self.numbers::<Int16Type>(array, to, |s| self.integer(s)?.try_into().ok()),
+            DataType::Int32 => self.numbers::<Int32Type>(array, to, |s| self.integer(s)?.try_into().ok()),
+            DataType::Int64 => self.numbers::<Int64Type>(array, to, |s| self.integer(s)),
             DataType::Float32 => self.numbers::<Float32Type>(array, to, |s| number(s).map(|v| v as f32)),
             DataType::Float64 => self.numbers::<Float64Type>(array, to, number),
             DataType::Boolean => {
@@ -197,14 +279,41 @@ impl SparkCast {
                 }
                 Ok(Arc::new(out.finish()))
             }
-            DataType::Date32 => {
-                let mut out = Date32Builder::with_capacity(array.len());
-                for s in &strings(array)? {
-                    out.append_option(self.one(s.as_deref(), to, date)?);
-                }
-                Ok(Arc::new(out.finish()))
+            DataType::Date32 => self.numbers::<Date32Type>(array, to, datetime::parse_date),
+            DataType::Timestamp(_, None) => self.numbers::<TimestampMicrosecondType>(array, to, |s| {
+                let parsed = datetime::parse_timestamp(s, today(None))?;
+                datetime::micros(parsed.local)
+            }),
+            DataType::Timestamp(_, Some(name)) => {
+                let zone = Zone::new(name)?;
+                let out = self.numbers::<TimestampMicrosecondType>(array, to, |s| {
+                    match datetime::parse_timestamp_fast(s.as_bytes()) {
+                        Some((micros, true)) => Some(micros),
+                        Some((micros, false)) => zone.instant_of_micros(micros),
+                        None => {
+                            let parsed = datetime::parse_timestamp(s, today(Some(&zone)))?;
+                            match parsed.zone {
+                                Some(written) => datetime::local_to_micros(parsed.local, written),
+                                None => zone.instant(parsed.local),
+                            }
+                        }
+                    }
+                })?;
+                Ok(cast_zone(&out, name))
             }
             _ => self.parse_by_arrow(array, to),
+        }
+    }
+
+    /// Without ANSI rules digits behind a point are cut off.
+    fn integer(&self, s: &str) -> Option<i64> {
+        match (integer(s), s.split_once('.')) {
+            (None, Some((whole, fraction)))
+                if self.on_failure == OnFailure::Lenient && fraction.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                integer(if whole.is_empty() { "0" } else { whole })
+            }
+            (value, _) => value,
         }
     }
 
@@ -225,22 +334,22 @@ impl SparkCast {
         let Some(s) = s else { return Ok(None) };
         match parse(s.trim()) {
             Some(v) => Ok(Some(v)),
-            None if self.tolerant => Ok(None),
+            None if !self.strict() => Ok(None),
             None => Err(cast_invalid_input(s, &types::sql_name(to)).into()),
         }
     }
 
-    /// Decimals and timestamps: Arrow's parser on trimmed strings.
+    /// Decimals: Arrow's parser on trimmed strings.
     fn parse_by_arrow(&self, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         let mut trimmed = StringBuilder::new();
         let originals = strings(array)?;
         for s in &originals {
-            trimmed.append_option(s.as_deref().map(|s| widen_date(s.trim())));
+            trimmed.append_option(s.as_deref().map(str::trim));
         }
         let trimmed: ArrayRef = Arc::new(trimmed.finish());
         let options = CastOptions { safe: true, ..CastOptions::default() };
         let out = cast_with_options(&trimmed, to, &options)?;
-        if !self.tolerant
+        if self.strict()
             && let Some(bad) = (0..out.len()).find(|i| out.is_null(*i) && array.is_valid(*i))
         {
             let value = originals[bad].as_deref().unwrap_or_default();
@@ -250,13 +359,36 @@ impl SparkCast {
     }
 }
 
-/// Arrow wants two digits for month and day.
-fn widen_date(s: &str) -> String {
-    let end = s.find([' ', 'T']).unwrap_or(s.len());
-    match date(&s[..end]) {
-        Some(days) => format!("{}{}", text::date(days), &s[end..]),
-        None => s.to_owned(),
-    }
+/// Integers cut to fewer bits.
+fn wrapped(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let wide = cast(array, &DataType::Int64)?;
+    let wide = wide.as_primitive::<Int64Type>();
+    Ok(match to {
+        DataType::Int8 => Arc::new(unary::<_, _, Int8Type>(wide, |v| v as i8)),
+        DataType::Int16 => Arc::new(unary::<_, _, Int16Type>(wide, |v| v as i16)),
+        _ => Arc::new(unary::<_, _, Int32Type>(wide, |v| v as i32)),
+    })
+}
+
+/// Timestamps to something else, null outside of the calendar.
+fn instants<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    convert: impl Fn(i64) -> Option<T::Native>,
+) -> Result<ArrayRef> {
+    let values = array.as_primitive::<TimestampMicrosecondType>();
+    let out: PrimitiveArray<T> = values.iter().map(|v| v.and_then(&convert)).collect();
+    Ok(Arc::new(out))
+}
+
+fn cast_zone(array: &ArrayRef, zone: &Arc<str>) -> ArrayRef {
+    Arc::new(array.as_primitive::<TimestampMicrosecondType>().clone().with_timezone(Arc::clone(zone)))
+}
+
+/// The date now, of which a time without a date is.
+fn today(zone: Option<&Zone>) -> NaiveDate {
+    let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).naive_utc();
+    let local = zone.and_then(|zone| zone.local(datetime::micros(now)?));
+    local.unwrap_or(now).date()
 }
 
 fn strings(array: &ArrayRef) -> Result<Vec<Option<String>>> {
@@ -287,23 +419,6 @@ fn boolean(s: &str) -> Option<bool> {
     }
 }
 
-/// `yyyy`, `yyyy-[m]m`, `yyyy-[m]m-[d]d`, and what follows a blank or `T` after a whole date.
-fn date(s: &str) -> Option<i32> {
-    let s = s.split([' ', 'T']).next()?;
-    let mut parts = s.split('-');
-    let digits = |part: &str, range: std::ops::RangeInclusive<usize>| -> Option<u32> {
-        let ok = range.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-        if ok { part.parse().ok() } else { None }
-    };
-    let year = digits(parts.next()?, 4..=7)?;
-    let month = parts.next().map_or(Some(1), |p| digits(p, 1..=2))?;
-    let day = parts.next().map_or(Some(1), |p| digits(p, 1..=2))?;
-    if parts.next().is_some() {
-        return None;
-    }
-    Some(NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?.to_epoch_days())
-}
-
 fn to_string(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let mut out = StringBuilder::with_capacity(array.len(), array.len() * 8);
     for row in 0..array.len() {
@@ -322,29 +437,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_become_dates() {
-        let cases = [
-            ("2020-01-05", Some("2020-01-05")),
-            ("2020-1-5", Some("2020-01-05")),
-            ("2020-02", Some("2020-02-01")),
-            ("2020", Some("2020-01-01")),
-            ("2020-01-05 10:00", Some("2020-01-05")),
-            ("2020-13-01", None),
-            ("2020-02-30", None),
-            ("x", None),
-        ];
-        for (s, expected) in cases {
-            assert_eq!(date(s).map(text::date).as_deref(), expected, "{s}");
-        }
-    }
-
-    #[test]
     fn malformed_strings_fail_or_give_null() {
         let array: ArrayRef = Arc::new(datafusion::arrow::array::StringArray::from(vec![" 7 ", "abc"]));
-        let strict = SparkCast { tolerant: false, signature: Signature::any(2, Volatility::Immutable) };
+        let strict =
+            SparkCast { on_failure: OnFailure::Fail, signature: Signature::any(2, Volatility::Immutable) };
         let error = strict.convert(&array, &DataType::Int32).expect_err("malformed");
         assert_eq!(crate::error::SparkError::from(error).class(), "CAST_INVALID_INPUT");
-        let tolerant = SparkCast { tolerant: true, signature: Signature::any(2, Volatility::Immutable) };
+        let tolerant =
+            SparkCast { on_failure: OnFailure::Null, signature: Signature::any(2, Volatility::Immutable) };
         let out = tolerant.convert(&array, &DataType::Int32).expect("tolerant");
         let out: Vec<_> = out.as_primitive::<Int32Type>().iter().collect();
         assert_eq!(out, [Some(7), None]);

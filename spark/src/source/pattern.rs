@@ -1,6 +1,6 @@
 //! Java's `DateTimeFormatter` patterns, as far as files use them.
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use serde::{Deserialize, Serialize};
 
 use super::datetime::{ParsedTimestamp, parse_zone};
@@ -110,9 +110,9 @@ impl Pattern {
                 }
                 c if c.is_ascii_alphabetic() => {
                     let end = chars[at..].iter().position(|x| *x != c).map_or(chars.len(), |n| at + n);
-                    if !"yuMLdDHhkKmsSaEXxZzV".contains(c) {
+                    if !"GyuMLdDQqFHhkKmsSaEXxZzOV".contains(c) {
                         return Err(fail(format!(
-                            "the letter `{c}` is not supported; use y, M, d, D, H, h, k, K, m, s, S, a, E, X, x, Z, z, V"
+                            "the letter `{c}` is not supported; use G, y, M, d, D, Q, F, H, h, k, K, m, s, S, a, E, X, x, Z, z, O, V"
                         )));
                     }
                     push(&mut stack, Item::Field(c, end - at));
@@ -145,11 +145,96 @@ impl Pattern {
         Some(ParsedTimestamp { local: fields.date()?.and_time(fields.time()?), zone })
     }
 
+    /// Writes a wall-clock time; `offset` are the seconds east of Greenwich, `short` and `zone` the names
+    /// of the time zone, as in `CET` and `Europe/Berlin`.
+    pub fn format(&self, time: NaiveDateTime, offset: i32, short: &str, zone: &str, out: &mut String) {
+        write_items(&self.items, time, offset, short, zone, out);
+    }
+
     fn fields(&self, text: &str) -> Option<Fields> {
         let mut fields = Fields::default();
         let rest = read(&self.items, text, &mut fields)?;
         rest.is_empty().then_some(fields)
     }
+}
+
+fn write_items(items: &[Item], time: NaiveDateTime, offset: i32, short: &str, zone: &str, out: &mut String) {
+    for item in items {
+        match item {
+            Item::Literal(literal) => out.push_str(literal),
+            Item::Optional(inner) => write_items(inner, time, offset, short, zone, out),
+            Item::Field(letter @ ('X' | 'x' | 'Z' | 'O'), count) => {
+                write_offset(*letter, *count, offset, out);
+            }
+            Item::Field('z', count) if *count < 4 => out.push_str(short),
+            Item::Field('z' | 'V', _) => out.push_str(zone),
+            Item::Field(letter, count) => write_field(*letter, *count, time, out),
+        }
+    }
+}
+
+fn write_field(letter: char, count: usize, time: NaiveDateTime, out: &mut String) {
+    let names =
+        |name: &str, short: bool, out: &mut String| out.push_str(if short { &name[..3] } else { name });
+    let number = match letter {
+        'G' => {
+            let (short, long) = if time.year() > 0 { ("AD", "Anno Domini") } else { ("BC", "Before Christ") };
+            out.push_str(if count < 4 { short } else { long });
+            return;
+        }
+        'y' | 'u' if count == 2 => i64::from(time.year().rem_euclid(100)),
+        'y' | 'u' => i64::from(time.year()),
+        'M' | 'L' if count >= 3 => return names(MONTHS[time.month0() as usize], count == 3, out),
+        'M' | 'L' => i64::from(time.month()),
+        'Q' | 'q' if count >= 3 => {
+            let quarter = time.month0() / 3 + 1;
+            if count == 3 {
+                out.push_str(&format!("Q{quarter}"));
+            } else {
+                out.push_str(["1st", "2nd", "3rd", "4th"][(quarter - 1) as usize]);
+                out.push_str(" quarter");
+            }
+            return;
+        }
+        'Q' | 'q' => i64::from(time.month0() / 3 + 1),
+        'E' => return names(DAYS[time.weekday().num_days_from_monday() as usize], count < 4, out),
+        'F' => i64::from((time.day() - 1) % 7 + 1),
+        'd' => i64::from(time.day()),
+        'D' => i64::from(time.ordinal()),
+        'a' => {
+            out.push_str(if time.hour() < 12 { "AM" } else { "PM" });
+            return;
+        }
+        'H' => i64::from(time.hour()),
+        'k' => i64::from(if time.hour() == 0 { 24 } else { time.hour() }),
+        'K' => i64::from(time.hour() % 12),
+        'h' => i64::from(if time.hour().is_multiple_of(12) { 12 } else { time.hour() % 12 }),
+        'm' => i64::from(time.minute()),
+        's' => i64::from(time.second()),
+        'S' => {
+            let nanos = format!("{:09}", time.nanosecond() % 1_000_000_000);
+            out.push_str(&nanos[..count.min(9)]);
+            return;
+        }
+        _ => return,
+    };
+    out.push_str(&format!("{number:0count$}"));
+}
+
+fn write_offset(letter: char, count: usize, offset: i32, out: &mut String) {
+    let sign = if offset < 0 { '-' } else { '+' };
+    let (hours, minutes) = (offset.abs() / 3600, offset.abs() / 60 % 60);
+    let text = match (letter, count) {
+        ('X', _) | ('Z', 5) if offset == 0 => "Z".to_owned(),
+        ('X' | 'x', 1) if minutes == 0 => format!("{sign}{hours:02}"),
+        ('X' | 'x', 1 | 2 | 4) | ('Z', 1..=3) => format!("{sign}{hours:02}{minutes:02}"),
+        ('O', _) | ('Z', 4) if offset == 0 => "GMT".to_owned(),
+        ('O', 1) if minutes == 0 => format!("GMT{sign}{hours}"),
+        ('O', 1) => format!("GMT{sign}{hours}:{minutes:02}"),
+        ('O', _) | ('Z', 4) => format!("GMT{sign}{hours:02}:{minutes:02}"),
+        _ => format!("{sign}{hours:02}:{minutes:02}"),
+    };
+    out.push_str(&text);
 }
 
 fn read<'a>(items: &[Item], mut text: &'a str, fields: &mut Fields) -> Option<&'a str> {

@@ -20,6 +20,7 @@ use crate::source::datetime::{is_utc, parse_zone};
 use crate::source::errors;
 use crate::source::options::ParseMode;
 use crate::source::text::{Lines, decode, is_blank};
+use crate::source::today;
 
 /// Reads one file, or one range of it.
 pub struct JsonDecoder {
@@ -68,24 +69,12 @@ impl JsonDecoder {
         today: NaiveDate,
     ) -> Result<Self> {
         let fields: Vec<FieldRef> = projection.iter().map(|i| file_schema.fields()[*i].clone()).collect();
-        let zone = parse_zone(&options.time_zone)
-            .ok_or_else(|| errors::bad_option("timeZone", &options.time_zone, "a time zone"))?;
         let columns = fields
             .iter()
             .map(|field| Builder::new(field.data_type()).ok_or_else(|| unsupported(field)))
             .collect::<Result<_>>()?;
         Ok(Self {
-            formats: Formats {
-                date: options.date_format.clone(),
-                timestamp: options.timestamp_format.clone(),
-                timestamp_ntz: options.timestamp_ntz_format.clone(),
-                nan: "NaN".into(),
-                positive_inf: "Infinity".into(),
-                negative_inf: "-Infinity".into(),
-                zone,
-                utc: is_utc(zone),
-                today,
-            },
+            formats: formats(options, today)?,
             corrupt: fields.iter().position(|f| f.name() == &options.corrupt_column),
             options: options.clone(),
             schema: Arc::new(Schema::new(fields)),
@@ -184,6 +173,22 @@ impl JsonDecoder {
         }
         Ok(Some(filter_record_batch(&batch, &BooleanArray::from(keep))?))
     }
+}
+
+fn formats(options: &JsonOptions, today: NaiveDate) -> Result<Formats> {
+    let zone = parse_zone(&options.time_zone)
+        .ok_or_else(|| errors::bad_option("timeZone", &options.time_zone, "a time zone"))?;
+    Ok(Formats {
+        date: options.date_format.clone(),
+        timestamp: options.timestamp_format.clone(),
+        timestamp_ntz: options.timestamp_ntz_format.clone(),
+        nan: "NaN".into(),
+        positive_inf: "Infinity".into(),
+        negative_inf: "-Infinity".into(),
+        zone,
+        utc: is_utc(zone),
+        today,
+    })
 }
 
 fn unsupported(field: &Field) -> SparkError {
@@ -346,6 +351,94 @@ impl Builder {
                 Arc::new(MapArray::try_new(Arc::clone(entries), offsets, pairs, Some(nulls), false)?)
             }
         })
+    }
+}
+
+/// Reads values one by one, as `from_json` does.
+pub struct ValueDecoder {
+    formats: Formats,
+    mode: ParseMode,
+    builder: Builder,
+    /// Field of the struct that takes the text of bad records.
+    corrupt: Option<usize>,
+}
+
+impl ValueDecoder {
+    /// A decoder of values of a type.
+    pub fn new(options: &JsonOptions, data_type: &DataType) -> Result<Self> {
+        let builder = Builder::new(data_type).ok_or_else(|| {
+            SparkError::unsupported(format!("from_json to {}", crate::types::sql_name(data_type)))
+        })?;
+        let corrupt = match data_type {
+            DataType::Struct(fields) => fields.iter().position(|f| f.name() == &options.corrupt_column),
+            _ => None,
+        };
+        Ok(Self {
+            formats: formats(options, today(&options.time_zone)?)?,
+            mode: options.mode,
+            builder,
+            corrupt,
+        })
+    }
+
+    /// Appends the value of a text; null for null and for blanks.
+    pub fn append(&mut self, text: Option<&str>) -> Result<(), DataFusionError> {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+            self.builder.append_null();
+            return Ok(());
+        };
+        let node = parse(text.trim());
+        let good = match (&mut self.builder, &node) {
+            (Builder::Struct { fields, children, valid }, _) => {
+                let members = match node.as_ref().map(|node| &node.value) {
+                    Some(Value::Object(members)) => Some(members.as_slice()),
+                    _ => None,
+                };
+                valid.push(true);
+                let mut good = members.is_some();
+                let members = members.unwrap_or_default();
+                for (index, (field, child)) in fields.iter().zip(children.iter_mut()).enumerate() {
+                    if Some(index) == self.corrupt {
+                        continue;
+                    }
+                    match members.iter().rev().find(|(name, _)| name == field.name()) {
+                        Some((_, node)) => good &= child.append(node, &self.formats),
+                        None => child.append_null(),
+                    }
+                }
+                if let Some(Builder::Scalar(column)) = self.corrupt.and_then(|index| children.get_mut(index))
+                {
+                    if good {
+                        column.append_null();
+                    } else {
+                        column.append(text, &self.formats);
+                    }
+                }
+                good
+            }
+            // An object where an array of objects is wanted is an array of one.
+            (Builder::List { values, lengths, valid, .. }, Some(node))
+                if matches!((values.as_ref(), &node.value), (Builder::Struct { .. }, Value::Object(_))) =>
+            {
+                lengths.push(1);
+                valid.push(true);
+                values.append(node, &self.formats)
+            }
+            (builder, Some(node)) => builder.append(node, &self.formats),
+            (builder, None) => {
+                builder.append_null();
+                false
+            }
+        };
+        if !good && self.mode == ParseMode::FailFast {
+            return Err(errors::external(errors::malformed_record(text)));
+        }
+        Ok(())
+    }
+
+    /// The values read.
+    pub fn finish(mut self) -> Result<ArrayRef, DataFusionError> {
+        self.builder.finish()
     }
 }
 

@@ -86,6 +86,15 @@ impl Inferred {
     }
 }
 
+/// The type of one value, which need not be an object; `None` where the text is not JSON.
+pub fn value_type(text: &str, options: &JsonOptions) -> Result<Option<DataType>> {
+    let today = crate::source::today(&options.time_zone)?;
+    match parse(text) {
+        Some(node) => Ok(data_type(guess(&node, options, today)?, &options.time_zone)),
+        None => Ok(None),
+    }
+}
+
 fn guess(node: &Node<'_>, options: &JsonOptions, today: NaiveDate) -> Result<Guess, SparkError> {
     Ok(match &node.value {
         Value::Null => Guess::Null,
