@@ -4,6 +4,7 @@
 
 pub mod aggregate;
 pub mod arithmetic;
+pub mod array;
 pub mod convert;
 pub mod datetime;
 pub mod generator;
@@ -27,7 +28,9 @@ use self::arithmetic::OnFailure;
 use self::kernel::Kernel;
 
 /// The families made of kernels.
-const FAMILIES: [&[&Kernel]; 9] = [
+const FAMILIES: [&[&Kernel]; 11] = [
+    array::KERNELS,
+    map::KERNELS,
     datetime::KERNELS,
     hash::KERNELS,
     interval::KERNELS,

@@ -105,3 +105,49 @@ pub(super) fn decode(buf: &[u8], codec: &dyn LogicalExtensionCodec) -> Result<Op
     let captures = types_from_proto(message.captures.as_ref())?;
     Ok(Some(Arc::new(ScalarUDF::new_from_impl(LambdaFunction::try_new(function, bodies, captures)?))))
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::common::Column;
+    use datafusion::logical_expr::{Expr, ScalarUDFImpl};
+
+    use super::*;
+    use crate::codec::{CeriumLogicalCodec, CeriumPhysicalCodec};
+    use datafusion_proto::physical_plan::PhysicalExtensionCodec;
+
+    fn column(name: String) -> Expr {
+        Expr::Column(Column::from_name(name))
+    }
+
+    #[test]
+    fn a_lambda_within_a_lambda_arrives_as_it_was_sent() {
+        let longs = DataType::new_list(DataType::Int64, true);
+        // transform(p0, x -> abs(x) + c0) within transform(values, p0 -> ..)
+        let abs = datafusion_spark::function::math::abs();
+        let inner = Body {
+            expr: abs.call(vec![column(Body::parameter_name(0))]) + column(Body::capture_name(0)),
+            parameters: vec![DataType::Int64],
+        };
+        let inner =
+            LambdaFunction::try_new(HigherOrder::Transform, vec![inner], vec![DataType::Int64]).unwrap();
+        let call = ScalarUDF::new_from_impl(inner)
+            .call(vec![column(Body::parameter_name(0)), column(Body::capture_name(0))]);
+        let outer = Body { expr: call, parameters: vec![longs.clone()] };
+        let outer =
+            LambdaFunction::try_new(HigherOrder::Transform, vec![outer], vec![DataType::Int64]).unwrap();
+        let name = outer.name().to_owned();
+        let sent = ScalarUDF::new_from_impl(outer);
+
+        let codec = CeriumPhysicalCodec::default();
+        let mut bytes = Vec::new();
+        codec.try_encode_udf(&sent, &mut bytes).unwrap();
+        let arrived = codec.try_decode_udf(&name, &bytes).unwrap();
+        assert_eq!(arrived.as_ref(), &sent);
+        let values = DataType::new_list(longs.clone(), true);
+        let longs_of_longs = arrived.return_type(&[values.clone(), DataType::Int64]).unwrap();
+        assert_eq!(longs_of_longs, values);
+
+        let mut plain = Vec::new();
+        assert!(!encode(&abs, &CeriumLogicalCodec::default(), &mut plain).unwrap());
+    }
+}

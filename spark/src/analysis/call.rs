@@ -29,7 +29,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ExprSchema;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowFunctionDefinition, lit};
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowFunctionDefinition};
 
 pub use aggregate::{AggregateOptions, aggregate};
 
@@ -94,16 +94,17 @@ pub fn extract(context: &Context<'_>, field: &str, source: Expr) -> Result<Expr>
     datetime::date_part(context, field, source)
 }
 
-/// `array[index]`, counted from 0.
+/// `array[index]`, counted from 0; fails outside.
 pub fn array_item(context: &Context<'_>, array: Expr, index: Expr) -> Result<Expr> {
-    let index = cast(index, &DataType::Int64, false, context.schema)? + lit(1_i64);
-    Ok(scalar_call(context.function("array_element")?, vec![array, index]))
+    let index = cast(index, &DataType::Int32, false, context.schema)?;
+    Ok(scalar_call(crate::functions::array::ITEM.function(), vec![array, index]))
 }
 
 /// `map[key]`, null if the key is not there.
 pub fn map_value(context: &Context<'_>, map: Expr, key: Expr) -> Result<Expr> {
-    let found = scalar_call(context.function("map_extract")?, vec![map, key]);
-    Ok(scalar_call(context.function("array_element")?, vec![found, lit(1_i64)]))
+    let args = [Named::new(map, ""), Named::new(key, "")];
+    let call = invocation::Call { context, name: "element_at", args: &args };
+    map::value(&call, 0, 1)
 }
 
 /// The function of a window call: a ranking one, or any aggregate.

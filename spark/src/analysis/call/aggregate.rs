@@ -423,6 +423,7 @@ impl Call<'_> {
         let name = self.name;
         let shown = match name {
             "array_agg" => "collect_list",
+            "string_agg" if !options.order_by.is_empty() => "listagg",
             other => other,
         };
         let default = match (name, self.args.len()) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::LambdaVariable;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
@@ -55,14 +55,17 @@ pub fn higher_order(
         return Err(SparkError::wrong_num_args(name, &expected, values.len() + lambdas.len()));
     }
     let value_names = list(&values);
-    let value_args = typed_values(context, function, name, values)?;
+    let mut lambdas = lambdas;
+    let value_args = typed_values(context, function, name, values, &mut lambdas)?;
     let types: Vec<DataType> =
         value_args.iter().map(|arg| Ok(arg.get_type(context.schema)?)).collect::<Result<_>>()?;
 
     let mut captures = Vec::new();
     let mut bodies = Vec::new();
     let mut texts = vec![value_names];
-    for (index, lambda) in lambdas.into_iter().enumerate() {
+    let mut lambdas = lambdas.into_iter();
+    let mut index = 0;
+    while let Some(lambda) = lambdas.next() {
         let (least, parameters) = parameter_types(function, index, &types)?;
         let resolved = resolve(name, lambda, least, parameters)?;
         let required = match function {
@@ -78,9 +81,23 @@ pub fn higher_order(
             None => resolved.expr.clone(),
             Some(required) => {
                 let found = resolved.expr.get_type(context.schema)?;
-                if found != DataType::Null && types::simple_name(&found) != types::simple_name(&required) {
-                    let call = format!("{name}({})", texts.join(", "));
+                let null_fits = function != HigherOrder::ArraySort && found == DataType::Null;
+                if !null_fits && types::simple_name(&found) != types::simple_name(&required) {
                     let required = types::sql_name(&required);
+                    if function == HigherOrder::Aggregate {
+                        texts.push(match lambdas.next() {
+                            Some(mut finish) => unresolved_text(&mut finish),
+                            None => format!("lambdafunction({PARAMETER}, {PARAMETER})"),
+                        });
+                    }
+                    let call = format!("{name}({})", texts.join(", "));
+                    if function == HigherOrder::ArraySort {
+                        let found = types::sql_name(&found);
+                        let reason = format!(
+                            "The `lambdafunction` requires return \"{required}\" type, but the actual is \"{found}\" type"
+                        );
+                        return Err(SparkError::type_mismatch("UNEXPECTED_RETURN_TYPE", &call, &reason));
+                    }
                     return Err(wrong_input(
                         &call,
                         function.value_count(),
@@ -93,6 +110,7 @@ pub fn higher_order(
             }
         };
         bodies.push(resolved.bind(expr, &mut captures)?);
+        index += 1;
     }
     if function == HigherOrder::Aggregate && bodies.len() == 1 {
         texts.push(format!("lambdafunction({PARAMETER}, {PARAMETER})"));
@@ -113,6 +131,7 @@ fn typed_values(
     function: HigherOrder,
     name: &str,
     values: Vec<Named>,
+    lambdas: &mut [Lambda<'_>],
 ) -> Result<Vec<Expr>> {
     use HigherOrder::{Aggregate, MapFilter, MapZipWith, TransformKeys, TransformValues};
     let names = list(&values);
@@ -134,8 +153,10 @@ fn typed_values(
             DataType::Null if !maps => list_of(DataType::Null),
             _ => {
                 let required = if maps { "MAP" } else { "ARRAY" };
+                let bodies = lambdas.iter_mut().map(unresolved_text);
+                let args = std::iter::once(names).chain(bodies).collect::<Vec<_>>().join(", ");
                 return Err(wrong_input(
-                    &format!("{name}({names})"),
+                    &format!("{name}({args})"),
                     index,
                     required,
                     &value.name,
@@ -150,6 +171,15 @@ fn typed_values(
         });
     }
     Ok(args)
+}
+
+/// A lambda as it is shown while the types of its parameters are not known.
+fn unresolved_text(lambda: &mut Lambda<'_>) -> String {
+    let null = || Expr::Literal(ScalarValue::Null, None);
+    let parameters: Vec<Named> =
+        lambda.parameters.iter().map(|name| Named::new(null(), name.clone())).collect();
+    let body = (lambda.body)(&parameters).map_or_else(|_| "...".to_owned(), |body| body.name);
+    format!("lambdafunction({body}, {})", lambda.parameters.join(", "))
 }
 
 /// Spark's error about the type of an argument, counted from 0.
@@ -168,7 +198,8 @@ pub(super) fn wrong_input(
         _ => "last",
     };
     let data_type = types::sql_name(data_type);
-    let required = if required.starts_with('(') { required.to_owned() } else { format!("\"{required}\"") };
+    let required =
+        if required.starts_with(['(', '"']) { required.to_owned() } else { format!("\"{required}\"") };
     SparkError::type_mismatch(
         "UNEXPECTED_INPUT_TYPE",
         call,

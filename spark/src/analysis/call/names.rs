@@ -20,7 +20,9 @@ pub(super) fn text(name: &str, args: &[Named]) -> String {
         ("round" | "bround", 1) => ", 0",
         ("split", 2) => ", -1",
         ("regexp_replace", 3) | ("locate" | "position" | "regexp_extract", 2) => ", 1",
-        ("months_between", 2) => ", true",
+        ("months_between", 2) | ("sort_array", 1) => ", true",
+        ("str_to_map", 1) => ", ,, :",
+        ("str_to_map", 2) => ", :",
         ("unix_timestamp" | "from_unixtime", 1) => ", yyyy-MM-dd HH:mm:ss",
         _ => "",
     };

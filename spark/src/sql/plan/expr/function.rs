@@ -57,8 +57,9 @@ impl Planner<'_> {
             }
             let options = self.aggregate_options(function, names)?;
             let name = match name.as_str() {
-                "first_value" => "first",
-                "last_value" => "last",
+                // With IGNORE NULLS these lose their own names.
+                "first_value" if options.ignore_nulls => "first",
+                "last_value" if options.ignore_nulls => "last",
                 name => name,
             };
             return call::aggregate(&self.context(names), name, args, options);

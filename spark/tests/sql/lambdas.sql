@@ -1,0 +1,24 @@
+-- Functions that take lambdas.
+select transform(array(1, 2, 3), x -> x + 1);
+select transform(array(1, 2, 3), (x, i) -> x * 10 + i), transform(array('a', null), x -> concat(x, '!'));
+select filter(array(1, 2, 3, null), x -> x > 1), filter(array(0, 2, 3), (x, i) -> x > i);
+select exists(array(1, 2, 3), x -> x % 2 == 0), exists(array(1, null, 3), x -> x % 2 == 0), exists(array(), x -> x is null);
+select forall(array(1, 2, 3), x -> x > 0), forall(array(2, null, 8), x -> x % 2 == 0), forall(array(1, null), x -> x > 1);
+select aggregate(array(1, 2, 3), 0, (acc, x) -> acc + x), aggregate(array(1, 2, 3), 0, (acc, x) -> acc + x, acc -> acc * 10), reduce(array(1, 2), 0, (a, x) -> a + x);
+select aggregate(array(1L, 2L), 0, (acc, x) -> acc + x);
+select zip_with(array(1, 2, 3), array('a', 'b'), (x, y) -> concat(x, y)), zip_with(array(1, 2), array(3, 4), (x, y) -> x + y);
+select map_filter(map(1, 0, 2, 2, 3, -1), (k, v) -> k > v), transform_keys(map(1, 'a', 2, 'b'), (k, v) -> k + 1), transform_values(map(1, 'a', 2, 'b'), (k, v) -> concat(v, k));
+select map_zip_with(map(1, 'a', 2, 'b'), map(2, 'x', 3, 'y'), (k, a, b) -> concat_ws('-', k, a, b));
+select array_sort(array(5, 6, 1), (l, r) -> case when l < r then 1 when l > r then -1 else 0 end), array_sort(array('bc', 'ab', 'dc'), (l, r) -> length(l) - length(r));
+select array_sort(array(3, 1, null, 2));
+select array_sort(array(1, 2), (l, r) -> null);
+select transform_keys(map(1, 'a', 2, 'b'), (k, v) -> 1);
+select transform_keys(map(1, 'a'), (k, v) -> null);
+select k, transform(a, x -> x + k), filter(a, x -> x > k), aggregate(a, k, (s, x) -> s + x) from values (1, array(1, 2)), (2, array()), (3, null), (4, array(5)) as t(k, a);
+select transform(array(array(1, 2), array(3)), x -> transform(x, y -> y + size(x))), transform(array(1, 2), x -> transform(array(10, 20), x -> x + 1));
+select k, transform(array(1, 2), x -> aggregate(array(1, 2, 3), x, (s, y) -> s + y + k)) from values (100), (200) as t(k);
+select sum(aggregate(a, 0, (s, x) -> s + x)), sum(aggregate(a, 0, (s, x) -> s - x)) from values (array(1, 2)), (array(3)) as t(a);
+select transform(collect_list(x), y -> y + max(x)) from values (1), (2) as t(x);
+select transform(1, x -> x);
+select filter(array(1), x -> x);
+select transform(array(1, 0), x -> 1 / x);
