@@ -28,6 +28,8 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::FileScanExecConf;
 use prost::Message;
 
+use crate::python::PythonPlan;
+use crate::python::exec::PythonExec;
 use crate::write::WriteJob;
 use crate::write::exec::WriteExec;
 use crate::write::node::WriteNode;
@@ -39,7 +41,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2")]
+    #[prost(oneof = "Kind", tags = "1, 2, 10")]
     kind: Option<Kind>,
 }
 
@@ -50,6 +52,8 @@ enum Kind {
     /// A [`WriteJob`] as JSON.
     #[prost(string, tag = "2")]
     Write(String),
+    #[prost(message, tag = "10")]
+    Python(Box<PythonPlan>),
 }
 
 /// A scan of text files.
@@ -113,6 +117,7 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 let input = inputs.first().ok_or_else(|| missing("input"))?;
                 Ok(Arc::new(WriteExec::new(job, Arc::clone(input))))
             }
+            Some(Kind::Python(python)) => Ok(Arc::new(PythonExec::from_message(*python, inputs)?)),
             Some(Kind::TextScan(scan)) => {
                 let base = scan.base.ok_or_else(|| missing("files"))?;
                 let format: TextFormat = serde_json::from_str(&scan.format).map_err(external)?;
@@ -134,6 +139,10 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
     ) -> Result<()> {
         if let Some(write) = node.downcast_ref::<WriteExec>() {
             return write_node(write.job())?.encode_to(buf);
+        }
+        if let Some(python) = node.downcast_ref::<PythonExec>() {
+            let kind = Kind::Python(Box::new(python.to_message()?));
+            return CeriumNode { kind: Some(kind) }.encode_to(buf);
         }
         if let Some(scan) = node.downcast_ref::<DataSourceExec>()
             && let Some(config) =
@@ -204,7 +213,7 @@ impl LogicalExtensionCodec for CeriumLogicalCodec {
                 let input = inputs.first().ok_or_else(|| missing("input"))?;
                 Ok(Extension { node: Arc::new(WriteNode::new(job, input.clone())?) })
             }
-            Some(Kind::TextScan(_)) => Err(missing("logical form")),
+            Some(Kind::TextScan(_) | Kind::Python(_)) => Err(missing("logical form")),
         }
     }
 

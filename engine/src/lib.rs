@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod codec;
 pub mod object_stores;
+pub mod python;
 pub mod session;
 pub mod spark_options;
 pub mod task_failure;

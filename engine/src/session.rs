@@ -20,6 +20,7 @@ use datafusion_spark::SessionStateBuilderSpark;
 
 use crate::codec::{CeriumLogicalCodec, CeriumPhysicalCodec};
 use crate::object_stores::ObjectStores;
+use crate::python::{ExtractPythonFunctions, PrunePythonFunctions};
 use crate::spark_options::SparkOptions;
 use crate::write::planner::CeriumQueryPlanner;
 
@@ -39,7 +40,9 @@ pub fn new_session_state(conf: &SparkConf, parallelism: usize) -> Result<Session
             session_config(conf, parallelism).map_err(|error| DataFusionError::External(Box::new(error)))?,
         )
         .with_runtime_env(Arc::new(runtime))
+        .with_analyzer_rule(Arc::new(ExtractPythonFunctions))
         .with_optimizer_rules(ballista_default_optimizer_rules())
+        .with_optimizer_rule(Arc::new(PrunePythonFunctions))
         .with_query_planner(Arc::new(CeriumQueryPlanner))
         .build())
 }

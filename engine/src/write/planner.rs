@@ -13,6 +13,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 
 use super::exec::WriteExec;
 use super::node::WriteNode;
+use crate::python::planner::PythonPlanner;
 
 /// Plans [`WriteNode`].
 #[derive(Debug)]
@@ -48,7 +49,10 @@ impl QueryPlanner for CeriumQueryPlanner {
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(WritePlanner)]);
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![
+            Arc::new(WritePlanner),
+            Arc::new(PythonPlanner),
+        ]);
         planner.create_physical_plan(plan, session).await
     }
 }

@@ -1,0 +1,232 @@
+//! A task that runs Python: whose it is, which Python runs it, what the worker is told.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use cerium_spark::python::eval_type;
+use datafusion::error::Result;
+use datafusion::execution::TaskContext;
+use futures::stream::BoxStream;
+
+use super::work::{Argument, Call, Function};
+use super::worker::{
+    self, Body, Dialect, FunctionCall, Header, Interpreter, Results, TableFunction, TaskIds, Worker, Workers,
+};
+use crate::spark_options::SparkOptions;
+
+/// Settings that workers read, with the value of Spark 4 where none is set.
+const SETTINGS: &[(&str, &str)] = &[
+    ("spark.sql.execution.arrow.useLargeVarTypes", "false"),
+    ("spark.sql.execution.pandas.convertToArrowArraySafely", "true"),
+    ("spark.sql.execution.pyspark.binaryAsBytes", "true"),
+    ("spark.sql.execution.pythonUDF.pandas.intToDecimalCoercionEnabled", "false"),
+    ("spark.sql.legacy.execution.pandas.groupedMap.assignColumnsByName", "true"),
+    ("spark.sql.legacy.execution.pythonUDF.pandas.conversion.enabled", "false"),
+    ("spark.sql.legacy.execution.pythonUDTF.pandas.conversion.enabled", "false"),
+];
+const MAX_RECORDS: &str = "spark.sql.execution.arrow.maxRecordsPerBatch";
+const DEFAULT_MAX_RECORDS: usize = 10_000;
+
+/// What all functions of a task share.
+#[derive(Debug, Clone)]
+pub struct PythonTask {
+    interpreter: Interpreter,
+    ids: TaskIds,
+    conf: BTreeMap<String, String>,
+    /// The most rows of a batch.
+    pub max_records: usize,
+}
+
+impl PythonTask {
+    /// The task that a partition is computed in.
+    pub fn new(context: &TaskContext, partition: usize) -> Self {
+        let spark = SparkOptions::of(context.session_config());
+        let zone = context.session_config().options().execution.time_zone.clone();
+        let mut conf: BTreeMap<String, String> = SETTINGS
+            .iter()
+            .map(|(key, default)| ((*key).to_owned(), spark.get_str(key).unwrap_or(default).to_owned()))
+            .collect();
+        conf.insert("spark.sql.session.timeZone".into(), zone.unwrap_or_else(|| "UTC".into()));
+        let max_records = spark.get_str(MAX_RECORDS).and_then(|text| text.parse::<i64>().ok());
+        Self {
+            interpreter: Interpreter::of(&spark),
+            ids: ids(context.task_id().as_deref(), partition),
+            conf,
+            max_records: match max_records {
+                None => DEFAULT_MAX_RECORDS,
+                Some(records) => usize::try_from(records).ok().filter(|n| *n > 0).unwrap_or(usize::MAX),
+            },
+        }
+    }
+
+    /// A worker of its own.
+    pub async fn worker(&self) -> Result<Worker> {
+        Ok(Workers::shared().take(&self.interpreter).await?)
+    }
+
+    /// Runs functions of one kind over `input`.
+    pub fn run(
+        &self,
+        worker: Worker,
+        request: Request,
+        input: BoxStream<'static, Result<Bytes>>,
+    ) -> Result<Results> {
+        let function = &request.function;
+        let header = Header {
+            ids: self.ids,
+            python_version: function.python_version.clone(),
+            files: worker::files_dir()?.display().to_string(),
+            includes: function.includes.clone(),
+            eval_type: request.eval_type,
+            conf: self.conf.clone(),
+            window_bounds: request.window_bounds,
+            input_schema: request.input_schema,
+            body: request.body,
+        };
+        let header = header.encode(worker.dialect());
+        worker::run(self.interpreter.clone(), worker, header, input)
+    }
+}
+
+/// What a worker is asked to do.
+#[derive(Debug)]
+pub struct Request {
+    /// One of the functions, for what they share.
+    pub function: Function,
+    /// PySpark's number of the kind under which the worker runs them.
+    pub eval_type: i32,
+    /// `bounded` or `unbounded` for each window.
+    pub window_bounds: Option<String>,
+    /// The input's columns, where PySpark must be told.
+    pub input_schema: Option<String>,
+    /// The functions.
+    pub body: Body,
+}
+
+impl Request {
+    /// One function whose columns are told by a list of offsets, or that takes all (offset 0).
+    pub fn of_rows(function: &Function, offsets: Vec<i32>) -> Self {
+        let arguments = offsets.into_iter().map(|offset| (offset, None)).collect();
+        let body = Body::Functions(vec![FunctionCall { arguments, command: function.command.clone() }]);
+        Self::new(function, function.eval_type, body)
+    }
+
+    /// Functions whose arguments are among `columns`, the columns that are sent.
+    pub fn of_values(calls: &[Call], eval_type: i32, columns: &[u32]) -> Option<Self> {
+        let function = &calls.first()?.function;
+        let body = calls
+            .iter()
+            .map(|call| FunctionCall {
+                arguments: offsets(&call.arguments, columns),
+                command: call.function.command.clone(),
+            })
+            .collect();
+        Some(Self::new(function, eval_type, Body::Functions(body)))
+    }
+
+    /// Row functions as one function of `mapInArrow`, see the package `cerium_worker`.
+    pub fn of_plain(calls: &[Call], columns: &[u32]) -> Option<Self> {
+        let function = &calls.first()?.function;
+        let specs: Vec<_> = calls
+            .iter()
+            .map(|call| {
+                let mut positional = vec![];
+                let mut keywords = serde_json::Map::new();
+                for (offset, keyword) in offsets(&call.arguments, columns) {
+                    match keyword {
+                        Some(keyword) => drop(keywords.insert(keyword, offset.into())),
+                        None => positional.push(offset),
+                    }
+                }
+                serde_json::json!({"args": positional, "kwargs": keywords})
+            })
+            .collect();
+        let spec = serde_json::Value::from(specs).to_string();
+        let commands = calls.iter().map(|call| call.function.command.as_ref());
+        let command = pickled_load(std::iter::once(spec.as_bytes()).chain(commands));
+        let body =
+            Body::Functions(vec![FunctionCall { arguments: vec![(0, None)], command: command.into() }]);
+        Some(Self::new(function, eval_type::MAP_ARROW_ITER, body))
+    }
+
+    /// A table function whose result has the JSON schema `schema`.
+    pub fn of_table(call: &Call, eval_type: i32, columns: &[u32], schema: String) -> Self {
+        let body = Body::Table(TableFunction {
+            arguments: offsets(&call.arguments, columns),
+            command: call.function.command.clone(),
+            schema,
+            name: call.function.name.clone(),
+        });
+        Self::new(&call.function, eval_type, body)
+    }
+
+    fn new(function: &Function, eval_type: i32, body: Body) -> Self {
+        Self { function: function.clone(), eval_type, window_bounds: None, input_schema: None, body }
+    }
+}
+
+/// Where the arguments are among the columns sent.
+fn offsets(arguments: &[Argument], columns: &[u32]) -> Vec<(i32, Option<String>)> {
+    arguments
+        .iter()
+        .map(|argument| {
+            let offset = columns.iter().position(|column| *column == argument.column).unwrap_or(0);
+            (offset as i32, argument.keyword.clone())
+        })
+        .collect()
+}
+
+/// A pickle that calls `cerium_worker.plain.load` with bytes as arguments when it is loaded.
+fn pickled_load<'a>(arguments: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut pickle = b"\x80\x03ccerium_worker.plain\nload\n(".to_vec();
+    for argument in arguments {
+        pickle.push(b'B');
+        pickle.extend_from_slice(&(argument.len() as u32).to_le_bytes());
+        pickle.extend_from_slice(argument);
+    }
+    pickle.extend_from_slice(b"tR.");
+    pickle
+}
+
+/// The columns that the calls use, each once.
+pub fn columns_of<'a>(calls: impl Iterator<Item = &'a Call>) -> Vec<u32> {
+    let mut columns = vec![];
+    for argument in calls.flat_map(|call| &call.arguments) {
+        if !columns.contains(&argument.column) {
+            columns.push(argument.column);
+        }
+    }
+    columns
+}
+
+/// Whether a batch is a group for workers of this dialect.
+pub fn batch_is_group(dialect: Dialect) -> bool {
+    !dialect.frames_groups()
+}
+
+/// The numbers in a task's name, `TID job/stage.attempt/task.attempt`.
+fn ids(name: Option<&str>, partition: usize) -> TaskIds {
+    let numbers = |part: &str| -> Option<(i32, i32)> {
+        let (number, attempt) = part.split_once('.')?;
+        Some((number.parse().ok()?, attempt.parse().ok()?))
+    };
+    let parsed = name.and_then(|name| {
+        let mut parts = name.rsplit('/');
+        let (partition, attempt) = numbers(parts.next()?)?;
+        let (stage, _) = numbers(parts.next()?)?;
+        Some(TaskIds { stage, partition, attempt })
+    });
+    parsed.unwrap_or(TaskIds { partition: partition as i32, ..TaskIds::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_from_the_name_of_the_task() {
+        let found = ids(Some("TID 17 job-1/3.0/5.1"), 0);
+        assert_eq!(found, TaskIds { stage: 3, partition: 5, attempt: 1 });
+        assert_eq!(ids(None, 4), TaskIds { partition: 4, ..TaskIds::default() });
+    }
+}

@@ -1,0 +1,144 @@
+//! Arrow types between the engine and PySpark: what PySpark takes, and its results as declared.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StructArray};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef};
+use datafusion::error::{DataFusionError, Result};
+use serde_json::{Value, json};
+
+/// The type as PySpark knows it: no views, no dictionaries.
+fn plain(data_type: &DataType) -> DataType {
+    let field = |field: &FieldRef| -> FieldRef {
+        Arc::new(field.as_ref().clone().with_data_type(plain(field.data_type())))
+    };
+    match data_type {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::Dictionary(_, value) => plain(value),
+        DataType::List(inner) | DataType::ListView(inner) | DataType::FixedSizeList(inner, _) => {
+            DataType::List(field(inner))
+        }
+        DataType::LargeList(inner) | DataType::LargeListView(inner) => DataType::LargeList(field(inner)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(field(entries), *sorted),
+        other => other.clone(),
+    }
+}
+
+/// A column as PySpark takes it.
+pub fn to_python(array: &ArrayRef) -> Result<ArrayRef> {
+    convert(array, &plain(array.data_type()))
+}
+
+/// A column of the declared type. PySpark's Arrow differs in names of elements and in widths.
+pub fn from_python(array: &ArrayRef, declared: &DataType) -> Result<ArrayRef> {
+    convert(array, declared)
+}
+
+fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    if array.data_type() == to {
+        return Ok(Arc::clone(array));
+    }
+    let options = CastOptions { safe: false, ..Default::default() };
+    Ok(cast_with_options(array, to, &options)?)
+}
+
+/// A batch with one struct column, which is how rows go to functions that map partitions.
+pub fn as_struct(batch: &RecordBatch) -> Result<RecordBatch> {
+    let rows = batch.num_rows();
+    let array = if batch.num_columns() == 0 {
+        StructArray::new_empty_fields(rows, None)
+    } else {
+        StructArray::try_new(batch.schema().fields().clone(), batch.columns().to_vec(), None)?
+    };
+    let field = Field::new("_0", array.data_type().clone(), false);
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(vec![field])),
+        vec![Arc::new(array)],
+        &options,
+    )?)
+}
+
+/// The fields of the only column of a batch, which is how functions give rows back.
+pub fn from_struct(batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+    let rows = batch.columns().first().and_then(|column| column.as_any().downcast_ref::<StructArray>());
+    match rows {
+        Some(rows) if batch.num_columns() == 1 => Ok(rows.columns().to_vec()),
+        _ => Err(DataFusionError::Internal("Python rows arrived without their struct".into())),
+    }
+}
+
+/// Columns as a batch of the declared schema, which they must fit in number.
+pub fn declared_batch(columns: &[ArrayRef], schema: &SchemaRef, rows: usize) -> Result<RecordBatch> {
+    if columns.len() != schema.fields().len() {
+        return Err(DataFusionError::Execution(format!(
+            "a Python function returned {} columns where {} were declared",
+            columns.len(),
+            schema.fields().len()
+        )));
+    }
+    let columns = columns
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| from_python(column, field.data_type()))
+        .collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+/// A schema as PySpark's JSON of a struct type.
+pub fn schema_json(fields: &Fields) -> String {
+    struct_json(fields).to_string()
+}
+
+fn struct_json(fields: &Fields) -> Value {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|field| {
+            json!({
+                "name": field.name(),
+                "type": type_json(field.data_type()),
+                "nullable": field.is_nullable(),
+                "metadata": {},
+            })
+        })
+        .collect();
+    json!({"type": "struct", "fields": fields})
+}
+
+fn type_json(data_type: &DataType) -> Value {
+    let name = match data_type {
+        DataType::Int8 => "byte",
+        DataType::Int16 => "short",
+        DataType::Int32 => "integer",
+        DataType::Int64 => "long",
+        DataType::Interval(IntervalUnit::YearMonth) => "interval year to month",
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            return json!({
+                "type": "array",
+                "elementType": type_json(item.data_type()),
+                "containsNull": item.is_nullable(),
+            });
+        }
+        DataType::Struct(fields) => return struct_json(fields),
+        DataType::Map(entries, _) => {
+            if let DataType::Struct(pair) = entries.data_type()
+                && let [key, value] = pair.as_ref()
+            {
+                return json!({
+                    "type": "map",
+                    "keyType": type_json(key.data_type()),
+                    "valueType": type_json(value.data_type()),
+                    "valueContainsNull": value.is_nullable(),
+                });
+            }
+            "void"
+        }
+        // The rest is called as DESCRIBE calls it.
+        other => return cerium_spark::types::simple_name(other).into(),
+    };
+    name.into()
+}

@@ -1,0 +1,88 @@
+//! What can go wrong between an executor and its Python workers.
+
+use cerium_spark::error::SparkError;
+use datafusion::error::DataFusionError;
+
+/// A Python worker that did not start, did not understand or did not survive.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The interpreter is not there.
+    #[error("cannot start Python as `{python}`; install Python on executors or set spark.pyspark.python")]
+    NoPython {
+        /// The command.
+        python: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A package that every worker needs is not installed.
+    #[error(
+        "the Python package `{package}` is not installed for {python} on executors; Python functions need \
+         pyspark-client (or pyspark) and pyarrow there: use an image that has them or `pip install` them"
+    )]
+    NoPackage {
+        /// The package.
+        package: String,
+        /// The interpreter.
+        python: String,
+    },
+    /// A PySpark whose protocol is not known.
+    #[error(
+        "PySpark {0} on executors is not supported; Cerium works with PySpark 3.5, 4.0, 4.1, 4.2 and 4.3"
+    )]
+    UnknownVersion(String),
+    /// The daemon ended before it was ready.
+    #[error("the Python daemon ended before it was ready; its output is in the executor's log")]
+    DaemonEnded,
+    /// The daemon was not ready in time.
+    #[error("the Python daemon was not ready within {0} seconds")]
+    DaemonSlow(u64),
+    /// The daemon could not fork.
+    #[error("the Python daemon cannot start another worker (error {0} of the system)")]
+    Fork(i32),
+    /// Files for workers could not be written.
+    #[error("cannot write the files of Python workers to {0}")]
+    Files(String, #[source] std::io::Error),
+    /// The connection broke: the worker is gone.
+    #[error("Python worker exited unexpectedly (crashed)")]
+    Crashed(#[source] std::io::Error),
+    /// The worker said something that is not part of the protocol.
+    #[error("a Python worker sent {0}")]
+    Protocol(String),
+    /// The function raised an exception; the text is its traceback.
+    #[error("An exception was thrown from the Python worker. Please see the stack trace below.\n{0}")]
+    Raised(String),
+}
+
+impl WorkerError {
+    /// The class under which a client finds an exception of the user's function.
+    pub const PYTHON_EXCEPTION: &'static str = "PYTHON_EXCEPTION";
+
+    /// What it is called in Spark's list of errors, and its SQLSTATE.
+    fn class(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Raised(_) => (Self::PYTHON_EXCEPTION, "38000"),
+            Self::NoPython { .. } | Self::NoPackage { .. } | Self::UnknownVersion(_) => {
+                ("PYTHON_WORKER_ENVIRONMENT", "58000")
+            }
+            _ => ("PYTHON_WORKER_FAILED", "58000"),
+        }
+    }
+}
+
+impl From<WorkerError> for SparkError {
+    fn from(error: WorkerError) -> Self {
+        let (class, state) = error.class();
+        let message = match &error {
+            WorkerError::NoPython { source, .. } => format!("{error}: {source}"),
+            WorkerError::Files(_, source) => format!("{error}: {source}"),
+            _ => error.to_string(),
+        };
+        Self::new(class, state, message)
+    }
+}
+
+impl From<WorkerError> for DataFusionError {
+    fn from(error: WorkerError) -> Self {
+        Self::External(Box::new(SparkError::from(error)))
+    }
+}

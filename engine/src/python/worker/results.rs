@@ -1,0 +1,253 @@
+//! A task on a worker: its input written, its results read, both at once.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::buffer::{Buffer, MutableBuffer};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::ipc::convert::fb_to_schema;
+use datafusion::arrow::ipc::reader::{read_dictionary, read_record_batch};
+use datafusion::arrow::ipc::{MessageHeader, root_as_message};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::{DataFusionError, Result};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+
+use super::connection::Stream;
+use super::daemon::Interpreter;
+use super::pool::Workers;
+use super::{Worker, WorkerError};
+
+/// What numbers mean where a worker could also have sent a length.
+const END_OF_DATA: i32 = -1;
+const EXCEPTION: i32 = -2;
+const TIMING: i32 = -3;
+const END_OF_STREAM: i32 = -4;
+const ARROW_STREAM: i32 = -6;
+/// What stands before each message of an Arrow stream.
+const CONTINUATION: [u8; 4] = [0xff; 4];
+/// The size of Spark's own buffers.
+const BUFFER: usize = 65536;
+
+/// The batches a worker makes.
+pub type Results = BoxStream<'static, Result<RecordBatch>>;
+
+/// Runs a task on a worker: `header` and `input` are written to it, its batches are the results.
+/// Dropping the results kills the worker; at their end it goes back to the others.
+pub fn run(
+    interpreter: Interpreter,
+    worker: Worker,
+    header: Vec<u8>,
+    input: BoxStream<'static, Result<Bytes>>,
+) -> Result<Results> {
+    let stream = worker.stream().map_err(WorkerError::Crashed)?;
+    let (reader, writer) = tokio::io::split(stream);
+    let task = Task {
+        reader: BufReader::with_capacity(BUFFER, reader),
+        writer: Some(SpawnedTask::spawn(feed(writer, header, input))),
+        decoder: None,
+        worker,
+        interpreter,
+    };
+    Ok(stream::try_unfold(task, |mut task| async move {
+        match task.next().await? {
+            Some(batch) => Ok(Some((batch, task))),
+            None => {
+                task.finish();
+                Ok(None)
+            }
+        }
+    })
+    .boxed())
+}
+
+type Reader = BufReader<tokio::io::ReadHalf<Box<dyn Stream>>>;
+
+struct Task {
+    reader: Reader,
+    /// Writes the input; `None` once all is written.
+    writer: Option<SpawnedTask<Result<()>>>,
+    /// Decodes the Arrow stream that the worker is in.
+    decoder: Option<Decoder>,
+    worker: Worker,
+    interpreter: Interpreter,
+}
+
+/// Writes what a worker reads. That it does not read on is for its results to explain.
+async fn feed(
+    writer: impl AsyncWrite + Unpin,
+    header: Vec<u8>,
+    mut input: BoxStream<'static, Result<Bytes>>,
+) -> Result<()> {
+    let mut writer = tokio::io::BufWriter::with_capacity(BUFFER, writer);
+    let mut written = writer.write_all(&header).await;
+    while written.is_ok() {
+        let Some(bytes) = input.try_next().await? else { break };
+        written = writer.write_all(&bytes).await;
+    }
+    if written.is_ok() {
+        written = writer.write_i32(END_OF_STREAM).await;
+    }
+    if written.is_ok() {
+        written = writer.flush().await;
+    }
+    if let Err(error) = written {
+        tracing::debug!(%error, "a Python worker reads no more");
+    }
+    Ok(())
+}
+
+impl Task {
+    /// The next batch; `None` when the worker is done.
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let timings = self.worker.dialect().timings();
+        let Self { reader, writer, decoder, .. } = self;
+        let mut read = pin!(read(reader, decoder, timings));
+        loop {
+            let Some(writing) = writer.as_mut() else { return read.await };
+            // An error of the input must not wait for results.
+            tokio::select! {
+                biased;
+                result = &mut read => return result,
+                written = &mut *writing => {
+                    *writer = None;
+                    written.map_err(|error| DataFusionError::External(Box::new(error)))??;
+                }
+            }
+        }
+    }
+
+    /// Gives the worker back.
+    fn finish(self) {
+        let Self { worker, interpreter, reader, writer, .. } = self;
+        // Both halves belong to the runtime; the worker's own socket stays open.
+        drop((reader, writer));
+        Workers::shared().give_back(&interpreter, worker);
+    }
+}
+
+/// Reads on until a batch is complete or the worker is done.
+async fn read(
+    reader: &mut Reader,
+    decoder: &mut Option<Decoder>,
+    timings: usize,
+) -> Result<Option<RecordBatch>> {
+    loop {
+        if let Some(decoding) = decoder {
+            match read_message(reader, decoding).await? {
+                Message::Batch(batch) => return Ok(Some(batch)),
+                Message::Other => {}
+                Message::End => *decoder = None,
+            }
+            continue;
+        }
+        match int(reader).await? {
+            ARROW_STREAM => *decoder = Some(Decoder::default()),
+            EXCEPTION => {
+                let traceback = bytes(reader).await?;
+                return Err(WorkerError::Raised(String::from_utf8_lossy(&traceback).into_owned()).into());
+            }
+            TIMING => {
+                read_end(reader, timings).await?;
+                return Ok(None);
+            }
+            other => return Err(WorkerError::Protocol(format!("the number {other}")).into()),
+        }
+    }
+}
+
+/// What follows the results: times, memory, accumulators and whether the worker goes on.
+async fn read_end(reader: &mut Reader, timings: usize) -> Result<()> {
+    for _ in 0..timings + 2 {
+        reader.read_i64().await.map_err(WorkerError::Crashed)?;
+    }
+    match int(reader).await? {
+        END_OF_DATA => {}
+        EXCEPTION => {
+            let traceback = bytes(reader).await?;
+            return Err(WorkerError::Raised(String::from_utf8_lossy(&traceback).into_owned()).into());
+        }
+        other => return Err(WorkerError::Protocol(format!("the number {other} after its results")).into()),
+    }
+    for _ in 0..int(reader).await? {
+        bytes(reader).await?;
+    }
+    match int(reader).await? {
+        END_OF_STREAM => Ok(()),
+        other => Err(WorkerError::Protocol(format!("the number {other} at its end")).into()),
+    }
+}
+
+async fn int(reader: &mut Reader) -> Result<i32, WorkerError> {
+    reader.read_i32().await.map_err(WorkerError::Crashed)
+}
+
+async fn bytes(reader: &mut Reader) -> Result<Vec<u8>, WorkerError> {
+    let length = int(reader).await?;
+    let length =
+        usize::try_from(length).map_err(|_| WorkerError::Protocol(format!("the length {length}")))?;
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes).await.map_err(WorkerError::Crashed)?;
+    Ok(bytes)
+}
+
+enum Message {
+    Batch(RecordBatch),
+    /// A schema or a dictionary.
+    Other,
+    End,
+}
+
+/// What of an Arrow stream is needed to read on.
+#[derive(Default)]
+struct Decoder {
+    schema: Option<SchemaRef>,
+    dictionaries: HashMap<i64, ArrayRef>,
+}
+
+async fn read_message(reader: &mut (impl AsyncRead + Unpin), decoder: &mut Decoder) -> Result<Message> {
+    let crashed = WorkerError::Crashed;
+    let mut word = [0; 4];
+    reader.read_exact(&mut word).await.map_err(crashed)?;
+    if word == CONTINUATION {
+        reader.read_exact(&mut word).await.map_err(crashed)?;
+    }
+    let length = u32::from_le_bytes(word) as usize;
+    if length == 0 {
+        return Ok(Message::End);
+    }
+    let mut head = vec![0; length];
+    reader.read_exact(&mut head).await.map_err(crashed)?;
+    let malformed = |what: &str| WorkerError::Protocol(format!("a malformed Arrow message: {what}"));
+    let message = root_as_message(&head).map_err(|error| malformed(&error.to_string()))?;
+    let body_length = usize::try_from(message.bodyLength()).map_err(|_| malformed("negative length"))?;
+    // A buffer of its own, aligned as Arrow wants it, so that nothing is copied again.
+    let mut body = MutableBuffer::from_len_zeroed(body_length);
+    reader.read_exact(body.as_slice_mut()).await.map_err(crashed)?;
+    let body = Buffer::from(body);
+    match message.header_type() {
+        MessageHeader::Schema => {
+            let schema = message.header_as_schema().ok_or_else(|| malformed("no schema"))?;
+            decoder.schema = Some(Arc::new(fb_to_schema(schema)));
+            Ok(Message::Other)
+        }
+        MessageHeader::DictionaryBatch => {
+            let batch = message.header_as_dictionary_batch().ok_or_else(|| malformed("no dictionary"))?;
+            let schema = decoder.schema.as_ref().ok_or_else(|| malformed("no schema yet"))?;
+            read_dictionary(&body, batch, schema, &mut decoder.dictionaries, &message.version())?;
+            Ok(Message::Other)
+        }
+        MessageHeader::RecordBatch => {
+            let batch = message.header_as_record_batch().ok_or_else(|| malformed("no batch"))?;
+            let schema = decoder.schema.clone().ok_or_else(|| malformed("no schema yet"))?;
+            let batch =
+                read_record_batch(&body, batch, schema, &decoder.dictionaries, None, &message.version())?;
+            Ok(Message::Batch(batch))
+        }
+        other => Err(malformed(&format!("kind {other:?}")).into()),
+    }
+}

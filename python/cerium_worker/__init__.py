@@ -1,0 +1,1 @@
+"""What Cerium's executors run beside PySpark's own worker."""

@@ -1,0 +1,233 @@
+"""Row-at-a-time functions (PySpark's `udf` without Arrow) over Arrow batches.
+
+Spark sends their rows and results as pickles, which its JVM reads and writes. Cerium sends
+Arrow both ways and runs them as a function of `mapInArrow`; values are taken and results kept
+or dropped exactly as Spark does: a result of another type than the declared one is null.
+"""
+
+import datetime
+import decimal
+import json
+
+import pyarrow as pa
+from pyspark.serializers import CPickleSerializer
+from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    BooleanType,
+    ByteType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    MapType,
+    NullType,
+    ShortType,
+    StringType,
+    StructField,
+    StructType,
+    UserDefinedType,
+    _create_row,
+)
+from pyspark.util import fail_on_stopiteration
+
+
+def load(calls, *commands):
+    """The function of `mapInArrow` and its type; what the executor's command unpickles to.
+
+    `calls` is a JSON list, one entry a command: `{"args": [column], "kwargs": {name: column}}`.
+    """
+    functions = [_Call(call, command) for call, command in zip(json.loads(calls), commands)]
+    names = ["_%d" % index for index in range(len(functions))]
+
+    def evaluate(batches):
+        for batch in batches:
+            columns = {}
+            results = [function(batch, columns) for function in functions]
+            yield pa.RecordBatch.from_arrays(results, names)
+
+    fields = [StructField(name, function.type) for name, function in zip(names, functions)]
+    return evaluate, StructType(fields)
+
+
+class _Call:
+    def __init__(self, call, command):
+        function, self.type = CPickleSerializer().loads(command, encoding="bytes")
+        self.function = fail_on_stopiteration(function)
+        self.offsets = call["args"] + list(call["kwargs"].values())
+        self.positional = len(call["args"])
+        self.keywords = list(call["kwargs"])
+        self.arrow_type = to_arrow_type(self.type)
+        self.to_internal = self.type.toInternal if self.type.needConversion() else None
+        self.clean = _cleaner(self.type)
+
+    def __call__(self, batch, columns):
+        """The results for a batch. `columns` keeps decoded arguments for the next call."""
+        for offset in self.offsets:
+            if offset not in columns:
+                columns[offset] = decode(batch.column(offset))
+        if self.offsets:
+            rows = zip(*[columns[offset] for offset in self.offsets])
+        else:
+            rows = (() for _ in range(batch.num_rows))
+        if self.keywords:
+            split, names = self.positional, self.keywords
+            results = [self.function(*row[:split], **dict(zip(names, row[split:]))) for row in rows]
+        else:
+            results = [self.function(*row) for row in rows]
+        return self.encode(results)
+
+    def encode(self, results):
+        convert, clean = self.to_internal, self.clean
+        if convert is not None:
+            results = [convert(value) for value in results]
+        return pa.array([None if v is None else clean(v) for v in results], type=self.arrow_type)
+
+
+def decode(array):
+    """The Python objects that Spark gives a function for the values of an array."""
+    kind = array.type
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return [None if v is None else _local(v) for v in array.cast(pa.int64()).to_pylist()]
+    if pa.types.is_struct(kind):
+        names = [field.name for field in kind]
+        fields = [decode(child) for child in array.flatten()]
+        values = zip(*fields) if fields else (() for _ in range(len(array)))
+        valid = array.is_valid().to_pylist()
+        return [_create_row(names, row) if ok else None for ok, row in zip(valid, values)]
+    if pa.types.is_map(kind):
+        keys, items = decode(array.keys), decode(array.items)
+        return _slices(array, lambda start, end: dict(zip(keys[start:end], items[start:end])))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        values = decode(array.values)
+        return _slices(array, lambda start, end: values[start:end])
+    return array.to_pylist()
+
+
+def _slices(array, make):
+    offsets, valid = array.offsets.to_pylist(), array.is_valid().to_pylist()
+    return [make(offsets[i], offsets[i + 1]) if ok else None for i, ok in enumerate(valid)]
+
+
+def _local(micros):
+    """A moment as a datetime of the local time zone, without one."""
+    return datetime.datetime.fromtimestamp(micros // 1000000).replace(microsecond=micros % 1000000)
+
+
+def _cleaner(data_type: DataType):
+    """Turns a result that is not null, as `toInternal` left it, into what pyarrow takes for it."""
+    if isinstance(data_type, UserDefinedType):
+        return _cleaner(data_type.sqlType())
+    if isinstance(data_type, BooleanType):
+        return lambda v: v if isinstance(v, bool) else None
+    if isinstance(data_type, (ByteType, ShortType, IntegerType, LongType)):
+        bits = {ByteType: 8, ShortType: 16, IntegerType: 32, LongType: 64}[type(data_type)]
+        return lambda v: _integer(v, bits)
+    if isinstance(data_type, (FloatType, DoubleType)):
+        return lambda v: v if isinstance(v, float) else None
+    if isinstance(data_type, DecimalType):
+        return lambda v: _decimal(v, data_type.precision, data_type.scale)
+    if isinstance(data_type, StringType):
+        return _string
+    if isinstance(data_type, BinaryType):
+        return _binary
+    if isinstance(data_type, ArrayType):
+        element = _cleaner(data_type.elementType)
+        return lambda v: _array(v, element)
+    if isinstance(data_type, MapType):
+        key, value = _cleaner(data_type.keyType), _cleaner(data_type.valueType)
+        return lambda v: _map(v, key, value)
+    if isinstance(data_type, StructType):
+        fields = [(field.name, _cleaner(field.dataType)) for field in data_type]
+        return lambda v: _struct(v, fields)
+    if isinstance(data_type, NullType):
+        return lambda v: None
+    if isinstance(data_type, DateType):
+        return lambda v: _integer(v, 32)
+    # Timestamps and intervals are whole microseconds by now.
+    return lambda v: _integer(v, 64)
+
+
+def _integer(value, bits):
+    """A whole number, cut to its width as the JVM does; one above 64 bits is no number to it."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    if not -(1 << 63) <= value < 1 << 63:
+        return None
+    half = 1 << (bits - 1)
+    return (value + half) % (half << 1) - half
+
+
+def _decimal(value, precision, scale):
+    if not isinstance(value, decimal.Decimal) or not value.is_finite():
+        return None
+    context = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_UP)
+    scaled = value.quantize(decimal.Decimal(1).scaleb(-scale), context=context)
+    digits = len(scaled.as_tuple().digits)
+    if digits > precision:
+        raise ValueError("Decimal precision %d exceeds max precision %d." % (digits, precision))
+    return scaled
+
+
+def _string(value):
+    """Java's `toString` of what the value is to the JVM."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _java_double(value)
+    if isinstance(value, dict):
+        return "{%s}" % ", ".join("%s=%s" % (_text(k), _text(v)) for k, v in value.items())
+    if isinstance(value, list):
+        return "[%s]" % ", ".join(_text(v) for v in value)
+    return str(value)
+
+
+def _text(value):
+    return "null" if value is None else _string(value)
+
+
+def _java_double(value):
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return format(decimal.Decimal(repr(value)), "f") if "e" in repr(value) else repr(value)
+    sign, digits, exponent = decimal.Decimal(repr(value)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    return "%s%s.%sE%d" % ("-" if sign else "", text[0], text[1:] or "0", exponent + len(text) - 1)
+
+
+def _binary(value):
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    return value.encode("utf-8") if isinstance(value, str) else None
+
+
+def _array(value, element):
+    if isinstance(value, (list, tuple, bytes, bytearray)) or type(value).__name__ == "array":
+        return [None if v is None else element(v) for v in value]
+    return None
+
+
+def _map(value, key, item):
+    if not isinstance(value, dict):
+        return None
+    return [(key(k), None if v is None else item(v)) for k, v in value.items()]
+
+
+def _struct(value, fields):
+    if not isinstance(value, (tuple, list)):
+        return None
+    if len(value) != len(fields):
+        raise ValueError(
+            "Input row doesn't have expected number of values required by the schema. "
+            "%d fields are required while %d values are provided." % (len(fields), len(value))
+        )
+    return tuple(None if v is None else clean(v) for v, (_, clean) in zip(value, fields))
