@@ -55,6 +55,6 @@ pub async fn run(
     };
     let written = write::commit(&state, &job, &schema, &staged).await?;
     tracing::info!(target = target.path, rows = written.rows, files = written.files, "write committed");
-    session.committed(then)?;
+    session.committed(then, &written.partitions).await?;
     Ok(())
 }

@@ -18,8 +18,9 @@ use std::sync::Arc;
 use cerium_conf::SparkConf;
 use cerium_spark::error::{Result, SparkError};
 use cerium_spark::source::paths::{Location, store_error};
+use cerium_spark::types::sql_name;
 use cerium_spark::write::{FileFormat, SaveMode, WriteSpec};
-use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Extension, LogicalPlan};
 use futures::TryStreamExt;
@@ -204,6 +205,9 @@ fn check_columns(spec: &WriteSpec, schema: &Schema) -> Result<()> {
             )
         });
     }
+    if spec.format == FileFormat::Text {
+        return check_text(&data);
+    }
     for field in data {
         let nested = field.data_type().is_nested() || matches!(field.data_type(), DataType::Binary);
         if spec.format == FileFormat::Csv && nested {
@@ -219,6 +223,26 @@ fn check_columns(spec: &WriteSpec, schema: &Schema) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A line holds one string.
+fn check_text(data: &[&Arc<Field>]) -> Result<()> {
+    let [field] = data else {
+        return Err(SparkError::new(
+            "_LEGACY_ERROR_TEMP_1290",
+            "",
+            format!("Text data source supports only a single column, and you have {} columns.", data.len()),
+        ));
+    };
+    if field.data_type().is_string() {
+        return Ok(());
+    }
+    let kind = sql_name(field.data_type());
+    Err(SparkError::new(
+        "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",
+        "0A000",
+        format!("The Text datasource doesn't support the column `{}` of the type \"{kind}\".", field.name()),
+    ))
 }
 
 /// Column names are compared without regard to case.

@@ -59,8 +59,7 @@ fn spec(path: &Path, format: FileFormat) -> WriteSpec {
         path: path.to_str().unwrap().to_owned(),
         format,
         mode: SaveMode::ErrorIfExists,
-        partition_by: vec![],
-        options: BTreeMap::new(),
+        ..WriteSpec::default()
     }
 }
 

@@ -1,17 +1,26 @@
-//! The views and tables of a session.
+//! The catalog of a session: databases, tables and views in the warehouse, and temporary views.
+
+pub mod errors;
+pub mod files;
+pub mod model;
+mod store;
+pub mod table;
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
 
+use self::files::Folder;
+pub use self::model::{Column, Database, Stored, StoredView, Table};
+use self::store::CatalogFiles;
 use crate::analysis::scope::CaseRule;
 use crate::error::{Result, SparkError};
 
 /// The one catalog there is.
 pub const CATALOG: &str = "spark_catalog";
-/// The one schema (database) there is.
+/// The schema (database) that is always there.
 pub const SCHEMA: &str = "default";
 /// The schema of global temporary views.
 pub const GLOBAL_TEMP: &str = "global_temp";
@@ -23,96 +32,327 @@ pub struct View {
     pub plan: LogicalPlan,
 }
 
-/// A table: files in a folder.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Table {
-    /// Lower-case name of the format.
-    pub format: String,
-    /// The folder, as a path or URL.
-    pub location: String,
-    /// Options of reads and writes.
-    pub options: BTreeMap<String, String>,
-    /// Columns that are folders, outermost first.
-    pub partition_by: Vec<String>,
-    /// The columns, if they were declared; else the files tell.
-    pub schema: Option<SchemaRef>,
-}
-
 /// What a name stands for.
 #[derive(Debug, Clone)]
 pub enum Entry {
     /// A temporary view.
     View(View),
+    /// A view of the warehouse: its text is still to be planned.
+    Stored(StoredView),
     /// A table.
     Table(Table),
 }
 
+/// What the sessions of one application share, beside the warehouse.
 #[derive(Debug, Default)]
-struct Contents {
+pub struct SharedViews {
+    global: RwLock<BTreeMap<String, View>>,
+    /// Held while the warehouse changes.
+    changing: futures::lock::Mutex<()>,
+}
+
+#[derive(Debug, Clone)]
+struct Own {
     views: BTreeMap<String, View>,
-    global_views: BTreeMap<String, View>,
-    tables: BTreeMap<String, Table>,
+    /// The current database.
+    database: String,
 }
 
-/// Temporary views hide tables of the same name, as in Spark.
-#[derive(Debug, Default)]
+/// The catalog as one session sees it.
+///
+/// Temporary views hide tables of the same name, as in Spark. What is in the warehouse is read
+/// whenever it is asked for, so sessions and applications see each other's changes.
+#[derive(Debug)]
 pub struct Catalog {
-    contents: RwLock<Contents>,
+    files: CatalogFiles,
+    shared: Arc<SharedViews>,
+    own: RwLock<Own>,
 }
 
-/// Which of the three name spaces a qualified name points into.
-enum Place<'a> {
-    Any(&'a str),
-    Global(&'a str),
-    Tables(&'a str),
+/// A table's or view's place in the warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identifier {
+    /// The database.
+    pub database: String,
+    /// The table or view.
+    pub name: String,
 }
 
-fn place(name: &[String]) -> Option<Place<'_>> {
-    match name {
-        [name] => Some(Place::Any(name)),
-        [schema, name] if schema.eq_ignore_ascii_case(GLOBAL_TEMP) => Some(Place::Global(name)),
-        [schema, name] if schema.eq_ignore_ascii_case(SCHEMA) => Some(Place::Tables(name)),
-        [catalog, schema, name]
-            if catalog.eq_ignore_ascii_case(CATALOG) && schema.eq_ignore_ascii_case(SCHEMA) =>
-        {
-            Some(Place::Tables(name))
-        }
-        _ => None,
+impl Identifier {
+    /// Catalog, database and name.
+    pub fn parts(&self) -> [String; 3] {
+        [CATALOG.to_owned(), self.database.clone(), self.name.clone()]
     }
 }
 
-fn key<'m, V>(map: &'m BTreeMap<String, V>, name: &str, case: CaseRule) -> Option<&'m String> {
-    map.keys().find(|known| case.same(known, name))
+/// Which of the name spaces a qualified name points into.
+enum Place {
+    /// The name of a temporary view, or of something in the current database.
+    Any(String),
+    Global(String),
+    Warehouse(Identifier),
+}
+
+/// A table or view in a listing.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The database; empty for temporary views, `global_temp` for global ones.
+    pub database: String,
+    /// Its name.
+    pub name: String,
+    /// A temporary view.
+    pub temporary: bool,
+    /// What the warehouse knows of it; none for temporary views.
+    pub stored: Option<Stored>,
+}
+
+/// How names are kept: in lower case unless case matters.
+fn fold(name: &str, case: CaseRule) -> String {
+    if case.sensitive { name.to_owned() } else { name.to_lowercase() }
+}
+
+fn valid(name: &str) -> Result<()> {
+    if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    Err(errors::invalid_name(name))
 }
 
 impl Catalog {
-    fn read<T>(&self, read: impl FnOnce(&Contents) -> T) -> T {
-        read(&self.contents.read().unwrap_or_else(PoisonError::into_inner))
+    /// A catalog on a warehouse, a path or URL that need not exist yet.
+    pub fn new(runtime: Arc<RuntimeEnv>, warehouse: String, shared: Arc<SharedViews>) -> Self {
+        Self {
+            files: CatalogFiles::new(runtime, warehouse),
+            shared,
+            own: RwLock::new(Own { views: BTreeMap::new(), database: SCHEMA.to_owned() }),
+        }
     }
 
-    fn write<T>(&self, write: impl FnOnce(&mut Contents) -> T) -> T {
-        write(&mut self.contents.write().unwrap_or_else(PoisonError::into_inner))
+    /// The same catalog for a session that starts with copies of this one's temporary views.
+    #[must_use]
+    pub fn cloned(&self) -> Self {
+        Self {
+            files: self.files.clone(),
+            shared: Arc::clone(&self.shared),
+            own: RwLock::new(self.read(Own::clone)),
+        }
+    }
+
+    /// What other sessions of the application are to share.
+    pub fn shared(&self) -> &Arc<SharedViews> {
+        &self.shared
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Own) -> T) -> T {
+        read(&self.own.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&mut Own) -> T) -> T {
+        write(&mut self.own.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The folder that holds files of a table.
+    pub fn folder(&self, location: &str) -> Result<Folder> {
+        Folder::new(self.files.runtime(), location)
+    }
+
+    // --- databases -------------------------------------------------------------------------
+
+    /// The current database.
+    pub fn current_database(&self) -> String {
+        self.read(|own| own.database.clone())
+    }
+
+    /// Makes a database the current one.
+    pub async fn use_database(&self, name: &[String], case: CaseRule) -> Result<()> {
+        let database = match name {
+            [one] if one.eq_ignore_ascii_case(CATALOG) && !self.database_exists(name, case).await? => {
+                SCHEMA.to_owned()
+            }
+            _ => self.database(name, case).await?.name,
+        };
+        self.write(|own| own.database = database);
+        Ok(())
+    }
+
+    /// The name of a database as it is kept; its parts may start with the catalog.
+    pub fn database_name(&self, name: &[String], case: CaseRule) -> Result<String> {
+        match name {
+            [] => Ok(self.current_database()),
+            [name] => Ok(fold(name, case)),
+            [catalog, name] if catalog.eq_ignore_ascii_case(CATALOG) => Ok(fold(name, case)),
+            other => Err(errors::single_part_namespace(other)),
+        }
+    }
+
+    async fn find_database(&self, name: &str) -> Result<Option<Database>> {
+        let found = self.files.database(name).await?;
+        if found.is_some() || name != SCHEMA {
+            return Ok(found);
+        }
+        Ok(Some(Database {
+            name: SCHEMA.to_owned(),
+            comment: "default database".to_owned(),
+            location: self.files.warehouse()?,
+            properties: BTreeMap::new(),
+            owner: String::new(),
+        }))
+    }
+
+    /// A database.
+    ///
+    /// # Errors
+    /// SCHEMA_NOT_FOUND.
+    pub async fn database(&self, name: &[String], case: CaseRule) -> Result<Database> {
+        let folded = self.database_name(name, case)?;
+        self.find_database(&folded)
+            .await?
+            .ok_or_else(|| SparkError::schema_not_found(&[CATALOG.to_owned(), folded]))
+    }
+
+    /// Whether there is a database of this name.
+    pub async fn database_exists(&self, name: &[String], case: CaseRule) -> Result<bool> {
+        let folded = self.database_name(name, case)?;
+        Ok(self.find_database(&folded).await?.is_some())
+    }
+
+    /// The databases, sorted by name.
+    pub async fn databases(&self) -> Result<Vec<Database>> {
+        let mut names = self.files.database_names().await?;
+        if !names.iter().any(|name| name == SCHEMA) {
+            names.push(SCHEMA.to_owned());
+            names.sort();
+        }
+        let mut databases = Vec::with_capacity(names.len());
+        for name in names {
+            databases.extend(self.find_database(&name).await?);
+        }
+        Ok(databases)
+    }
+
+    /// Adds a database; without a location it is a folder of the warehouse.
+    pub async fn create_database(
+        &self,
+        name: &[String],
+        mut database: Database,
+        if_not_exists: bool,
+        case: CaseRule,
+    ) -> Result<()> {
+        database.name = self.database_name(name, case)?;
+        valid(&database.name)?;
+        if database.location.is_empty() {
+            database.location = format!("{}/{}.db", self.files.warehouse()?, database.name);
+        }
+        let _changing = self.shared.changing.lock().await;
+        let taken = self.find_database(&database.name).await?.is_some();
+        if taken || !self.files.put_database(&database, true).await? {
+            return if if_not_exists { Ok(()) } else { Err(errors::schema_exists(&database.name)) };
+        }
+        self.folder(&database.location)?.create()
+    }
+
+    /// Puts a changed database in the place of the one of its name.
+    pub async fn alter_database(&self, database: &Database) -> Result<()> {
+        let _changing = self.shared.changing.lock().await;
+        self.files.put_database(database, false).await.map(drop)
+    }
+
+    /// Takes out a database, with all that is in it if `cascade` says so.
+    pub async fn drop_database(
+        &self,
+        name: &[String],
+        if_exists: bool,
+        cascade: bool,
+        case: CaseRule,
+    ) -> Result<()> {
+        let folded = self.database_name(name, case)?;
+        if folded == SCHEMA {
+            return Err(errors::drop_default(&[CATALOG.to_owned(), folded]));
+        }
+        let _changing = self.shared.changing.lock().await;
+        let Some(database) = self.find_database(&folded).await? else {
+            let missing = || SparkError::schema_not_found(&[CATALOG.to_owned(), folded]);
+            return if if_exists { Ok(()) } else { Err(missing()) };
+        };
+        let stored = self.files.all_stored(&folded).await?;
+        if !stored.is_empty() && !cascade {
+            return Err(errors::schema_not_empty(&folded));
+        }
+        for (name, stored) in stored {
+            self.files.delete_stored(&folded, &name).await?;
+            self.delete_files(&stored).await?;
+        }
+        self.files.delete_database(&folded).await?;
+        self.folder(&database.location)?.delete(false).await
+    }
+
+    // --- names -----------------------------------------------------------------------------
+
+    fn place(name: &[String], case: CaseRule) -> Option<Place> {
+        let warehouse = |database: &str, name: &str| {
+            Place::Warehouse(Identifier { database: fold(database, case), name: fold(name, case) })
+        };
+        match name {
+            [name] => Some(Place::Any(fold(name, case))),
+            [schema, name] if schema.eq_ignore_ascii_case(GLOBAL_TEMP) => {
+                Some(Place::Global(fold(name, case)))
+            }
+            [schema, name] => Some(warehouse(schema, name)),
+            [catalog, schema, name] if catalog.eq_ignore_ascii_case(CATALOG) => Some(warehouse(schema, name)),
+            _ => None,
+        }
+    }
+
+    /// Where a table or view of this name is, or would be, in the warehouse.
+    ///
+    /// # Errors
+    /// A name of too many parts.
+    pub fn identifier(&self, name: &[String], case: CaseRule) -> Result<Identifier> {
+        match Self::place(name, case) {
+            Some(Place::Any(name)) => Ok(Identifier { database: self.current_database(), name }),
+            Some(Place::Global(name)) => Ok(Identifier { database: GLOBAL_TEMP.to_owned(), name }),
+            Some(Place::Warehouse(identifier)) => Ok(identifier),
+            None => Err(errors::single_part_namespace(&name[..name.len().saturating_sub(1)])),
+        }
+    }
+
+    /// A temporary view, global or not.
+    pub fn temp_view(&self, name: &[String], case: CaseRule) -> Option<View> {
+        match Self::place(name, case)? {
+            Place::Any(name) => self.read(|own| own.views.get(&name).cloned()),
+            Place::Global(name) => {
+                self.shared.global.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned()
+            }
+            Place::Warehouse(_) => None,
+        }
+    }
+
+    /// A table or view of the warehouse, if it is there.
+    pub async fn stored(&self, name: &[String], case: CaseRule) -> Result<Option<(Identifier, Stored)>> {
+        let identifier = match Self::place(name, case) {
+            None | Some(Place::Global(_)) => return Ok(None),
+            Some(_) => self.identifier(name, case)?,
+        };
+        // What cannot be a name is none.
+        if valid(&identifier.database).is_err() || valid(&identifier.name).is_err() {
+            return Ok(None);
+        }
+        let stored = self.files.stored(&identifier.database, &identifier.name).await?;
+        Ok(stored.map(|stored| (identifier, stored)))
     }
 
     /// What a name stands for, if anything.
-    pub fn lookup(&self, name: &[String], case: CaseRule) -> Result<Option<Entry>> {
-        Ok(self.read(|contents| {
-            let view = |views: &BTreeMap<String, View>, name: &str| {
-                key(views, name, case).and_then(|k| views.get(k)).cloned().map(Entry::View)
-            };
-            let table = |name: &str| {
-                key(&contents.tables, name, case)
-                    .and_then(|k| contents.tables.get(k))
-                    .cloned()
-                    .map(Entry::Table)
-            };
-            match place(name)? {
-                Place::Any(name) => view(&contents.views, name).or_else(|| table(name)),
-                Place::Global(name) => view(&contents.global_views, name),
-                Place::Tables(name) => table(name),
-            }
+    pub async fn lookup(&self, name: &[String], case: CaseRule) -> Result<Option<Entry>> {
+        if let Some(view) = self.temp_view(name, case) {
+            return Ok(Some(Entry::View(view)));
+        }
+        Ok(self.stored(name, case).await?.map(|(_, stored)| match stored {
+            Stored::Table(table) => Entry::Table(table),
+            Stored::View(view) => Entry::Stored(view),
         }))
     }
+
+    // --- temporary views -------------------------------------------------------------------
 
     /// Adds a temporary view.
     pub fn create_view(
@@ -124,131 +364,182 @@ impl Catalog {
         global: bool,
         case: CaseRule,
     ) -> Result<()> {
-        let [name] = name else {
-            return Err(SparkError::new(
-                "TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS",
-                "428EK",
-                format!(
-                    "CREATE TEMPORARY VIEW or the corresponding Dataset APIs only accept single-part view names, but got: {}.",
-                    name.join(".")
-                ),
-            )
-            .with_param("actualName", name.join(".")));
+        let name = match name {
+            [name] => fold(name, case),
+            [schema, name] if global && schema.eq_ignore_ascii_case(GLOBAL_TEMP) => fold(name, case),
+            _ => return Err(errors::temp_view_name(name)),
         };
-        self.write(|contents| {
-            let views = if global { &mut contents.global_views } else { &mut contents.views };
-            match key(views, name, case).cloned() {
-                Some(_) if if_not_exists => Ok(()),
-                Some(_) if !replace => Err(SparkError::temp_view_exists(std::slice::from_ref(name))),
-                Some(old) => {
-                    views.remove(&old);
-                    views.insert(name.clone(), view);
-                    Ok(())
-                }
-                None => {
-                    views.insert(name.clone(), view);
-                    Ok(())
-                }
+        let add = |views: &mut BTreeMap<String, View>, shown: &[String]| {
+            if views.contains_key(&name) && !replace {
+                return if if_not_exists { Ok(()) } else { Err(SparkError::temp_view_exists(shown)) };
             }
-        })
+            views.insert(name.clone(), view);
+            Ok(())
+        };
+        if global {
+            let mut views = self.shared.global.write().unwrap_or_else(PoisonError::into_inner);
+            add(&mut views, std::slice::from_ref(&name))
+        } else {
+            self.write(|own| add(&mut own.views, std::slice::from_ref(&name)))
+        }
     }
 
-    /// Adds a table.
-    pub fn create_table(
+    /// Takes out a temporary view of this session; false if there is none.
+    pub fn drop_temp_view(&self, name: &str, case: CaseRule) -> bool {
+        self.write(|own| own.views.remove(&fold(name, case))).is_some()
+    }
+
+    /// Takes out a temporary view of the application; false if there is none.
+    pub fn drop_global_temp_view(&self, name: &str, case: CaseRule) -> bool {
+        let mut views = self.shared.global.write().unwrap_or_else(PoisonError::into_inner);
+        views.remove(&fold(name, case)).is_some()
+    }
+
+    // --- tables and views ------------------------------------------------------------------
+
+    async fn existing_database(&self, identifier: &Identifier) -> Result<Database> {
+        self.find_database(&identifier.database)
+            .await?
+            .ok_or_else(|| SparkError::schema_not_found(&[CATALOG.to_owned(), identifier.database.clone()]))
+    }
+
+    /// Where a managed table keeps its files.
+    ///
+    /// # Errors
+    /// SCHEMA_NOT_FOUND.
+    pub async fn managed_location(&self, identifier: &Identifier) -> Result<String> {
+        let database = self.existing_database(identifier).await?;
+        Ok(format!("{}/{}", database.location, identifier.name))
+    }
+
+    /// Adds a table or view, or with `replace` puts it in the place of what has its name.
+    ///
+    /// # Errors
+    /// SCHEMA_NOT_FOUND, TABLE_OR_VIEW_ALREADY_EXISTS, a name that is none.
+    pub async fn create(
         &self,
-        name: &[String],
-        table: Table,
+        identifier: &Identifier,
+        stored: &Stored,
+        replace: bool,
         if_not_exists: bool,
-        case: CaseRule,
     ) -> Result<()> {
-        let short = table_name(name)?;
-        self.write(|contents| match key(&contents.tables, &short, case) {
-            Some(_) if if_not_exists => Ok(()),
-            Some(_) => Err(SparkError::table_exists(&full_name(&short))),
-            None => {
-                contents.tables.insert(short.clone(), table);
-                Ok(())
-            }
-        })
+        valid(&identifier.name)?;
+        self.existing_database(identifier).await?;
+        let _changing = self.shared.changing.lock().await;
+        let (database, name) = (&identifier.database, &identifier.name);
+        let old = if replace { self.files.stored(database, name).await? } else { None };
+        if self.files.put_stored(database, name, stored, !replace).await? {
+            // The files of what was replaced go, unless they are the new table's own.
+            return match (old, stored) {
+                (Some(Stored::Table(old)), Stored::Table(new)) if old.location == new.location => Ok(()),
+                (Some(old), _) => self.delete_files(&old).await,
+                (None, _) => Ok(()),
+            };
+        }
+        if if_not_exists { Ok(()) } else { Err(SparkError::table_exists(&identifier.parts())) }
     }
 
-    /// Takes out a view or table; what kind it is must be said rightly.
-    pub fn drop(&self, name: &[String], view: bool, if_exists: bool, case: CaseRule) -> Result<()> {
-        let dropped = self.write(|contents| {
-            let remove_view = |views: &mut BTreeMap<String, View>, name: &str| {
-                let found = key(views, name, case).cloned();
-                found.and_then(|k| views.remove(&k)).is_some()
-            };
-            let mut tables = |name: &str| {
-                let found = key(&contents.tables, name, case).cloned();
-                match found {
-                    Some(_) if view => Err(SparkError::new(
-                        "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE",
-                        "42809",
-                        format!(
-                            "'DROP VIEW' expects a view but {} is a table.",
-                            crate::error::quote_parts(&full_name(name))
-                        ),
-                    )),
-                    Some(k) => Ok(contents.tables.remove(&k).is_some()),
-                    None => Ok(false),
-                }
-            };
-            match place(name) {
-                None => Ok(false),
-                Some(Place::Global(name)) => Ok(remove_view(&mut contents.global_views, name)),
-                Some(Place::Tables(name)) => tables(name),
-                Some(Place::Any(name)) => {
-                    if view && key(&contents.views, name, case).is_some() {
-                        return Ok(remove_view(&mut contents.views, name));
-                    }
-                    if tables(name)? {
-                        return Ok(true);
-                    }
-                    // DROP TABLE takes a temporary view too.
-                    Ok(remove_view(&mut contents.views, name))
-                }
-            }
-        })?;
-        if dropped || if_exists {
+    /// Puts a changed table or view in the place of the one of its name.
+    pub async fn alter(&self, identifier: &Identifier, stored: &Stored) -> Result<()> {
+        let _changing = self.shared.changing.lock().await;
+        self.files.put_stored(&identifier.database, &identifier.name, stored, false).await.map(drop)
+    }
+
+    /// Gives a table or view another name; the files of a managed table move along.
+    pub async fn rename(&self, from: &Identifier, to: &Identifier, mut stored: Stored) -> Result<()> {
+        valid(&to.name)?;
+        let _changing = self.shared.changing.lock().await;
+        let mut moved = None;
+        if let Stored::Table(table) = &mut stored
+            && table.managed
+            && table.location == self.managed_location(from).await?
+        {
+            let location = self.managed_location(to).await?;
+            moved = Some((self.folder(&table.location)?, self.folder(&location)?));
+            table.location = location;
+        }
+        if !self.files.put_stored(&to.database, &to.name, &stored, true).await? {
+            return Err(SparkError::table_exists(&to.parts()));
+        }
+        if let Some((old, new)) = moved
+            && let Err(error) = old.move_to(&new).await
+        {
+            self.files.delete_stored(&to.database, &to.name).await?;
+            return Err(error);
+        }
+        self.files.delete_stored(&from.database, &from.name).await
+    }
+
+    async fn delete_files(&self, stored: &Stored) -> Result<()> {
+        match stored {
+            Stored::Table(table) if table.managed => self.folder(&table.location)?.delete(false).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes out a view or table; what kind it is must be said rightly. A temporary view goes first.
+    pub async fn drop(&self, name: &[String], view: bool, if_exists: bool, case: CaseRule) -> Result<()> {
+        let dropped = match Self::place(name, case) {
+            Some(Place::Global(name)) => self.drop_global_temp_view(&name, case),
+            Some(Place::Any(name)) => self.drop_temp_view(&name, case),
+            _ => false,
+        };
+        if dropped {
             return Ok(());
         }
-        let shown = match name {
-            [name] => full_name(name).to_vec(),
-            other => other.to_vec(),
+        let _changing = self.shared.changing.lock().await;
+        let Some((identifier, stored)) = self.stored(name, case).await? else {
+            if if_exists {
+                return Ok(());
+            }
+            let shown = match name {
+                [_] | [_, _] => self.identifier(name, case)?.parts().to_vec(),
+                other => other.to_vec(),
+            };
+            return Err(SparkError::table_not_found(&shown));
         };
-        Err(SparkError::table_not_found(&shown))
+        if matches!(stored, Stored::View(_)) != view {
+            return Err(errors::wrong_drop(&identifier.parts(), stored.kind()));
+        }
+        self.files.delete_stored(&identifier.database, &identifier.name).await?;
+        self.delete_files(&stored).await
     }
 
-    /// Namespace, name and whether it is temporary, ordered by name.
-    pub fn list(&self) -> Vec<(String, String, bool)> {
-        self.read(|contents| {
-            let tables = contents.tables.keys().map(|n| (SCHEMA.to_owned(), n.clone(), false));
-            let views = contents.views.keys().map(|n| (String::new(), n.clone(), true));
-            let mut all: Vec<_> = tables.chain(views).collect();
-            all.sort_by(|a, b| (a.2, &a.1).cmp(&(b.2, &b.1)));
-            all
-        })
+    /// The tables and views of a database, then the temporary views that are seen from it; each sorted by name.
+    ///
+    /// # Errors
+    /// SCHEMA_NOT_FOUND.
+    pub async fn list(&self, database: &[String], case: CaseRule) -> Result<Vec<Listed>> {
+        let folded = self.database_name(database, case)?;
+        let mut all = Vec::new();
+        if folded == GLOBAL_TEMP {
+            let views = self.shared.global.read().unwrap_or_else(PoisonError::into_inner);
+            all.extend(views.keys().map(|name| Listed {
+                database: GLOBAL_TEMP.to_owned(),
+                name: name.clone(),
+                temporary: true,
+                stored: None,
+            }));
+        } else {
+            self.database(database, case).await?;
+            all.extend(self.files.all_stored(&folded).await?.into_iter().map(|(name, stored)| Listed {
+                database: folded.clone(),
+                name,
+                temporary: false,
+                stored: Some(stored),
+            }));
+        }
+        all.extend(self.read(|own| {
+            own.views
+                .keys()
+                .map(|name| Listed {
+                    database: String::new(),
+                    name: name.clone(),
+                    temporary: true,
+                    stored: None,
+                })
+                .collect::<Vec<_>>()
+        }));
+        Ok(all)
     }
-}
-
-/// The name of a table in the one schema there is.
-pub fn table_name(name: &[String]) -> Result<String> {
-    match place(name) {
-        Some(Place::Any(name) | Place::Tables(name)) => Ok(name.to_owned()),
-        _ => Err(SparkError::schema_not_found(&with_catalog(&name[..name.len().saturating_sub(1)]))),
-    }
-}
-
-/// A schema's name with the catalog before it.
-pub fn with_catalog(schema: &[String]) -> Vec<String> {
-    match schema {
-        [schema] => vec![CATALOG.to_owned(), schema.clone()],
-        other => other.to_vec(),
-    }
-}
-
-/// A table's name with catalog and schema.
-pub fn full_name(name: &str) -> [String; 3] {
-    [CATALOG.to_owned(), SCHEMA.to_owned(), name.to_owned()]
 }

@@ -1,6 +1,7 @@
 //! Spark Connect: messages to DataFusion plans, by the functions that SQL is planned with.
 
 pub mod analyze;
+mod catalog;
 mod command;
 pub mod data_type;
 mod expression;
@@ -8,6 +9,7 @@ mod literal;
 mod planner;
 mod relation;
 mod scope;
+mod write;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -129,7 +129,11 @@ impl SparkError {
 
 impl fmt::Display for SparkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}", self.0.class, self.0.message)?;
+        // Errors that Spark has given no class yet are shown without one.
+        if !self.0.class.starts_with("_LEGACY_ERROR_TEMP_") {
+            write!(f, "[{}] ", self.0.class)?;
+        }
+        f.write_str(&self.0.message)?;
         if !self.0.sql_state.is_empty() {
             write!(f, " SQLSTATE: {}", self.0.sql_state)?;
         }

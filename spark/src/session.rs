@@ -1,14 +1,14 @@
 //! A session: DataFusion's state, the conf that SET changes, and the catalog.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cerium_conf::{SparkConf, keys};
+use cerium_conf::{Key, SparkConf, keys};
 use datafusion::execution::SessionState;
 
 use crate::analysis::ansi::WithoutAnsi;
 use crate::analysis::scope::CaseRule;
-use crate::catalog::{Catalog, Table};
+use crate::catalog::{Catalog, Identifier, SharedViews, Stored};
 use crate::error::{Result, SparkError};
 use crate::sql::plan::AfterWrite;
 
@@ -25,6 +25,7 @@ pub struct SparkSession {
     initial: SparkConf,
     conf: RwLock<SparkConf>,
     catalog: Catalog,
+    cached: Mutex<BTreeSet<Vec<String>>>,
 }
 
 /// What planning one statement needs to know of the session.
@@ -42,9 +43,27 @@ pub struct Snapshot {
 
 impl SparkSession {
     /// A session on a state that knows [`crate::functions::all_scalar`] and
-    /// [`crate::functions::all_aggregate`].
+    /// [`crate::functions::all_aggregate`]; it shares no global views with others.
     pub fn new(state: SessionState, conf: SparkConf) -> Self {
-        Self { state, initial: conf.clone(), conf: RwLock::new(conf), catalog: Catalog::default() }
+        Self::in_application(state, conf, Arc::default())
+    }
+
+    /// The same, with the global views of an application's other sessions.
+    pub fn in_application(state: SessionState, conf: SparkConf, shared: Arc<SharedViews>) -> Self {
+        let catalog = Catalog::new(Arc::clone(state.runtime_env()), warehouse(&conf), shared);
+        Self { state, initial: conf.clone(), conf: RwLock::new(conf), catalog, cached: Mutex::default() }
+    }
+
+    /// Another session of the application, with copies of this one's conf and temporary views.
+    #[must_use]
+    pub fn cloned(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            initial: self.initial.clone(),
+            conf: RwLock::new(self.conf()),
+            catalog: self.catalog.cloned(),
+            cached: Mutex::new(self.with_cached(|cached| cached.clone())),
+        }
     }
 
     /// The state with the options that the conf decides, for planning and running.
@@ -114,19 +133,56 @@ impl SparkSession {
         time_zone(&self.conf())
     }
 
-    /// Takes note of a write that was committed.
-    pub fn committed(&self, then: AfterWrite) -> Result<()> {
+    /// Takes note of a write that was committed. `partitions` are the folders below the target that
+    /// got files.
+    pub async fn committed(&self, then: AfterWrite, partitions: &BTreeSet<String>) -> Result<()> {
         match then {
             AfterWrite::Nothing => Ok(()),
-            AfterWrite::CreateTable(name, table) => {
-                let case = self.snapshot()?.case;
-                self.catalog.create_table(&name, table, true, case)
+            AfterWrite::Create { identifier, table, replace, if_not_exists } => {
+                self.catalog.create(&identifier, &table, replace, if_not_exists).await
             }
+            AfterWrite::AddPartitions(identifier) => self.add_partitions(&identifier, partitions).await,
         }
     }
 
+    async fn add_partitions(&self, identifier: &Identifier, written: &BTreeSet<String>) -> Result<()> {
+        let case = self.snapshot()?.case;
+        let Some((identifier, Stored::Table(mut table))) =
+            self.catalog.stored(&identifier.parts(), case).await?
+        else {
+            return Ok(());
+        };
+        let Some(known) = &mut table.partitions else { return Ok(()) };
+        known.extend(written.iter().cloned());
+        self.catalog.alter(&identifier, &Stored::Table(table)).await
+    }
+
+    fn with_cached<T>(&self, with: impl FnOnce(&mut BTreeSet<Vec<String>>) -> T) -> T {
+        with(&mut self.cached.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes that a table or view is to be kept in memory; its name is in full.
+    pub fn cache_table(&self, name: Vec<String>) {
+        self.with_cached(|cached| cached.insert(name));
+    }
+
+    /// Takes the note back; false if there was none.
+    pub fn uncache_table(&self, name: &[String]) -> bool {
+        self.with_cached(|cached| cached.remove(name))
+    }
+
+    /// Takes all notes back.
+    pub fn clear_cache(&self) {
+        self.with_cached(BTreeSet::clear);
+    }
+
+    /// Whether a table or view is to be kept in memory.
+    pub fn is_cached(&self, name: &[String]) -> bool {
+        self.with_cached(|cached| cached.contains(name))
+    }
+
     /// What planning one statement needs.
-    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+    pub fn snapshot(&self) -> Result<Snapshot> {
         let conf = self.conf();
         Ok(Snapshot {
             state: self.state()?,
@@ -177,24 +233,11 @@ impl SparkSession {
             _ => None,
         }
     }
+}
 
-    /// Where tables without LOCATION keep their files, without a slash at its end.
-    pub(crate) fn warehouse(&self) -> Result<String> {
-        let set = self.conf().get(&keys::SQL_WAREHOUSE_DIR).map_err(bad_conf)?;
-        let folder = set.unwrap_or_else(|| "spark-warehouse".to_owned());
-        Ok(folder.trim_end_matches('/').to_owned())
-    }
-
-    /// A table made without a write.
-    pub(crate) fn create_table(
-        &self,
-        name: &[String],
-        table: Table,
-        if_not_exists: bool,
-        case: CaseRule,
-    ) -> Result<()> {
-        self.catalog.create_table(name, table, if_not_exists, case)
-    }
+/// Where the catalog and tables without LOCATION keep their files.
+fn warehouse(conf: &SparkConf) -> String {
+    conf.get_str(keys::SQL_WAREHOUSE_DIR.name()).unwrap_or("spark-warehouse").to_owned()
 }
 
 fn check(conf: &SparkConf, key: &str) -> Result<()> {

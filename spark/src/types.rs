@@ -11,7 +11,21 @@ use crate::error::{Result, SparkError};
 
 /// Name of a type in Spark's messages: `INT`, `STRING`, `DECIMAL(10,2)`, `ARRAY<INT>`.
 pub fn sql_name(data_type: &DataType) -> String {
-    simple_name(data_type).to_uppercase()
+    match data_type {
+        DataType::List(item) => format!("ARRAY<{}>", sql_name(item.data_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<_> =
+                fields.iter().map(|f| format!("{}: {}", f.name(), sql_name(f.data_type()))).collect();
+            format!("STRUCT<{}>", fields.join(", "))
+        }
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(kv) if kv.len() == 2 => {
+                format!("MAP<{}, {}>", sql_name(kv[0].data_type()), sql_name(kv[1].data_type()))
+            }
+            other => format!("MAP<{}>", sql_name(other)),
+        },
+        other => simple_name(other).to_uppercase(),
+    }
 }
 
 /// A type as Spark writes it in SQL: `STRUCT<a: BIGINT, b: ARRAY<STRING>>`.
@@ -35,6 +49,21 @@ pub fn ddl(data_type: &DataType) -> String {
 
 /// Name of a type as DESCRIBE prints it: `int`, `string`, `decimal(10,2)`, `array<int>`.
 pub fn simple_name(data_type: &DataType) -> String {
+    named(data_type, &str::to_owned)
+}
+
+/// The same, to be parsed again: fields whose names are no identifiers are quoted.
+pub fn ddl_name(data_type: &DataType) -> String {
+    named(data_type, &|name| {
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && !name.is_empty();
+        if plain { name.to_owned() } else { crate::error::quote(name) }
+    })
+}
+
+fn named(data_type: &DataType, field_name: &dyn Fn(&str) -> String) -> String {
+    let simple_name = |data_type: &DataType| named(data_type, field_name);
     match data_type {
         DataType::Null => "void".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
@@ -68,8 +97,10 @@ pub fn simple_name(data_type: &DataType) -> String {
         | DataType::LargeListView(f)
         | DataType::FixedSizeList(f, _) => format!("array<{}>", simple_name(f.data_type())),
         DataType::Struct(fields) => {
-            let fields: Vec<_> =
-                fields.iter().map(|f| format!("{}:{}", f.name(), simple_name(f.data_type()))).collect();
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|f| format!("{}:{}", field_name(f.name()), simple_name(f.data_type())))
+                .collect();
             format!("struct<{}>", fields.join(","))
         }
         DataType::Map(entries, _) => match entries.data_type() {

@@ -7,17 +7,19 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The file formats Cerium writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FileFormat {
+    #[default]
     Parquet,
     Csv,
     Json,
+    Text,
 }
 
 /// A name that is none of the formats Cerium knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown file format `{0}`: use parquet, csv or json")]
+#[error("unknown file format `{0}`: use parquet, csv, json or text")]
 pub struct UnknownFormat(pub String);
 
 impl FromStr for FileFormat {
@@ -28,6 +30,7 @@ impl FromStr for FileFormat {
             "parquet" => Ok(Self::Parquet),
             "csv" => Ok(Self::Csv),
             "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
             _ => Err(UnknownFormat(name.to_owned())),
         }
     }
@@ -39,6 +42,7 @@ impl fmt::Display for FileFormat {
             Self::Parquet => "parquet",
             Self::Csv => "csv",
             Self::Json => "json",
+            Self::Text => "text",
         })
     }
 }
@@ -80,7 +84,7 @@ impl FromStr for SaveMode {
 }
 
 /// One write of rows to a folder of files.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct WriteSpec {
     /// The folder written to, as the program named it: a path or a URL.
     pub path: String,
@@ -90,6 +94,9 @@ pub struct WriteSpec {
     pub partition_by: Vec<String>,
     /// Options of the format with Spark's names; keys are compared without regard to case.
     pub options: BTreeMap<String, String>,
+    /// An overwrite replaces only files below this folder of the target, such as `k=1`; empty: all.
+    #[serde(default)]
+    pub within: String,
 }
 
 impl WriteSpec {
@@ -116,11 +123,8 @@ mod tests {
     #[test]
     fn options_are_found_whatever_their_case() {
         let spec = WriteSpec {
-            path: "/x".into(),
-            format: FileFormat::Csv,
-            mode: SaveMode::default(),
-            partition_by: vec![],
             options: BTreeMap::from([("maxRecordsPerFile".into(), "10".into())]),
+            ..WriteSpec::default()
         };
         assert_eq!(spec.option("maxrecordsperfile"), Some("10"));
     }

@@ -8,7 +8,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cerium_conf::SparkConf;
 use cerium_spark::error::SparkError;
 use cerium_spark::functions;
 use cerium_spark::session::SparkSession;
@@ -19,7 +18,7 @@ use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion_spark::SessionStateBuilderSpark;
 
-fn session() -> SparkSession {
+fn session(warehouse: &Path) -> SparkSession {
     let config = SessionConfig::new().with_target_partitions(2);
     let mut state =
         SessionStateBuilder::new().with_config(config).with_default_features().with_spark_features().build();
@@ -29,7 +28,8 @@ fn session() -> SparkSession {
     for function in functions::all_aggregate() {
         state.register_udaf(function).expect("aggregate function");
     }
-    SparkSession::new(state, SparkConf::new())
+    let conf = [("spark.sql.warehouse.dir", warehouse.to_str().expect("a path of UTF-8"))];
+    SparkSession::new(state, conf.into_iter().collect())
 }
 
 async fn answer(session: &SparkSession, statement: &ScriptStatement) -> Result<String, SparkError> {
@@ -68,7 +68,8 @@ fn recorded(path: &Path) -> Vec<(String, String)> {
 
 /// Runs one file; gives how many answers agree, and the ones that do not.
 async fn run(path: &Path) -> (usize, Vec<String>) {
-    let session = session();
+    let warehouse = tempfile::tempdir().expect("a folder");
+    let session = session(warehouse.path());
     let (mut agree, mut differences) = (0, Vec::new());
     for (statement, expected) in recorded(&path.with_extension("out")) {
         let answer = match answer(&session, &ScriptStatement::single(&statement)).await {
@@ -111,7 +112,8 @@ async fn answers_are_sparks() {
 
 #[tokio::test]
 async fn errors_know_their_place_in_the_script() {
-    let session = session();
+    let warehouse = tempfile::tempdir().expect("a folder");
+    let session = session(warehouse.path());
     let statements = split_statements("select 1;\n\nselect *\nfrom nope;");
     let error = plan(&session, &statements[1]).await.expect_err("no such table");
     assert_eq!(error.class(), "TABLE_OR_VIEW_NOT_FOUND");

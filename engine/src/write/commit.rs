@@ -22,10 +22,12 @@ use crate::object_stores::multipart;
 const SUCCESS: &str = "_SUCCESS";
 
 /// What a write left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     pub rows: u64,
     pub files: usize,
+    /// Folders below the target that got files, `k=1/j=2`; none without partitions.
+    pub partitions: BTreeSet<String>,
 }
 
 /// Makes the files of a job visible. `schema` is that of the rows written, `reported` what the
@@ -57,7 +59,12 @@ pub async fn commit(
         return Err(error);
     }
     remove_staging(job);
-    Ok(Committed { rows: files.iter().map(|file| file.rows).sum(), files: files.len() })
+    let partitions = files.iter().map(|file| file.partition.clone()).filter(|folder| !folder.is_empty());
+    Ok(Committed {
+        rows: files.iter().map(|file| file.rows).sum(),
+        files: files.len(),
+        partitions: partitions.collect(),
+    })
 }
 
 /// Takes back what the tasks of a failed job wrote, as far as it is known.
@@ -122,7 +129,10 @@ async fn replaced(store: &dyn ObjectStore, job: &WriteJob, files: &[StagedFile])
             let staged = below.first().is_some_and(|name| name == STAGING);
             let folder = below[..below.len().saturating_sub(1)].join("/");
             let kept = dynamic && !job.spec.partition_by.is_empty() && !written.contains(folder.as_str());
-            !staged && !kept
+            let within = job.spec.within.as_str();
+            let outside = !within.is_empty()
+                && !folder.strip_prefix(within).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            !staged && !kept && !outside
         })
         .collect())
 }

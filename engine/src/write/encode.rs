@@ -2,6 +2,7 @@
 
 mod delimited;
 mod json;
+mod plain;
 mod temporal;
 
 use std::io::Write;
@@ -21,6 +22,7 @@ use datafusion::parquet::file::properties::WriterProperties;
 
 use self::delimited::CsvEncoder;
 use self::json::JsonEncoder;
+use self::plain::PlainEncoder;
 
 /// A format with its options.
 #[derive(Debug, Clone)]
@@ -38,6 +40,7 @@ pub enum Encoder {
     Parquet(Box<ArrowWriter<Vec<u8>>>),
     Csv(CsvEncoder, Compressor),
     Json(JsonEncoder, Compressor),
+    Text(PlainEncoder, Compressor),
 }
 
 /// Compresses text on its way into a file.
@@ -95,6 +98,7 @@ impl Encoding {
     pub fn extension(&self) -> String {
         match self.spec.format {
             FileFormat::Parquet => format!("{}.parquet", self.infix),
+            FileFormat::Text => format!(".txt{}", self.infix),
             format => format!(".{format}{}", self.infix),
         }
     }
@@ -122,6 +126,7 @@ impl Encoding {
                 let encoder = JsonEncoder::new(&self.spec, &self.time_zone).map_err(external)?;
                 Encoder::Json(encoder, self.compressor())
             }
+            FileFormat::Text => Encoder::Text(PlainEncoder::new(&self.spec), self.compressor()),
         })
     }
 
@@ -155,6 +160,7 @@ impl Encoder {
             }
             Self::Csv(encoder, compressor) => compressor.write(encoder.encode(batch).map_err(external)?),
             Self::Json(encoder, compressor) => compressor.write(encoder.encode(batch).map_err(external)?),
+            Self::Text(encoder, compressor) => compressor.write(encoder.encode(batch)?),
         }
     }
 
@@ -162,7 +168,9 @@ impl Encoder {
     pub fn finish(self) -> DataFusionResult<Bytes> {
         match self {
             Self::Parquet(writer) => Ok(Bytes::from(writer.into_inner()?)),
-            Self::Csv(_, compressor) | Self::Json(_, compressor) => compressor.finish(),
+            Self::Csv(_, compressor) | Self::Json(_, compressor) | Self::Text(_, compressor) => {
+                compressor.finish()
+            }
         }
     }
 }

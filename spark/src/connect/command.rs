@@ -36,6 +36,8 @@ pub async fn command(env: &Environment<'_>, command: &proto::Command) -> Result<
                 command.relation.as_ref().ok_or_else(|| super::expression::missing("a relation"))?;
             Ok(CommandOutcome::Forget(relation.relation_id.clone()))
         }
+        CommandType::WriteOperation(operation) => super::write::write_operation(env, operation).await,
+        CommandType::WriteOperationV2(operation) => super::write::write_operation_v2(env, operation).await,
         CommandType::GetResourcesCommand(_) => Ok(CommandOutcome::Resources),
         other => Err(SparkError::unsupported(feature(other))),
     }
@@ -56,7 +58,6 @@ fn feature(command: &CommandType) -> &'static str {
         CommandType::MlCommand(_) => "machine learning",
         CommandType::ExecuteExternalCommand(_) => "external commands",
         CommandType::PipelineCommand(_) => "declarative pipelines",
-        CommandType::WriteOperation(_) | CommandType::WriteOperationV2(_) => "this kind of write",
         _ => "this command",
     }
 }

@@ -114,6 +114,7 @@ pub(super) async fn local_result<'a>(
             read::Answer::Rows(batches, schema) => Some(ConnectPlan::Local(batches, schema)),
             read::Answer::Plan(plan) => Some(ConnectPlan::Query(plan)),
         },
+        RelType::Catalog(message) => Some(super::catalog::catalog(planner.env, message).await?),
         _ => None,
     })
 }
@@ -207,7 +208,7 @@ fn feature(relation: &RelType) -> &'static str {
         RelType::Parse(_) => "reading CSV and JSON from a DataFrame of lines",
         RelType::RelationChanges(_) => "change data feeds",
         RelType::Zip(_) => "zipping DataFrames",
-        RelType::Catalog(_) => "the catalog API",
+        RelType::Catalog(_) => "the catalog API inside of a query",
         RelType::MlRelation(_) => "machine learning",
         RelType::Extension(_) => "relations of plugins",
         _ => "this relation",

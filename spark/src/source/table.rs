@@ -129,7 +129,8 @@ impl FileTable {
         &self.files
     }
 
-    fn partition_names(&self) -> Vec<&str> {
+    /// The columns that are folders, outermost first.
+    pub fn partition_names(&self) -> Vec<&str> {
         self.inner.table_partition_cols().iter().map(|field| field.name().as_str()).collect()
     }
 

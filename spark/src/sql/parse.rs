@@ -54,7 +54,7 @@ pub(crate) fn next_is(p: &mut Parser, word: &str) -> bool {
 }
 
 /// Takes the next tokens if they are these words.
-fn next_are(p: &mut Parser, words: &[&str]) -> bool {
+pub(crate) fn next_are(p: &mut Parser, words: &[&str]) -> bool {
     let hit = words_follow(p, words);
     if hit {
         for _ in words {

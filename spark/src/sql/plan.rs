@@ -1,6 +1,6 @@
 //! One statement to what is to be done: a query to run, a write, or a command already carried out.
 
-mod command;
+pub mod command;
 mod expr;
 pub mod fragment;
 mod from;
@@ -18,26 +18,24 @@ mod window;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::{DFSchema, DFSchemaRef};
-use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan, TableSource};
+use datafusion::common::DFSchemaRef;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
 
 pub(crate) use self::literal::fold;
 pub(crate) use self::query::finish;
-use super::statement::{self, Name};
+use super::statement::{self, Name, Statement};
 use super::substitute::substitute;
 use super::{Parameters, ScriptStatement};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::analysis::{Named, correlate};
-use crate::catalog::{Entry, Table};
+use crate::catalog::table::{self, Opened as TableEntry, ViewScope};
+use crate::catalog::{Identifier, Stored};
 use crate::error::{QueryContext, Result, SparkError};
 use crate::session::{Snapshot, SparkSession};
-use crate::source;
 use crate::write::WriteSpec;
 
 /// What a statement asks for.
@@ -69,7 +67,18 @@ pub enum AfterWrite {
     /// Nothing.
     Nothing,
     /// A table comes into being.
-    CreateTable(Vec<String>, Table),
+    Create {
+        /// Its place.
+        identifier: Identifier,
+        /// What it is.
+        table: Box<Stored>,
+        /// It takes the place of what has its name.
+        replace: bool,
+        /// Another that came into being meanwhile stays.
+        if_not_exists: bool,
+    },
+    /// A table that keeps a list of its partitions gets those that were written.
+    AddPartitions(Identifier),
 }
 
 /// Plans a statement of a script; commands are carried out.
@@ -128,15 +137,6 @@ impl TableKey {
     }
 }
 
-/// What a table name in a query stands for.
-#[derive(Clone)]
-pub(crate) enum TableEntry {
-    /// A view.
-    Plan(LogicalPlan),
-    /// A table or files.
-    Source(Arc<dyn TableSource>),
-}
-
 /// Columns of an enclosing query.
 struct OuterScope {
     columns: Vec<ScopeColumn>,
@@ -174,11 +174,31 @@ impl<'a> Planner<'a> {
 
 /// Plans a query.
 async fn plan_query(session: &SparkSession, query: &Query) -> Result<LogicalPlan> {
+    plan_query_in(session, query, None).await
+}
+
+/// Plans the text of a view.
+pub(crate) async fn view_plan(
+    session: &SparkSession,
+    text: &str,
+    scope: ViewScope<'_>,
+) -> Result<LogicalPlan> {
+    match statement::parse(text, &Parameters::default())? {
+        Statement::Query(query) => plan_query_in(session, &query, Some(scope)).await,
+        _ => Err(SparkError::internal(format!("the text of a view is no query: {text}"))),
+    }
+}
+
+async fn plan_query_in(
+    session: &SparkSession,
+    query: &Query,
+    scope: Option<ViewScope<'_>>,
+) -> Result<LogicalPlan> {
     let snapshot = session.snapshot()?;
     let mut names = TableNames::default();
     // The visitor never breaks.
     let _ = query.visit(&mut names);
-    let tables = lookup_tables(session, &snapshot, names).await?;
+    let tables = lookup_tables(session, &snapshot, names, scope).await?;
     let relation = Planner::new(&snapshot, tables).query(query)?;
     correlate::resolve(finish(relation)?)
 }
@@ -199,11 +219,27 @@ impl Visitor for TableNames {
     }
 }
 
+/// The tables a query names, those left out that its WITH defines.
+fn scoped_names(query: &Query) -> Vec<Name> {
+    let mut names = TableNames::default();
+    // The visitor never breaks.
+    let _ = query.visit(&mut names);
+    let defined: Vec<&str> = query
+        .with
+        .iter()
+        .flat_map(|with| &with.cte_tables)
+        .map(|cte| cte.alias.name.value.as_str())
+        .collect();
+    let is_defined = |name: &Name| matches!(name.parts.as_slice(), [name] if defined.iter().any(|d| d.eq_ignore_ascii_case(name)));
+    names.0.into_iter().map(|(_, name)| name).filter(|name| !is_defined(name)).collect()
+}
+
 /// Looks up every table. What is not found is left out: it may be a CTE.
 async fn lookup_tables(
     session: &SparkSession,
     snapshot: &Snapshot,
     names: TableNames,
+    scope: Option<ViewScope<'_>>,
 ) -> Result<HashMap<TableKey, TableEntry>> {
     let mut tables = HashMap::new();
     for (key, name) in names.0 {
@@ -211,50 +247,12 @@ async fn lookup_tables(
             continue;
         }
         let options = key.options.iter().cloned().collect();
-        let entry = match session.catalog().lookup(&name.parts, snapshot.case)? {
-            Some(Entry::View(view)) => Some(TableEntry::Plan(view.plan)),
-            Some(Entry::Table(table)) => {
-                Some(table_entry(snapshot, table).await.map_err(|error| error.at(name.position))?)
-            }
-            None => match name.parts.as_slice() {
-                [format, path] if is_format(format) => {
-                    let provider = source::resolve(
-                        &snapshot.state,
-                        &format.to_lowercase(),
-                        std::slice::from_ref(path),
-                        &options,
-                        None,
-                    )
-                    .await?;
-                    Some(TableEntry::Source(provider_as_source(provider)))
-                }
-                _ => None,
-            },
-        };
+        let entry = table::open(session, snapshot, &name.parts, &options, scope)
+            .await
+            .map_err(|error| error.at(name.position))?;
         if let Some(entry) = entry {
             tables.insert(key, entry);
         }
     }
     Ok(tables)
-}
-
-/// A table; without rows if nothing was written to it yet.
-pub(crate) async fn table_entry(snapshot: &Snapshot, table: Table) -> Result<TableEntry> {
-    let paths = std::slice::from_ref(&table.location);
-    let found =
-        source::resolve(&snapshot.state, &table.format, paths, &table.options, table.schema.clone()).await;
-    match (found, table.schema) {
-        (Ok(provider), _) => Ok(TableEntry::Source(provider_as_source(provider))),
-        (Err(error), Some(schema)) if error.class() == "PATH_NOT_FOUND" => {
-            let schema = Arc::new(DFSchema::try_from(schema)?);
-            let empty = EmptyRelation { produce_one_row: false, schema };
-            Ok(TableEntry::Plan(LogicalPlan::EmptyRelation(empty)))
-        }
-        (Err(error), _) => Err(error),
-    }
-}
-
-/// Formats that may stand before a path in FROM.
-fn is_format(name: &str) -> bool {
-    matches!(name.to_ascii_lowercase().as_str(), "parquet" | "csv" | "json" | "text" | "orc")
 }

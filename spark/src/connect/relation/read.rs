@@ -10,7 +10,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use super::local;
-use crate::catalog::{self, Entry};
+use crate::catalog::table;
 use crate::connect::data_type;
 use crate::connect::expression::{missing, name_parts};
 use crate::connect::planner::Planner;
@@ -20,7 +20,6 @@ use crate::connect::scope::Scope;
 use crate::error::{Result, SparkError};
 use crate::source;
 use crate::sql::Planned;
-use crate::sql::plan::{TableEntry, table_entry};
 
 /// `spark.read`.
 pub(super) async fn read(planner: &mut Planner<'_>, message: &proto::Read) -> Result<Scope> {
@@ -35,25 +34,20 @@ pub(super) async fn read(planner: &mut Planner<'_>, message: &proto::Read) -> Re
 
 async fn named_table(planner: &mut Planner<'_>, message: &NamedTable) -> Result<Scope> {
     let parts = name_parts(&message.unparsed_identifier)?;
+    let options: BTreeMap<String, String> =
+        message.options.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let session = planner.env.session;
+    let Some(opened) = table::open(session, &planner.session, &parts, &options, None).await? else {
+        return Err(SparkError::table_not_found(&parts));
+    };
     let case = planner.session.case;
-    let (entry, qualifier) = match planner.env.session.catalog().lookup(&parts, case)? {
-        Some(Entry::View(view)) => {
-            let name = parts.last().cloned().unwrap_or_default();
-            (TableEntry::Plan(view.plan), vec![name])
-        }
-        Some(Entry::Table(table)) => {
-            let name = parts.last().cloned().unwrap_or_default();
-            (table_entry(&planner.session, table).await?, catalog::full_name(&name).to_vec())
-        }
-        None => return Err(SparkError::table_not_found(&parts)),
+    let temporary = session.catalog().temp_view(&parts, case).is_some();
+    let qualifier = match (temporary, session.catalog().identifier(&parts, case)) {
+        (false, Ok(identifier)) => identifier.parts().to_vec(),
+        _ => parts.last().cloned().into_iter().collect(),
     };
-    let plan = match entry {
-        TableEntry::Plan(plan) => plan,
-        TableEntry::Source(source) => {
-            let name = TableReference::bare(planner.names.claim("__table"));
-            LogicalPlanBuilder::scan(name, source, None)?.build()?
-        }
-    };
+    let name = planner.names.claim("__table");
+    let plan = opened.into_plan(&name)?;
     Ok(Scope::leaf(planner.adopt(plan, &qualifier)?))
 }
 

@@ -40,7 +40,7 @@ impl Fragment {
         };
         // The visitor never breaks.
         let _ = expr.visit(&mut names);
-        let tables = lookup_tables(session, &session.snapshot()?, names).await?;
+        let tables = lookup_tables(session, &session.snapshot()?, names, None).await?;
         Ok(Self { text: text.to_owned(), item, tables })
     }
 
