@@ -22,6 +22,7 @@ mod string;
 mod structs;
 mod timestamp;
 mod url;
+mod window;
 
 use std::sync::Arc;
 
@@ -29,9 +30,10 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ExprSchema;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, WindowFunctionDefinition};
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 
 pub use aggregate::{AggregateOptions, aggregate};
+pub use window::{window_arguments, window_function};
 
 use super::Named;
 use super::cast::cast;
@@ -105,19 +107,6 @@ pub fn map_value(context: &Context<'_>, map: Expr, key: Expr) -> Result<Expr> {
     let args = [Named::new(map, ""), Named::new(key, "")];
     let call = invocation::Call { context, name: "element_at", args: &args };
     map::value(&call, 0, 1)
-}
-
-/// The function of a window call: a ranking one, or any aggregate.
-pub fn window_function(context: &Context<'_>, name: &str) -> Option<WindowFunctionDefinition> {
-    let ranking = match name {
-        "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead"
-        | "nth_value" | "first_value" | "last_value" => name,
-        "first" => "first_value",
-        "last" => "last_value",
-        _ => return None,
-    };
-    let function = context.state.window_functions().get(ranking)?;
-    Some(WindowFunctionDefinition::WindowUDF(Arc::clone(function)))
 }
 
 /// `ORDER BY` inside a call or window as Spark prints it.

@@ -1,6 +1,7 @@
 //! Window calls: a function over partition, order and frame.
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{Expr, WindowFrame, WindowFunctionDefinition};
 
@@ -41,21 +42,28 @@ pub fn over(
     context: &Context<'_>,
     name: &str,
     args: Vec<Named>,
-    options: AggregateOptions,
+    mut options: AggregateOptions,
     window: Window,
 ) -> Result<Named> {
     let Some(definition) = call::window_function(context, name) else {
         let planned = call::aggregate(context, name, args, options)?;
         return aggregate_over(name, planned, window);
     };
-    let text = match (name, args.as_slice()) {
-        ("lag" | "lead", [arg]) => format!("{name}({}, 1, NULL)", arg.name),
-        ("lag" | "lead", [arg, offset]) => format!("{name}({}, {}, NULL)", arg.name, offset.name),
-        _ => call::call_text(name, &args),
-    };
+    let (args, text) = call::window_arguments(context, name, args, &mut options)?;
+    let ordered = RANKING.contains(&name) || matches!(name, "lag" | "lead");
+    if ordered && window.keys.is_empty() {
+        return Err(SparkError::new(
+            "_LEGACY_ERROR_TEMP_1037",
+            "42601",
+            format!(
+                "Window function {text} requires window to be ordered, please add ORDER BY clause. For example \
+                 SELECT {text}(value_expr) OVER (PARTITION BY window_partition ORDER BY window_ordering) from table."
+            ),
+        ));
+    }
     let function = Function {
         definition,
-        args: args.into_iter().map(|arg| arg.expr).collect(),
+        args,
         filter: None,
         nulls: options.ignore_nulls.then_some(NullTreatment::IgnoreNulls),
         distinct: options.distinct,
@@ -74,18 +82,26 @@ pub fn over(
 /// # Errors
 /// UNSUPPORTED_FEATURE if the aggregate is more than one call.
 pub fn aggregate_over(name: &str, aggregate: Named, window: Window) -> Result<Named> {
-    let Expr::AggregateFunction(f) = aggregate.expr else {
-        return Err(SparkError::unsupported(format!("{name} over a window")));
-    };
-    let function = Function {
-        definition: WindowFunctionDefinition::AggregateUDF(f.func),
-        args: f.params.args,
-        filter: f.params.filter,
-        nulls: f.params.null_treatment,
-        distinct: f.params.distinct,
-        text: aggregate.name,
-    };
-    planned(name, function, window)
+    let mut text = None;
+    // Some aggregates are casts of DataFusion's.
+    let expr = aggregate.expr.transform_down(|expr| {
+        let Expr::AggregateFunction(f) = expr else { return Ok(Transformed::no(expr)) };
+        let function = Function {
+            definition: WindowFunctionDefinition::AggregateUDF(f.func),
+            args: f.params.args,
+            filter: f.params.filter,
+            nulls: f.params.null_treatment,
+            distinct: f.params.distinct,
+            text: aggregate.name.clone(),
+        };
+        let call = planned(name, function, window.clone())?;
+        text = Some(call.name);
+        Ok(Transformed::new(call.expr, true, TreeNodeRecursion::Jump))
+    })?;
+    match text {
+        Some(text) => Ok(Named::new(expr.data, text)),
+        None => Err(SparkError::unsupported(format!("{name} over a window"))),
+    }
 }
 
 fn planned(name: &str, function: Function, window: Window) -> Result<Named> {
