@@ -315,8 +315,28 @@ fn calendar_interval(months: i32, days: i32, micros: i64) -> String {
     if months == 0 {
         return day_time_interval(i64::from(days) * 86_400_000_000 + micros);
     }
-    let seconds = micros as f64 / 1e6;
-    format!("{} years {} months {days} days {seconds} seconds", months / 12, months % 12)
+    let (seconds, fraction) = (micros / 1_000_000 % 60, (micros % 1_000_000).abs());
+    let sign = if micros < 0 && seconds == 0 { "-" } else { "" };
+    let fraction = match fraction {
+        0 => String::new(),
+        part => format!(".{}", format!("{part:06}").trim_end_matches('0')),
+    };
+    let counts = [
+        (i64::from(months / 12), "years"),
+        (i64::from(months % 12), "months"),
+        (i64::from(days), "days"),
+        (micros / 3_600_000_000, "hours"),
+        (micros / 60_000_000 % 60, "minutes"),
+    ];
+    let mut parts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count != 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    if seconds != 0 || !fraction.is_empty() {
+        parts.push(format!("{sign}{seconds}{fraction} seconds"));
+    }
+    parts.join(" ")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::Named;
 use super::cast::cast;
 use crate::error::{Result, SparkError};
 use crate::functions::arithmetic::Operator as Checked;
+use crate::functions::interval;
 use crate::types;
 
 /// A binary operator of Spark SQL.
@@ -207,7 +208,14 @@ fn is_temporal(t: &DataType) -> bool {
 fn arithmetic(op: Binary, left: Named, right: Named, name: &str, schema: &dyn ExprSchema) -> Result<Expr> {
     let (l, r) = (left.expr.get_type(schema)?, right.expr.get_type(schema)?);
     if is_interval(&l) || is_interval(&r) {
-        return Ok(native(op, left.expr, right.expr));
+        let (interval_side, number, kernel) = match op {
+            Binary::Multiply if r.is_numeric() => (left.expr, right.expr, &interval::MULTIPLY),
+            Binary::Multiply if l.is_numeric() => (right.expr, left.expr, &interval::MULTIPLY),
+            Binary::Divide if r.is_numeric() => (left.expr, right.expr, &interval::DIVIDE),
+            _ => return Ok(native(op, left.expr, right.expr)),
+        };
+        let number = cast(number, &DataType::Float64, false, schema)?;
+        return Ok(scalar_call(kernel.function(), vec![interval_side, number]));
     }
     let (l, r) = numeric_pair(&l, &r).ok_or_else(|| incompatible(name, &l, &r))?;
     let left = cast(left.expr, &l, false, schema)?;

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::interval;
 use crate::error::{SparkError, arithmetic_overflow, divide_by_zero, remainder_by_zero};
 
 /// The operators that can fail.
@@ -106,6 +107,8 @@ pub fn tolerant(expr: Expr) -> Expr {
         Expr::ScalarFunction(mut call) => {
             if let Some(function) = instead(call.func.name(), OnFailure::Null) {
                 call.func = function;
+            } else if call.func.name() == interval::DIVIDE.name {
+                call.func = interval::TRY_DIVIDE.function();
             } else if !call.args.is_empty() {
                 // The operator stands below a cast of its result.
                 let first = call.args.remove(0);

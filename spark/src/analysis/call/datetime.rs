@@ -45,7 +45,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         }
         "current_date" | "curdate" => {
             call.arity(0, 0)?;
-            let now = call.cast(call.builtin("now", vec![])?, &types::timestamp(call.context.time_zone))?;
+            let now = call.now()?;
             let date = scalar_call(kernels::TO_DATE.function(), vec![now, zone()]);
             Ok(Some(Named::new(date, "current_date()")))
         }

@@ -1,6 +1,7 @@
 //! One call of a scalar function: its arguments, cast as the function takes them.
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use super::{Context, arity, names};
@@ -176,6 +177,15 @@ impl Call<'_> {
     pub fn builtin_on(&self, function: &str, params: &[Param], defaults: &[Expr]) -> Result<Option<Named>> {
         let expr = self.builtin(function, self.cast_args(params, defaults)?)?;
         self.named(expr)
+    }
+
+    /// The time at which the statement is planned, as a timestamp of the session.
+    pub fn now(&self) -> Result<Expr> {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_err(|error| SparkError::internal(error.to_string()))?;
+        let zone = Some(self.context.time_zone.into());
+        Ok(Expr::Literal(ScalarValue::TimestampMicrosecond(Some(now.as_micros() as i64), zone), None))
     }
 
     /// A cast that the arguments' types allow.

@@ -1,13 +1,16 @@
 //! Calls of functions on JSON.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::lit;
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, lit};
 
 use super::invocation::{Call, Param};
 use crate::analysis::operator::scalar_call;
 use crate::analysis::{Named, constant};
+use crate::connect::data_type::parse_type;
 use crate::error::{Result, SparkError};
 use crate::functions::json as kernels;
 use crate::source::json::infer;
@@ -20,6 +23,25 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "get_json_object" => call.run(&kernels::GET_OBJECT, &[Param::Text, Param::Text], &[]),
         "json_array_length" => call.run(&kernels::ARRAY_LENGTH, &[Param::Text], &[]),
         "json_object_keys" => call.run(&kernels::OBJECT_KEYS, &[Param::Text], &[]),
+        "from_json" => {
+            call.arity(2, 3)?;
+            let Some(schema) = constant::text(&call.expr(1)?) else {
+                return Err(SparkError::new(
+                    "INVALID_SCHEMA.NON_STRING_LITERAL",
+                    "42K07",
+                    format!(
+                        "The input schema \"{}\" is not a valid schema string. The input expression must be string literal and not null.",
+                        call.arg(1)?.name
+                    ),
+                ));
+            };
+            let to = nullable(&parse_type(&schema, call.context.time_zone)?);
+            let given = lit(json_text(&given_options(call, 2)?)?);
+            let target = Expr::Literal(ScalarValue::try_from(&to)?, None);
+            let expr =
+                scalar_call(kernels::FROM_JSON.function(), vec![call.param(0, Param::Text)?, given, target]);
+            Ok(Some(Named::new(expr, format!("from_json({})", call.arg(0)?.name))))
+        }
         "to_json" => {
             call.arity(1, 2)?;
             if !call.data_type(0)?.is_nested() {
@@ -68,4 +90,22 @@ pub(super) fn given_options(call: &Call<'_>, index: usize) -> Result<BTreeMap<St
 /// The options as they travel to the kernels.
 pub(super) fn json_text(given: &BTreeMap<String, String>) -> Result<String> {
     serde_json::to_string(given).map_err(SparkError::internal)
+}
+
+/// The type with fields and items that may be null, whatever the schema says.
+fn nullable(data_type: &DataType) -> DataType {
+    let field = |field: &Field| -> Field {
+        field.clone().with_data_type(nullable(field.data_type())).with_nullable(true)
+    };
+    match data_type {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|f| field(f)).collect()),
+        DataType::List(item) => DataType::List(Arc::new(field(item))),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(kv) if kv.len() == 2 => {
+                types::map(kv[0].data_type().clone(), nullable(kv[1].data_type()))
+            }
+            _ => data_type.clone(),
+        },
+        other => other.clone(),
+    }
 }

@@ -6,19 +6,35 @@ use super::list;
 /// Spark's text of a call.
 pub(super) fn text(name: &str, args: &[Named]) -> String {
     let shown = match name {
-        "ceil" | "ceiling" | "floor" | "sqrt" | "exp" | "log10" | "log2" | "log1p" | "expm1" | "sin"
-        | "cos" | "tan" | "asin" | "acos" | "atan" | "atan2" | "sinh" | "cosh" | "tanh" | "cbrt" | "rint"
-        | "degrees" | "radians" | "pi" | "e" | "power" | "rank" | "dense_rank" | "percent_rank" | "hypot"
-        | "signum" => name.to_uppercase(),
+        "ceil" | "floor" if args.len() > 1 => name.to_owned(),
+        "log" if args.len() == 1 => return format!("LOG(E(), {})", list(args)),
+        "ceil" | "floor" | "sqrt" | "exp" | "log" | "log10" | "log2" | "log1p" | "expm1" | "sin" | "cos"
+        | "tan" | "cot" | "sec" | "csc" | "asin" | "acos" | "atan" | "atan2" | "asinh" | "acosh"
+        | "atanh" | "sinh" | "cosh" | "tanh" | "cbrt" | "degrees" | "radians" | "pi" | "e" | "power"
+        | "rank" | "dense_rank" | "percent_rank" | "hypot" | "signum" | "spark_partition_id" | "regexp"
+        | "regexp_like" | "rlike" => name.to_uppercase(),
         "if" => return format!("(IF({}))", list(args)),
         "isnull" => return format!("({} IS NULL)", list(args)),
         "isnotnull" => return format!("({} IS NOT NULL)", list(args)),
-        "rlike" | "regexp" | "regexp_like" if args.len() == 2 => return format!("RLIKE({})", list(args)),
+        "datepart" if args.len() == 2 => return format!("datepart({} FROM {})", args[0].name, args[1].name),
+        "assert_true" if args.len() == 1 => {
+            return format!("assert_true({0}, '{0}' is not true!)", args[0].name);
+        }
+        "substring" | "substr" if args.len() == 2 => return format!("{name}({}, {})", list(args), i32::MAX),
+        "to_varchar" => "to_char".to_owned(),
         _ => name.to_owned(),
     };
     let default = match (name, args.len()) {
         ("round" | "bround", 1) => ", 0",
-        ("split", 2) => ", -1",
+        ("split", 2) | ("overlay", 3) => ", -1",
+        ("regexp_instr", 2) => ", 0",
+        ("mask", 1) => ", X, x, n, NULL",
+        ("mask", 2) => ", x, n, NULL",
+        ("mask", 3) => ", n, NULL",
+        ("mask", 4) => ", NULL",
+        ("lpad" | "rpad", 2) => ",  ",
+        ("sentences", 1) => ", , ",
+        ("sentences", 2) => ", ",
         ("regexp_replace", 3) | ("locate" | "position" | "regexp_extract", 2) => ", 1",
         ("months_between", 2) | ("sort_array", 1) => ", true",
         ("str_to_map", 1) => ", ,, :",
@@ -26,6 +42,5 @@ pub(super) fn text(name: &str, args: &[Named]) -> String {
         ("unix_timestamp" | "from_unixtime", 1) => ", yyyy-MM-dd HH:mm:ss",
         _ => "",
     };
-    let shown = if name == "position" { "locate".to_owned() } else { shown };
     format!("{shown}({}{default})", list(args))
 }

@@ -79,7 +79,13 @@ fn to_char(call: &Call<'_>) -> Result<Option<Named>> {
                     ));
                 }
             };
-            call.named(expr)
+            let shown = &call.arg(0)?.name;
+            let name = match (call.name, call.constant_text(1).map(str::to_lowercase).as_deref()) {
+                ("to_varchar", _) => format!("to_varchar({shown})"),
+                (_, Some("utf-8")) => format!("decode({shown}, utf-8)"),
+                (_, format) => format!("{}({shown})", format.unwrap_or_default()),
+            };
+            Ok(Some(Named::new(expr, name)))
         }
         _ => {
             let value = match &data_type {

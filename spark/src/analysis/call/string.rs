@@ -67,6 +67,13 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
             call.builtin_on(function, &[Text, Text], &[])
         }
         "substring" | "substr" => substring(call),
+        "left" if binary(0) => {
+            call.arity(2, 2)?;
+            let length = call.cast(call.param(1, Int)?, &DataType::Int64)?;
+            let expr = call.builtin("substring", vec![call.expr(0)?, lit(1_i64), length])?;
+            call.named(expr)
+        }
+        "overlay" if binary(0) => Err(SparkError::unsupported("overlay of binary values")),
         "left" => call.run(&kernels::LEFT, &[Text, Int], &[]),
         "right" => call.run(&kernels::RIGHT, &[Text, Int], &[]),
         "split_part" => call.run(&kernels::SPLIT_PART, &[Text, Text, Int], &[]),

@@ -23,12 +23,12 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
     match call.name {
         "now" | "current_timestamp" => {
             call.arity(0, 0)?;
-            let expr = call.cast(call.builtin("now", vec![])?, &instants)?;
+            let expr = call.now()?;
             call.named(expr)
         }
         "localtimestamp" => {
             call.arity(0, 0)?;
-            let now = call.cast(call.builtin("now", vec![])?, &instants)?;
+            let now = call.now()?;
             call.named(scalar_call(kernels::TO_LOCAL.function(), vec![now, zone()]))
         }
         "current_timezone" => {
@@ -56,7 +56,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
             let least = usize::from(call.name == "to_unix_timestamp");
             call.arity(least, 2)?;
             let time = if call.args.is_empty() {
-                call.cast(call.builtin("now", vec![])?, &instants)?
+                call.now()?
             } else if call.data_type(0)?.is_string() {
                 let pattern = if call.args.len() == 2 { call.param(1, Text)? } else { lit(DEFAULT_PATTERN) };
                 let args = vec![call.expr(0)?, pattern, target()?, zone()];
