@@ -19,6 +19,7 @@ pub mod misc;
 pub mod number_format;
 pub mod regexp;
 pub mod string;
+pub mod time_window;
 
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ use self::arithmetic::OnFailure;
 use self::kernel::Kernel;
 
 /// The families made of kernels.
-const FAMILIES: [&[&Kernel]; 11] = [
+const FAMILIES: [&[&Kernel]; 12] = [
+    time_window::KERNELS,
     array::KERNELS,
     map::KERNELS,
     datetime::KERNELS,

@@ -20,6 +20,7 @@ mod regexp;
 mod scalar;
 mod string;
 mod structs;
+mod time_window;
 mod timestamp;
 mod url;
 mod window;

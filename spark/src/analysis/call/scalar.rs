@@ -6,7 +6,7 @@ use datafusion::logical_expr::ExprSchemable;
 use super::invocation::Call;
 use super::{
     Context, array, conditional, conversion, datetime, hash, interval, json, map, math, misc, names,
-    number_format, regexp, string, structs, timestamp, url,
+    number_format, regexp, string, structs, time_window, timestamp, url,
 };
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
@@ -16,7 +16,8 @@ use crate::error::{Result, SparkError};
 /// A family gives nothing for names that are not its own.
 type Family = fn(&Call<'_>) -> Result<Option<Named>>;
 
-const FAMILIES: [Family; 16] = [
+const FAMILIES: [Family; 17] = [
+    time_window::call,
     array::call,
     map::call,
     structs::call,
