@@ -119,3 +119,37 @@ async fn errors_know_their_place_in_the_script() {
     assert_eq!(error.class(), "TABLE_OR_VIEW_NOT_FOUND");
     assert_eq!(error.script_position(), Some((4, 6)));
 }
+
+#[tokio::test]
+async fn the_catalog_outlives_its_session_and_external_files_their_table() {
+    let (warehouse, files) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let file = files.path().join("p=7/part.csv");
+    std::fs::create_dir_all(files.path().join("p=7")).expect("a folder");
+    std::fs::write(&file, "x\n").expect("a file");
+    let run = async |session: &SparkSession, text: &str| {
+        answer(session, &ScriptStatement::single(text)).await.unwrap_or_else(|error| error.to_string())
+    };
+    let first = session(warehouse.path());
+    run(&first, "create database d").await;
+    run(&first, "use d").await;
+    let table = format!(
+        "create table t (p int, a string) using csv partitioned by (p) location '{}'",
+        files.path().display()
+    );
+    run(&first, &table).await;
+    run(&first, "create view v as select a, p + 1 as q from t").await;
+    drop(first);
+
+    let second = session(warehouse.path());
+    // As in Spark, partitions that were there before the table are not part of it until they are recovered.
+    assert_eq!(run(&second, "select * from d.t").await, "+---+---+\n|  a|  p|\n+---+---+\n+---+---+\n");
+    run(&second, "msck repair table d.t").await;
+    assert_eq!(
+        run(&second, "select * from d.v").await,
+        "+---+---+\n|  a|  q|\n+---+---+\n|  x|  8|\n+---+---+\n"
+    );
+    run(&second, "drop database d cascade").await;
+    assert!(file.exists(), "the files of an external table stay");
+    let gone = run(&session(warehouse.path()), "select * from d.v").await;
+    assert!(gone.starts_with("[TABLE_OR_VIEW_NOT_FOUND]"), "{gone}");
+}
