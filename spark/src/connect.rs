@@ -7,6 +7,7 @@ pub mod data_type;
 mod expression;
 mod literal;
 mod planner;
+mod python;
 mod relation;
 mod scope;
 mod write;

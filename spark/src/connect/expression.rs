@@ -19,7 +19,7 @@ use super::planner::{Planner, wider};
 use super::proto::Expression;
 use super::proto::expression::{self as messages, ExprType};
 use super::scope::{Below, Frames, Scope};
-use super::{data_type, literal, proto};
+use super::{data_type, literal};
 use crate::analysis::cast::cast;
 use crate::analysis::scope::ScopeColumn;
 use crate::analysis::select::SortKey;
@@ -115,7 +115,7 @@ impl<'a> Resolver<'a> {
             }
             ExprType::UpdateFields(update) => self.deeper()?.update_fields(update),
             ExprType::UnresolvedNamedLambdaVariable(variable) => self.variable(&variable.name_parts),
-            ExprType::CommonInlineUserDefinedFunction(function) => user_defined(function),
+            ExprType::CommonInlineUserDefinedFunction(function) => self.deeper()?.user_defined(function),
             ExprType::NamedArgumentExpression(argument) => self.expr(child(argument.value.as_deref())?),
             ExprType::SubqueryExpression(subquery) => self.deeper()?.subquery(subquery),
             ExprType::DirectShufflePartitionId(id) => self.expr(child(id.child.as_deref())?),
@@ -256,11 +256,6 @@ impl<'a> Resolver<'a> {
     fn below(&self) -> &'a [ScopeColumn] {
         self.below.map_or(&[], |below| &below.columns)
     }
-}
-
-/// A call of a function sent with it.
-fn user_defined(function: &proto::CommonInlineUserDefinedFunction) -> Result<Named> {
-    Err(SparkError::unsupported(format!("the user-defined function {}", function.function_name)))
 }
 
 /// The schema of a scope together with what lies below its projection.

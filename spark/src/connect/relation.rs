@@ -20,7 +20,7 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use super::planner::Planner;
 use super::proto::relation::RelType;
 use super::scope::Scope;
-use super::{ConnectPlan, proto};
+use super::{ConnectPlan, proto, python};
 use crate::error::{Result, SparkError};
 
 /// The inputs that are planned before a relation is.
@@ -189,6 +189,10 @@ pub(super) async fn planned<'a>(
         RelType::Corr(r) => statistics::correlation(planner, r, next()?),
         RelType::ApproxQuantile(r) => statistics::quantiles(planner, r, next()?),
         RelType::FreqItems(r) => statistics::frequent_items(planner, r, next()?),
+        RelType::MapPartitions(r) => python::map_partitions(planner, r, &next()?),
+        RelType::GroupMap(r) => python::group_map(planner, r, &next()?),
+        RelType::CoGroupMap(r) => python::co_group_map(planner, r, &next()?, &next()?),
+        RelType::CommonInlineUserDefinedTableFunction(r) => python::table_function(planner, r),
         other => Err(SparkError::unsupported(feature(other))),
     }
 }
@@ -198,10 +202,6 @@ fn feature(relation: &RelType) -> &'static str {
     match relation {
         RelType::WithWatermark(_) => "structured streaming: withWatermark",
         RelType::ApplyInPandasWithState(_) => "structured streaming: applyInPandasWithState",
-        RelType::MapPartitions(_) => "mapInPandas and mapInArrow",
-        RelType::GroupMap(_) => "applyInPandas and applyInArrow on groups",
-        RelType::CoGroupMap(_) => "applyInPandas and applyInArrow on cogroups",
-        RelType::CommonInlineUserDefinedTableFunction(_) => "user-defined table functions",
         RelType::CommonInlineUserDefinedDataSource(_) => "user-defined data sources",
         RelType::AsOfJoin(_) => "as-of joins",
         RelType::NearestByJoin(_) => "nearest-by joins",

@@ -3,7 +3,7 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{WindowFrame, WindowFrameBound, WindowFrameUnits};
 
-use super::{Resolver, child, expr_type, literal, user_defined};
+use super::{Resolver, child, expr_type, literal};
 use crate::analysis::Named;
 use crate::analysis::window::{Window, aggregate_over, over};
 use crate::connect::proto::expression::window::{
@@ -26,7 +26,7 @@ impl Resolver<'_> {
             ExprType::UnresolvedFunction(call) => (&call.function_name, &call.arguments, call.is_distinct),
             ExprType::CallFunction(call) => (&call.function_name, &call.arguments, false),
             ExprType::CommonInlineUserDefinedFunction(function) => {
-                let aggregate = user_defined(function)?;
+                let aggregate = self.user_defined(function)?;
                 return aggregate_over(&function.function_name, aggregate, window);
             }
             _ => {
