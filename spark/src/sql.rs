@@ -5,6 +5,7 @@ mod parameters;
 pub(crate) mod parse;
 pub mod plan;
 pub mod split;
+mod stack;
 pub mod statement;
 mod substitute;
 

@@ -8,12 +8,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cerium_spark::analysis::scope::Relation;
 use cerium_spark::error::SparkError;
 use cerium_spark::functions;
 use cerium_spark::session::SparkSession;
 use cerium_spark::show::show_string;
-use cerium_spark::sql::{Planned, ScriptStatement, plan, split_statements};
+use cerium_spark::sql::plan::fragment::Fragment;
+use cerium_spark::sql::{Parameters, Planned, ScriptStatement, plan, plan_with, split_statements};
+use datafusion::common::ScalarValue;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion_spark::SessionStateBuilderSpark;
@@ -152,4 +156,119 @@ async fn the_catalog_outlives_its_session_and_external_files_their_table() {
     assert!(file.exists(), "the files of an external table stay");
     let gone = run(&session(warehouse.path()), "select * from d.v").await;
     assert!(gone.starts_with("[TABLE_OR_VIEW_NOT_FOUND]"), "{gone}");
+}
+
+/// What the reference says is refused: statements and the words their errors hold.
+fn refused() -> Vec<(String, String)> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/sql.md");
+    let text = std::fs::read_to_string(page).expect("the reference of SQL");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| row.strip_suffix(" |")?.split_once("` | "))
+        .map(|(statement, words)| (statement.replace("\\|", "|"), words.to_owned()))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_the_reference_says_is_refused_by_name() {
+    let warehouse = tempfile::tempdir().expect("a folder");
+    let session = session(warehouse.path());
+    let refused = refused();
+    assert!(refused.len() > 15, "the table is not where it was");
+    for (statement, words) in refused {
+        let error = answer(&session, &ScriptStatement::single(&statement)).await.expect_err(&statement);
+        assert!(error.class().starts_with("UNSUPPORTED_FEATURE"), "{statement}: {error}");
+        assert!(error.message().contains(&words), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn parameters_stand_for_values() {
+    let warehouse = tempfile::tempdir().expect("a folder");
+    let session = session(warehouse.path());
+    let statement = ScriptStatement::single("select :a + 1 as x, :b as y, :c is null as z from range(:a)");
+    let values = [
+        ("a".to_owned(), ScalarValue::Int32(Some(1))),
+        ("b".to_owned(), ScalarValue::Utf8(Some("it's".to_owned()))),
+        ("c".to_owned(), ScalarValue::Int64(None)),
+    ];
+    let named = Parameters::named(values).expect("literals");
+    let text = "+---+----+----+\n|  x|   y|   z|\n+---+----+----+\n|  2|it's|true|\n+---+----+----+\n";
+    assert_eq!(shown(&session, &statement, &named).await.as_deref(), Ok(text));
+
+    let statement = ScriptStatement::single("select ? as a, ? as b");
+    let values = [ScalarValue::Int32(Some(-5)), ScalarValue::Date32(Some(0))];
+    let positional = Parameters::positional(values).expect("literals");
+    let text = "+---+----------+\n|  a|         b|\n+---+----------+\n| -5|1970-01-01|\n+---+----------+\n";
+    assert_eq!(shown(&session, &statement, &positional).await.as_deref(), Ok(text));
+
+    // The names are Spark's: that of the parameter, or its place.
+    for (statement, name) in [("select :x", "x"), ("select ? + 1", "_7")] {
+        let error = plan(&session, &ScriptStatement::single(statement)).await.expect_err(statement);
+        assert_eq!(error.class(), "UNBOUND_SQL_PARAMETER");
+        assert_eq!(error.params()["name"], name);
+    }
+}
+
+fn query(planned: Planned) -> LogicalPlan {
+    let plan = match planned {
+        Planned::Query(plan) => Some(plan),
+        _ => None,
+    };
+    plan.expect("a query")
+}
+
+async fn shown(
+    session: &SparkSession,
+    statement: &ScriptStatement,
+    parameters: &Parameters,
+) -> Result<String, SparkError> {
+    let plan = query(plan_with(session, statement, parameters).await?);
+    let frame = DataFrame::new(session.state()?, plan);
+    let schema = Arc::clone(frame.schema().inner());
+    let rows = frame.collect().await?;
+    show_string(&schema, &rows, 20, 20)
+}
+
+#[tokio::test]
+async fn fragments_are_planned_over_columns_at_hand() {
+    let warehouse = tempfile::tempdir().expect("a folder");
+    let session = session(warehouse.path());
+    let statement = ScriptStatement::single("select 1 as a, array(1, 2) as xs");
+    let plan = query(plan(&session, &statement).await.expect("a plan"));
+    let input = Relation::unqualified(plan);
+    let parse = async |text: &str| Fragment::parse(&session, text, &Parameters::default()).await;
+    let snapshot = session.snapshot().expect("snapshot");
+    let names = [
+        ("a + 1", "(a + 1)"),
+        ("a + 1 as b", "b"),
+        ("cast(a as string)", "a"),
+        ("(select 1)", "scalarsubquery()"),
+    ];
+    for (text, name) in names {
+        let fragment = parse(text).await.expect(text);
+        let named = fragment.expr(&snapshot, &input.columns, input.schema()).expect(text);
+        assert_eq!(named.name, name);
+    }
+    let (_, items) = parse("*").await.expect("star").items(&snapshot, input.clone()).expect("columns");
+    assert_eq!(items.len(), 2);
+    let (_, items) =
+        parse("posexplode(xs) as (p, x)").await.expect("call").items(&snapshot, input).expect("columns");
+    assert_eq!(items.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["p", "x"]);
+    let error = parse("a +").await.err().expect("no expression");
+    assert_eq!(error.class(), "PARSE_SYNTAX_ERROR");
+}
+
+#[tokio::test]
+async fn deep_nesting_is_an_error_not_a_crash() {
+    let warehouse = tempfile::tempdir().expect("a folder");
+    let session = session(warehouse.path());
+    for (open, middle, close) in
+        [("(", "1", ")"), ("(select ", "1", ")"), ("array(", "1", ")"), ("- ", "1", "")]
+    {
+        let text = format!("select {}{middle}{}", open.repeat(5000), close.repeat(5000));
+        let error = plan(&session, &ScriptStatement::single(text)).await.expect_err(open);
+        assert_eq!(error.class(), "FAILED_TO_PARSE_TOO_COMPLEX", "{open}");
+    }
+    let text = format!("select * from {}range(1){}", "(".repeat(60), ")".repeat(60));
+    assert!(plan(&session, &ScriptStatement::single(text)).await.is_ok());
 }

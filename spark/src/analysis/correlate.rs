@@ -40,8 +40,16 @@ pub fn resolve(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// A filter or projection whose difficult subqueries have become columns of its input.
 fn resolve_node(node: LogicalPlan, counter: &mut usize) -> Result<Transformed<LogicalPlan>> {
     let mut difficult: Vec<Subquery> = Vec::new();
+    let mut several_rows = false;
     for expr in node.expressions() {
         expr.apply(|e| {
+            if let Expr::ScalarSubquery(subquery) = e
+                && !subquery.outer_ref_columns.is_empty()
+                && !is_single(&subquery.subquery)
+                && !matches!(subquery.subquery.as_ref(), LogicalPlan::Limit(_))
+            {
+                several_rows = true;
+            }
             if let Expr::ScalarSubquery(subquery) = e
                 && !subquery.outer_ref_columns.is_empty()
                 && !is_easy(&subquery.subquery)
@@ -52,6 +60,9 @@ fn resolve_node(node: LogicalPlan, counter: &mut usize) -> Result<Transformed<Lo
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
+    }
+    if several_rows {
+        return Err(SparkError::unsupported("a correlated scalar subquery that does not aggregate"));
     }
     if difficult.is_empty() {
         return Ok(Transformed::no(node));

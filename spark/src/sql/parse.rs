@@ -99,6 +99,22 @@ pub(super) fn too_complex() -> SparkError {
     )
 }
 
+/// Statements of SQL scripts, which Cerium does not run.
+pub(super) fn refuse_scripts(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut code = tokens.iter().filter(|t| !super::lex::is_blank(&t.token));
+    let Some(first) = code.next() else { return Ok(()) };
+    let second = code.next().map_or(&Token::EOF, |t| &t.token);
+    let feature = match &first.token {
+        t if is_word(t, "BEGIN") => "SQL scripting",
+        t if is_word(t, "DECLARE") => "SQL variables",
+        t if is_word(t, "SET") && is_one_of(second, &["VAR", "VARIABLE"]) => "SQL variables",
+        t if is_word(t, "EXECUTE") && is_word(second, "IMMEDIATE") => "EXECUTE IMMEDIATE",
+        _ => return Ok(()),
+    };
+    let position = super::lex::position(first.span.start);
+    Err(SparkError::unsupported(feature).at(Some(position)))
+}
+
 /// Fails where brackets are nested so deeply that a parser of one function within another
 /// would run out of stack.
 pub(super) fn check_nesting(tokens: &[TokenWithSpan]) -> Result<()> {

@@ -27,6 +27,7 @@ use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor
 
 pub(crate) use self::literal::fold;
 pub(crate) use self::query::finish;
+use super::stack::with_room;
 use super::statement::{self, Name, Statement};
 use super::substitute::substitute;
 use super::{Parameters, ScriptStatement};
@@ -199,8 +200,10 @@ async fn plan_query_in(
     // The visitor never breaks.
     let _ = query.visit(&mut names);
     let tables = lookup_tables(session, &snapshot, names, scope).await?;
-    let relation = Planner::new(&snapshot, tables).query(query)?;
-    correlate::resolve(finish(relation)?)
+    with_room(|| {
+        let relation = Planner::new(&snapshot, tables).query(query)?;
+        correlate::resolve(finish(relation)?)
+    })
 }
 
 /// Collects the tables that a query names.

@@ -20,6 +20,7 @@ pub use self::queries::{Insert, InsertDirectory, QueryText};
 use super::Parameters;
 use super::lex::{self, SparkDialect};
 use super::parse::{self, is_word, next_are, next_is, query};
+use super::stack::with_room;
 use crate::error::{Position, Result, SparkError};
 
 /// A statement.
@@ -153,6 +154,7 @@ pub fn ident_position(ident: &Ident) -> Option<Position> {
 /// Parses one statement, its parameters standing for the values given.
 pub fn parse(text: &str, parameters: &Parameters) -> Result<Statement> {
     let tokens = lex::tokenize(text)?;
+    parse::refuse_scripts(&tokens)?;
     let mut code = tokens.iter().filter(|t| !lex::is_blank(&t.token));
     if let Some(first) = code.next()
         && is_word(&first.token, "SET")
@@ -169,13 +171,22 @@ pub(crate) fn parse_item(text: &str, parameters: &Parameters) -> Result<SelectIt
 }
 
 /// Parses a text that has to be one thing from its start to its end.
-fn whole<T>(
+fn whole<T: Send>(
+    text: &str,
+    tokens: Vec<TokenWithSpan>,
+    parameters: &Parameters,
+    parse: impl FnOnce(&mut Parser) -> Result<T, Failure> + Send,
+) -> Result<T> {
+    parse::check_nesting(&tokens)?;
+    with_room(|| parsed(text, tokens, parameters, parse))
+}
+
+fn parsed<T>(
     text: &str,
     tokens: Vec<TokenWithSpan>,
     parameters: &Parameters,
     parse: impl FnOnce(&mut Parser) -> Result<T, Failure>,
 ) -> Result<T> {
-    parse::check_nesting(&tokens)?;
     let dialect = SparkDialect { parameters: parameters.clone() };
     let mut parser =
         Parser::new(&dialect).with_recursion_limit(256).with_tokens_with_locations(tokens.clone());

@@ -96,6 +96,7 @@ fn primary(p: &mut Parser) -> Parsed<Box<SetExpr>> {
             if is_one_of(&p.peek_token_ref().token, &["INSERT", "MAP", "REDUCE"]) {
                 return unsupported("FROM before anything but SELECT", p.peek_token_ref());
             }
+            refuse_pipes(p)?;
             if !word_at(p, 0, "SELECT") {
                 return unexpected(p);
             }
@@ -171,13 +172,7 @@ fn organized(p: &mut Parser, with: Option<With>, body: Box<SetExpr>) -> Parsed<B
             break;
         }
     }
-    let pipe = p.peek_token_ref();
-    let next = p.peek_nth_token_ref(1);
-    let pipe_syntax = pipe.token == Token::VerticalBarRightAngleBracket
-        || (pipe.token == Token::Pipe && next.token == Token::Gt && next.span.start == pipe.span.end);
-    if pipe_syntax {
-        return unsupported("the pipe syntax |>", pipe);
-    }
+    refuse_pipes(p)?;
     let mut query = bare(layout.applied(body));
     query.with = with;
     query.order_by = order_by;
@@ -185,6 +180,14 @@ fn organized(p: &mut Parser, with: Option<With>, body: Box<SetExpr>) -> Parsed<B
         query.limit_clause = Some(LimitClause::LimitOffset { limit, offset, limit_by: Vec::new() });
     }
     Ok(query)
+}
+
+fn refuse_pipes(p: &Parser) -> Parsed<()> {
+    let pipe = p.peek_token_ref();
+    let next = p.peek_nth_token_ref(1);
+    let pipe_syntax = pipe.token == Token::VerticalBarRightAngleBracket
+        || (pipe.token == Token::Pipe && next.token == Token::Gt && next.span.start == pipe.span.end);
+    if pipe_syntax { unsupported("the pipe syntax |>", pipe) } else { Ok(()) }
 }
 
 /// Clauses that the syntax tree has on a SELECT only.

@@ -15,6 +15,7 @@ use crate::analysis::scope::{Relation, ScopeColumn};
 use crate::error::{QueryContext, Result, SparkError};
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::parameters::Parameters;
+use crate::sql::stack::with_room;
 use crate::sql::statement;
 
 /// A select item of SQL text, and the tables that subqueries in it name.
@@ -124,8 +125,10 @@ impl Fragment {
                 ));
             }
         };
-        let mut planner = Planner::new(session, self.tables.clone());
-        let named = planner.expr(expr, &Names::input(columns, schema).condition());
+        let named = with_room(|| {
+            let mut planner = Planner::new(session, self.tables.clone());
+            planner.expr(expr, &Names::input(columns, schema).condition())
+        });
         let named = named.map_err(|error| in_text(error, &self.text))?;
         Ok(match alias {
             Some(alias) => Named::new(named.expr, alias.clone()),
@@ -139,8 +142,11 @@ impl Fragment {
     /// # Errors
     /// What analysis finds wrong.
     pub fn items(&self, session: &Snapshot, input: Relation) -> Result<(Relation, Vec<Named>)> {
-        let mut planner = Planner::new(session, self.tables.clone());
-        planner.items(input, std::slice::from_ref(&self.item)).map_err(|error| in_text(error, &self.text))
+        let items = with_room(|| {
+            let mut planner = Planner::new(session, self.tables.clone());
+            planner.items(input, std::slice::from_ref(&self.item))
+        });
+        items.map_err(|error| in_text(error, &self.text))
     }
 
     /// The name of the function, lower case, if the item is nothing but a call.
