@@ -60,6 +60,7 @@ macro_rules! keys {
 mod allocation;
 mod application;
 mod cerium;
+mod connect;
 mod ignored;
 mod kubernetes;
 mod runtime;
@@ -69,6 +70,7 @@ mod sql;
 pub use allocation::*;
 pub use application::*;
 pub use cerium::*;
+pub use connect::*;
 pub use ignored::{IGNORED, ignored_reason};
 pub use kubernetes::*;
 pub use runtime::*;
@@ -94,6 +96,7 @@ pub const GROUPS: &[Group] = &[
     runtime::GROUP,
     allocation::GROUP,
     sql::GROUP,
+    connect::GROUP,
     s3a::GROUP,
     kubernetes::GROUP,
     cerium::GROUP,

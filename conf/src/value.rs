@@ -125,6 +125,17 @@ pub const MILLIS: Kind<SparkDuration> = Kind {
     parse: |text| SparkDuration::parse(text, TimeUnit::Milliseconds).map_err(|error| error.to_string()),
 };
 
+/// A duration, or `-1` for one without end; a number alone counts milliseconds.
+pub const TIMEOUT: Kind<Option<SparkDuration>> = Kind {
+    name: "duration (ms)",
+    parse: |text| match text.trim() {
+        "-1" => Ok(None),
+        text => {
+            SparkDuration::parse(text, TimeUnit::Milliseconds).map(Some).map_err(|error| error.to_string())
+        }
+    },
+};
+
 fn whole(text: &str, at_least: u32) -> Result<u32, String> {
     match text.trim().parse::<u32>() {
         Ok(number) if number >= at_least && i32::try_from(number).is_ok() => Ok(number),

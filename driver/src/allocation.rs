@@ -68,6 +68,11 @@ impl Allocation {
         Ok(Self { fatal, task: tokio::spawn(allocator.run(events)) })
     }
 
+    /// Ends it: no executors are requested or released any more.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+
     /// Waits until too many executors have failed.
     pub async fn failed(&self) -> TooManyFailures {
         let mut fatal = self.fatal.clone();

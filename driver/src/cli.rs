@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use cerium_conf::{Key, keys};
 use clap::{Parser, Subcommand};
 
 use crate::application::Application;
 use crate::logging::{self, LogFormat};
 use crate::run::{Provider, run};
+use crate::serve::{serve, server_conf};
 use crate::termination;
 
 /// The program failed.
@@ -33,6 +35,18 @@ enum Command {
         /// The manifest: a YAML file that holds one SparkApplication.
         manifest: PathBuf,
         /// A configuration entry that overrides the manifest's. May be repeated.
+        #[arg(long = "conf", value_name = "KEY=VALUE", value_parser = parse_entry)]
+        conf: Vec<(String, String)>,
+    },
+    /// Serve Spark Connect on this machine, with one executor as a child process, until told to end.
+    Connect {
+        /// Host or address to listen at.
+        #[arg(long, default_value = "localhost")]
+        host: String,
+        /// Port to listen at; 0 is any free one. Default: spark.connect.grpc.binding.port, else 15002.
+        #[arg(long)]
+        port: Option<u16>,
+        /// A configuration entry. May be repeated.
         #[arg(long = "conf", value_name = "KEY=VALUE", value_parser = parse_entry)]
         conf: Vec<(String, String)>,
     },
@@ -71,6 +85,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let Cli { log_format, command } = cli;
     let (application, provider) = match command {
+        Command::Connect { host, port, conf } => return connect(log_format, &host, port, conf),
         Command::Run { manifest, conf } => (Application::from_manifest(&manifest, &conf), Provider::Local),
         // A SQL script takes no arguments; they are accepted as Spark accepts them.
         Command::Driver { properties_file, main_file, arguments: _ } => {
@@ -86,6 +101,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     logging::start(log_format, &application.log_level());
     match run(&application, provider) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            termination::report(&error);
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn connect(log_format: LogFormat, host: &str, port: Option<u16>, entries: Vec<(String, String)>) -> ExitCode {
+    let conf = server_conf(entries);
+    if let Some(malformed) = keys::check(&conf).first() {
+        termination::report(malformed);
+        return ExitCode::from(EXIT_USAGE);
+    }
+    logging::start(log_format, conf.get_str(keys::LOG_LEVEL.name()).unwrap_or("INFO"));
+    match serve(conf, host, port) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             termination::report(&error);

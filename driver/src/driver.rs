@@ -20,7 +20,7 @@ use crate::allocation::{Allocation, TooManyFailures};
 use crate::executors::ExecutorProvider;
 use crate::parallelism::parallelism;
 use crate::results::{self, ResultError};
-use crate::scheduler::{JobError, Scheduler, SchedulerError};
+use crate::scheduler::{JobError, JobWatch, Scheduler, SchedulerError};
 
 /// Times a job is run when executors that hold its result are lost before it was fetched.
 const RESULT_ATTEMPTS: u32 = 3;
@@ -93,6 +93,11 @@ impl Driver {
         session::new_session_state(&self.conf, self.parallelism)
     }
 
+    /// The application's configuration.
+    pub fn conf(&self) -> &SparkConf {
+        &self.conf
+    }
+
     /// The scheduler, for what shows its state.
     pub fn scheduler(&self) -> &Scheduler {
         &self.scheduler
@@ -106,11 +111,22 @@ impl Driver {
         plan: &LogicalPlan,
         description: &str,
     ) -> Result<JobResult, ExecuteError> {
+        self.execute_watched(session, plan, description, &JobWatch::default()).await
+    }
+
+    /// As [`Self::execute`]; by `watch` the scheduler tells how far the job is.
+    pub async fn execute_watched(
+        &self,
+        session: &SessionState,
+        plan: &LogicalPlan,
+        description: &str,
+        watch: &JobWatch,
+    ) -> Result<JobResult, ExecuteError> {
         let distributed = needs_executors(plan)?;
         let physical = session.create_physical_plan(plan).await?;
         let schema = physical.schema();
         let batches = if distributed {
-            self.run(session, physical, description).await?
+            self.run(session, physical, description, watch).await?
         } else {
             collect(physical, session.task_ctx()).await?
         };
@@ -122,13 +138,14 @@ impl Driver {
         session: &SessionState,
         plan: Arc<dyn ExecutionPlan>,
         description: &str,
+        watch: &JobWatch,
     ) -> Result<Vec<RecordBatch>, ExecuteError> {
         let max_result_size = self.conf.get(&keys::DRIVER_MAX_RESULT_SIZE)?.bytes().max(0) as u64;
         let context = Arc::new(SessionContext::new_with_state(session.clone()));
         let mut attempt = 1;
         loop {
             let output = tokio::select! {
-                output = self.scheduler.run(Arc::clone(&plan), Arc::clone(&context), description) => output?,
+                output = self.scheduler.run(Arc::clone(&plan), Arc::clone(&context), description, watch) => output?,
                 failure = self.allocation.failed() => return Err(failure.into()),
             };
             results::check_size(&output.partitions, max_result_size)?;
@@ -144,12 +161,10 @@ impl Driver {
     }
 
     /// Ends all executors.
-    pub async fn stop(self) {
-        let Self { scheduler, allocation, provider, .. } = self;
+    pub async fn stop(&self) {
         // First, or lost executors would be replaced.
-        drop(allocation);
-        provider.stop().await;
-        drop(scheduler);
+        self.allocation.stop();
+        self.provider.stop().await;
     }
 }
 

@@ -12,5 +12,6 @@ mod program;
 pub mod results;
 mod run;
 pub mod scheduler;
+mod serve;
 mod termination;
 mod write;

@@ -71,11 +71,12 @@ pub fn check_size(partitions: &[PartitionLocation], limit: u64) -> Result<(), Re
 /// All are fetched before any is handed out: if an executor is lost half-way the job runs again, and
 /// a caller must not have seen rows of the first run by then.
 pub async fn fetch(partitions: &[PartitionLocation]) -> Result<Vec<RecordBatch>, ResultError> {
-    let fetched: Vec<Vec<RecordBatch>> = futures::stream::iter(partitions)
+    // Owned, so that callers can be spawned: the compiler does not see it of references.
+    let fetched: Vec<Vec<RecordBatch>> = futures::stream::iter(partitions.to_vec())
         .map(|partition| async move {
-            fetch_partition(partition).await.map_err(|source| ResultError::Lost {
+            fetch_partition(&partition).await.map_err(|source| ResultError::Lost {
                 partition: partition.partition_id.partition_id,
-                executor_id: partition.executor_meta.id.clone(),
+                executor_id: partition.executor_meta.id,
                 source,
             })
         })

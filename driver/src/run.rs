@@ -139,7 +139,7 @@ async fn read_main_file(conf: &SparkConf, main_file: &str) -> Result<String, Run
 }
 
 /// Waits for SIGTERM or SIGINT and names it.
-async fn told_to_end() -> io::Result<&'static str> {
+pub async fn told_to_end() -> io::Result<&'static str> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(tokio::select! {

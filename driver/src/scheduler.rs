@@ -35,7 +35,8 @@ use tonic::Request;
 
 use cluster::Cluster;
 use graph::Load;
-pub use job::{JobError, JobOutput};
+pub use graph::StageProgress;
+pub use job::{JobError, JobOutput, JobWatch};
 
 /// How often heartbeats are checked, in seconds.
 const EXPIRY_INTERVAL_SECONDS: u64 = 5;

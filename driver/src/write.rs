@@ -10,6 +10,7 @@ use datafusion::error::DataFusionError;
 use uuid::Uuid;
 
 use crate::driver::{Driver, ExecuteError};
+use crate::scheduler::JobWatch;
 
 /// Why a write failed. Nothing of it is to be seen in the target.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +26,7 @@ pub enum WriteError {
     Execute(#[from] ExecuteError),
 }
 
-/// Carries a write out. `description` names it in logs.
+/// Carries a write out. `description` names it in logs; by `watch` the scheduler tells how far it is.
 ///
 /// Until the commit nothing is visible in the target; where the tasks or the commit fail, what
 /// they left behind is removed.
@@ -34,6 +35,7 @@ pub async fn run(
     session: &SparkSession,
     command: WriteCommand,
     description: &str,
+    watch: &JobWatch,
 ) -> Result<(), WriteError> {
     let WriteCommand { input, target, then } = command;
     let state = session.state()?;
@@ -44,7 +46,7 @@ pub async fn run(
     };
     let schema = Arc::clone(input.schema().inner());
     let plan = write::plan(job.clone(), input)?;
-    let staged = match driver.execute(&state, &plan, description).await {
+    let staged = match driver.execute_watched(&state, &plan, description, watch).await {
         Ok(result) => result.batches,
         Err(error) => {
             if let Err(left) = write::abort(&state, &job, &[]).await {

@@ -1,5 +1,7 @@
 //! A session: DataFusion's state, the conf that SET changes, and the catalog.
 
+pub mod defaults;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -11,10 +13,6 @@ use crate::analysis::scope::CaseRule;
 use crate::catalog::{Catalog, Identifier, SharedViews, Stored};
 use crate::error::{Result, SparkError};
 use crate::sql::plan::AfterWrite;
-
-/// Keys that SET must not change while the application runs start so or are these.
-const STATIC_KEYS: [&str; 3] =
-    ["spark.sql.warehouse.dir", "spark.sql.catalogImplementation", "spark.sql.extensions"];
 
 /// One user's session.
 ///
@@ -101,8 +99,11 @@ impl SparkSession {
 
     /// Sets a key of the conf.
     pub fn set(&self, key: &str, value: &str) -> Result<()> {
-        if STATIC_KEYS.contains(&key) {
-            return Err(cannot_modify(key));
+        if let Some(known) = defaults::sql_key(key) {
+            if known.is_static {
+                return Err(cannot_modify(key));
+            }
+            known.check(key, value)?;
         }
         let mut changed = self.conf();
         changed.set(key, value);
@@ -112,12 +113,33 @@ impl SparkSession {
         Ok(())
     }
 
+    /// The value of a key, as `spark.conf.get` answers: the one set, else Spark's default of it.
+    /// Nothing where a known key has no default.
+    ///
+    /// # Errors
+    /// SQL_CONF_NOT_FOUND where neither Spark nor the session knows the key.
+    pub fn get(&self, key: &str) -> Result<Option<String>> {
+        if let Some(value) = self.conf().get_str(key) {
+            return Ok(Some(value.to_owned()));
+        }
+        match key {
+            "spark.sql.session.timeZone" => self.time_zone().map(Some),
+            "spark.sql.warehouse.dir" => Ok(Some(warehouse(&self.conf()))),
+            _ => match defaults::sql_key(key) {
+                Some(known) => Ok(known.default.map(str::to_owned)),
+                None => Err(defaults::conf_not_found(key)),
+            },
+        }
+    }
+
     /// Puts a key, or all, back to what the application started with.
     pub fn reset(&self, key: Option<&str>) -> Result<()> {
         let mut conf = self.conf.write().unwrap_or_else(PoisonError::into_inner);
         match key {
             None => *conf = self.initial.clone(),
-            Some(key) if STATIC_KEYS.contains(&key) => return Err(cannot_modify(key)),
+            Some(key) if defaults::sql_key(key).is_some_and(|known| known.is_static) => {
+                return Err(cannot_modify(key));
+            }
             Some(key) => match self.initial.get_str(key) {
                 Some(value) => conf.set(key, value),
                 None => {
@@ -224,14 +246,7 @@ impl SparkSession {
         if let Some((_, value)) = self.conf().redacted().find(|(k, _)| *k == key) {
             return Some(value.to_owned());
         }
-        match key {
-            "spark.sql.session.timeZone" => self.time_zone().ok(),
-            "spark.sql.ansi.enabled" | "spark.sql.variable.substitute" => Some("true".to_owned()),
-            "spark.sql.caseSensitive" => Some("false".to_owned()),
-            "spark.sql.sources.default" => Some("parquet".to_owned()),
-            "spark.sql.shuffle.partitions" => Some("200".to_owned()),
-            _ => None,
-        }
+        self.get(key).ok().flatten()
     }
 }
 

@@ -12,7 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use crate::driver::{Driver, ExecuteError};
-use crate::scheduler::JobError;
+use crate::scheduler::{JobError, JobWatch};
 use crate::write::{self, WriteError};
 
 /// Why a script stopped.
@@ -120,7 +120,7 @@ async fn run_statement(
     match sql::plan(session, statement).await? {
         Planned::Query(plan) => show_query(driver, session, plan, &statement.text).await.map(Some),
         Planned::Write(command) => {
-            write::run(driver, session, command, &statement.text).await?;
+            write::run(driver, session, command, &statement.text, &JobWatch::default()).await?;
             Ok(None)
         }
         // Commands without columns have nothing to show.

@@ -52,6 +52,59 @@ impl Load {
     }
 }
 
+/// How far a stage is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageProgress {
+    /// Number of the stage within its job.
+    pub stage_id: usize,
+    /// Its tasks.
+    pub tasks: usize,
+    /// Those that are done.
+    pub completed: usize,
+    /// Those that run.
+    pub running: usize,
+    /// Bytes of files read so far.
+    pub input_bytes: usize,
+    /// Whether all of it is done.
+    pub done: bool,
+}
+
+/// The stages of a job that have begun, in order.
+pub fn progress(graph: &(dyn ExecutionGraph + Send + Sync)) -> Vec<StageProgress> {
+    let mut stages: Vec<_> = graph.stages().values().filter_map(stage_progress).collect();
+    stages.sort_by_key(|stage| stage.stage_id);
+    stages
+}
+
+fn stage_progress(stage: &ExecutionStage) -> Option<StageProgress> {
+    let (stage_id, partitions, metrics) = match stage {
+        ExecutionStage::Running(stage) => (stage.stage_id, stage.partitions, stage.stage_metrics.as_deref()),
+        ExecutionStage::Successful(stage) => {
+            (stage.stage_id, stage.partitions, Some(stage.stage_metrics.as_slice()))
+        }
+        ExecutionStage::UnResolved(_) | ExecutionStage::Resolved(_) | ExecutionStage::Failed(_) => {
+            return None;
+        }
+    };
+    let tasks = stage.task_infos().unwrap_or_default();
+    let done = matches!(stage, ExecutionStage::Successful(_));
+    let count = |wanted: fn(&Status) -> bool| tasks.iter().filter(|task| wanted(&task.task_status)).count();
+    let completed = count(|status| matches!(status, Status::Successful(_)));
+    let input_bytes = metrics
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|metrics| Some(metrics.sum_by_name("bytes_scanned")?.as_usize()))
+        .sum();
+    Some(StageProgress {
+        stage_id,
+        tasks: partitions,
+        completed: if done { partitions } else { completed },
+        running: if done { 0 } else { count(|status| matches!(status, Status::Running(_))) },
+        input_bytes,
+        done,
+    })
+}
+
 /// Tasks of a stage that wait for a slot. Stages that wait for their inputs have none yet.
 fn pending_tasks(stage: &ExecutionStage) -> usize {
     let (plan, partitions) = match stage {

@@ -1,7 +1,7 @@
 //! Running one job to its end: submission, status, cancellation and clearing up.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ballista_core::JobId;
@@ -15,6 +15,7 @@ use datafusion::prelude::SessionContext;
 use tokio::sync::mpsc;
 
 use super::Scheduler;
+use super::graph::{self, StageProgress};
 
 /// Room for status messages; the scheduler drops what does not fit.
 const STATUS_BUFFER: usize = 256;
@@ -55,6 +56,18 @@ impl Drop for JobOutput {
     }
 }
 
+/// The jobs of one caller, to ask how far they are.
+#[derive(Debug, Clone, Default)]
+pub struct JobWatch {
+    jobs: Arc<Mutex<Vec<JobId>>>,
+}
+
+impl JobWatch {
+    fn jobs(&self) -> MutexGuard<'_, Vec<JobId>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Cancels its job unless the job has ended.
 struct RunningJob {
     scheduler: Scheduler,
@@ -76,12 +89,13 @@ impl Drop for RunningJob {
 
 impl Scheduler {
     /// Runs a physical plan on the executors, waiting for executors as long as it takes. Dropping
-    /// the future cancels the job.
+    /// the future cancels the job. `watch` learns the job's id.
     pub async fn run(
         &self,
         plan: Arc<dyn ExecutionPlan>,
         session: Arc<SessionContext>,
         description: &str,
+        watch: &JobWatch,
     ) -> Result<JobOutput, JobError> {
         let (status_sender, mut statuses) = mpsc::channel::<JobStatus>(STATUS_BUFFER);
         let job_id = self
@@ -91,6 +105,7 @@ impl Scheduler {
             .await
             .map_err(JobError::Scheduler)?;
         let mut running = RunningJob { scheduler: self.clone(), job_id: Some(job_id.clone()) };
+        watch.jobs().push(job_id.clone());
 
         let outcome = loop {
             let status = tokio::select! {
@@ -123,6 +138,17 @@ impl Scheduler {
         let holders = partitions.iter().map(|partition| partition.executor_meta.id.clone()).collect();
         self.unfetched().insert(job_id.clone(), holders);
         Ok(JobOutput { scheduler: self.clone(), job_id, partitions })
+    }
+
+    /// How far the jobs of a caller are: the stages that have begun, of jobs that have not ended.
+    pub async fn progress(&self, watch: &JobWatch) -> Vec<StageProgress> {
+        let jobs = watch.jobs().clone();
+        let running = self.inner.server.state.task_manager.get_running_job_cache();
+        let mut stages = Vec::new();
+        for job in jobs.iter().filter_map(|id| running.get(id)) {
+            stages.extend(graph::progress(job.execution_graph.read().await.as_ref()));
+        }
+        stages
     }
 
     /// Deletes what an ended job left: files on executors, state in the scheduler.

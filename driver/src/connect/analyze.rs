@@ -1,0 +1,107 @@
+//! AnalyzePlan: questions about plans, answered without running them where possible.
+
+use cerium_conf::keys;
+use cerium_spark::connect::{self, ConnectPlan, Environment};
+use datafusion::logical_expr::LogicalPlan;
+use spark_connect_proto as proto;
+use spark_connect_proto::analyze_plan_request::{self as request, Analyze};
+use spark_connect_proto::analyze_plan_response::{self as response, Result as Answer};
+use spark_connect_proto::plan::OpType;
+
+use super::error::{Failure, handle};
+use super::execute::Runner;
+use super::plan::{Asked, unpack};
+use super::session::Session;
+use crate::driver::Driver;
+
+/// The version of Spark that clients are to believe in.
+const SPARK_VERSION: &str = "4.1.1";
+/// `MEMORY_AND_DISK_DESER`, what `persist` means without a level.
+const DEFAULT_LEVEL: proto::StorageLevel = proto::StorageLevel {
+    use_disk: true,
+    use_memory: true,
+    use_off_heap: false,
+    deserialized: true,
+    replication: 1,
+};
+/// The level of what is not persisted.
+const NO_LEVEL: proto::StorageLevel = proto::StorageLevel {
+    use_disk: false,
+    use_memory: false,
+    use_off_heap: false,
+    deserialized: false,
+    replication: 1,
+};
+
+/// Answers a question.
+pub async fn analyze(driver: &Driver, session: &Session, question: Analyze) -> Result<Answer, Failure> {
+    let limit = driver.conf().get(&keys::CONNECT_MAX_PLAN_SIZE)?.bytes().max(0) as u64;
+    let question = unpacked(question, limit)?;
+    let runner = Runner::new(driver, "analyze");
+    let env = Environment { session: &session.spark, runner: &runner, artifacts: session };
+    match question {
+        Analyze::SparkVersion(_) => {
+            Ok(Answer::SparkVersion(response::SparkVersion { version: SPARK_VERSION.to_owned() }))
+        }
+        Analyze::Persist(request) => {
+            if let Some(plan) = query(&env, request.relation.as_ref()).await? {
+                session.persist(plan, request.storage_level.unwrap_or(DEFAULT_LEVEL));
+            }
+            Ok(Answer::Persist(response::Persist {}))
+        }
+        Analyze::Unpersist(request) => {
+            if let Some(plan) = query(&env, request.relation.as_ref()).await? {
+                session.unpersist(&plan);
+            }
+            Ok(Answer::Unpersist(response::Unpersist {}))
+        }
+        Analyze::GetStorageLevel(request) => {
+            let plan = query(&env, request.relation.as_ref()).await?;
+            let level = plan.and_then(|plan| session.storage_level(&plan)).unwrap_or(NO_LEVEL);
+            Ok(Answer::GetStorageLevel(response::GetStorageLevel { storage_level: Some(level) }))
+        }
+        other => connect::analyze::analyze(&env, &other).await.map_err(|error| runner.failure(error)),
+    }
+}
+
+async fn query(
+    env: &Environment<'_>,
+    relation: Option<&proto::Relation>,
+) -> Result<Option<LogicalPlan>, Failure> {
+    let relation = relation.ok_or_else(|| handle::missing("the relation"))?;
+    match connect::relation(env, relation).await? {
+        ConnectPlan::Query(plan) => Ok(Some(plan)),
+        ConnectPlan::Local(..) => Ok(None),
+    }
+}
+
+/// The question with its plans unpacked.
+fn unpacked(mut question: Analyze, limit: u64) -> Result<Analyze, Failure> {
+    let plans: [Option<&mut Option<proto::Plan>>; 2] = match &mut question {
+        Analyze::Schema(request::Schema { plan })
+        | Analyze::Explain(request::Explain { plan, .. })
+        | Analyze::TreeString(request::TreeString { plan, .. })
+        | Analyze::IsLocal(request::IsLocal { plan })
+        | Analyze::IsStreaming(request::IsStreaming { plan })
+        | Analyze::InputFiles(request::InputFiles { plan })
+        | Analyze::SemanticHash(request::SemanticHash { plan }) => [Some(plan), None],
+        Analyze::SameSemantics(request::SameSemantics { target_plan, other_plan }) => {
+            [Some(target_plan), Some(other_plan)]
+        }
+        Analyze::SparkVersion(_)
+        | Analyze::DdlParse(_)
+        | Analyze::Persist(_)
+        | Analyze::Unpersist(_)
+        | Analyze::GetStorageLevel(_)
+        | Analyze::JsonToDdl(_) => [None, None],
+    };
+    for plan in plans.into_iter().flatten() {
+        let packed = plan.take().ok_or_else(|| handle::missing("the plan"))?;
+        let op_type = match unpack(packed, limit)? {
+            Asked::Relation(relation) => OpType::Root(relation),
+            Asked::Command(command) => OpType::Command(command),
+        };
+        *plan = Some(proto::Plan { op_type: Some(op_type) });
+    }
+    Ok(question)
+}
