@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use cerium_spark::error::SparkError;
 use cerium_spark::python::eval_type;
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
@@ -72,6 +73,16 @@ impl PythonTask {
         input: BoxStream<'static, Result<Bytes>>,
     ) -> Result<Results> {
         let function = &request.function;
+        // Workers that do not know a kind misread its header and wait for ever.
+        if worker.dialect() < Dialect::V4_1
+            && matches!(request.eval_type, 215 | 216 | 250..=253 | eval_type::ARROW_UDTF)
+        {
+            return Err(SparkError::unsupported(format!(
+                "the Python function {} of a kind that PySpark on executors knows from 4.1 on",
+                function.name
+            ))
+            .into());
+        }
         let header = Header {
             ids: self.ids,
             python_version: function.python_version.clone(),
