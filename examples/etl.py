@@ -10,6 +10,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.functions import pandas_udf
+from pyspark.sql.types import DoubleType, StringType
 
 
 def parse_arguments():
@@ -71,12 +72,12 @@ def clean_weather(weather: DataFrame) -> DataFrame:
     )
 
 
-@pandas_udf("double")
+@pandas_udf(DoubleType())
 def knots(miles_per_hour: pd.Series) -> pd.Series:
     return (miles_per_hour * 0.868976).round(1)
 
 
-@pandas_udf("string")
+@pandas_udf(StringType())
 def speed_class(distance: pd.Series, minutes: pd.Series) -> pd.Series:
     speed = distance / (minutes / 60)
     return pd.cut(speed, [0, 300, 420, 10_000], labels=["slow", "usual", "fast"]).astype("object")
@@ -127,7 +128,7 @@ def print_by_origin(flights: DataFrame):
         flights.withColumn("quarter", F.quarter("date"))
         .groupBy("quarter")
         .pivot("origin", ["EWR", "JFK", "LGA"])
-        .agg(F.count("*").alias("flights"), F.sum(F.col("cancelled").cast("int")).alias("cancelled"))
+        .agg(F.count("date").alias("flights"), F.sum(F.col("cancelled").cast("int")).alias("cancelled"))
         .orderBy("quarter")
         .show()
     )

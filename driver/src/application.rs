@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use cerium_conf::{ConfError, Key, SparkConf, env, keys};
 use cerium_crds::SparkApplication;
 use cerium_crds::validate::validate;
+use k8s_openapi::api::core::v1::EnvVar;
 use serde::Deserialize;
 
 /// Why there is nothing to run.
@@ -60,8 +61,12 @@ pub enum ApplicationError {
 pub struct Application {
     /// Spark properties: the manifest's, with those of the command line over them.
     pub conf: SparkConf,
-    /// The program: a path or URL of a SQL script.
+    /// The program: a path or URL of a SQL script or a Python program.
     pub main_file: String,
+    /// The program's arguments.
+    pub arguments: Vec<String>,
+    /// Variables the program gets besides those of this process.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Application {
@@ -76,6 +81,9 @@ impl Application {
             problems: invalid.0.iter().map(ToString::to_string).collect(),
         })?;
         let mut conf = valid.conf;
+        for (name, value) in literal(&valid.executor.env) {
+            conf.set_if_missing(format!("{}{name}", keys::EXECUTOR_ENV), value);
+        }
         // Also over what the spec's own fields said, such as `executor.instances`.
         conf.extend(overrides.iter().cloned());
         let malformed = keys::check(&conf);
@@ -87,23 +95,34 @@ impl Application {
             keys::APP_ID.name(),
             format!("local-{}", jiff::Timestamp::now().as_millisecond()),
         );
-        Ok(Self { conf, main_file: valid.main_file })
+        let environment = literal(&valid.driver.env);
+        Ok(Self { conf, main_file: valid.main_file, arguments: valid.arguments, environment })
     }
 
     /// Takes over what the operator wrote.
-    pub fn from_properties(path: &Path, main_file: String) -> Result<Self, ApplicationError> {
+    pub fn from_properties(
+        path: &Path,
+        main_file: String,
+        arguments: Vec<String>,
+    ) -> Result<Self, ApplicationError> {
         let mut conf = SparkConf::from_properties(&read(path)?)
             .map_err(|source| ApplicationError::Properties { path: path.to_owned(), source })?;
         if let Ok(id) = std::env::var(env::SPARK_APPLICATION_ID) {
             conf.set(keys::APP_ID.name(), id);
         }
-        Ok(Self { conf, main_file })
+        // The pod has its variables already.
+        Ok(Self { conf, main_file, arguments, environment: Vec::new() })
     }
 
     /// `spark.log.level`, by default INFO.
     pub fn log_level(&self) -> String {
         self.conf.get(&keys::LOG_LEVEL).ok().flatten().unwrap_or_else(|| "INFO".to_owned())
     }
+}
+
+/// The variables that need no cluster to be known.
+fn literal(variables: &[EnvVar]) -> Vec<(String, String)> {
+    variables.iter().filter_map(|variable| Some((variable.name.clone(), variable.value.clone()?))).collect()
 }
 
 fn read(path: &Path) -> Result<String, ApplicationError> {
@@ -157,6 +176,23 @@ spec:
         assert_eq!(application.main_file, "count.sql");
         assert_eq!(application.conf.get_str("spark.executor.instances"), Some("5"));
         assert_eq!(application.conf.get_str("spark.app.name"), Some("count"));
+    }
+
+    #[test]
+    fn arguments_and_variables_reach_the_program() {
+        let file = manifest(
+            &SPEC
+                .replace("type: SQL", "type: Python\n  arguments: [--day, '7']")
+                .replace("count.sql", "count.py")
+                .replace("driver: {}", "driver: {env: [{name: MODE, value: fast}], envVars: {REGION: eu}}")
+                .replace("executor: {", "executor: {env: [{name: LEVEL, value: '3'}], "),
+        );
+        let application = Application::from_manifest(file.path(), &[]).unwrap();
+        assert_eq!(application.arguments, ["--day", "7"]);
+        for (name, value) in [("MODE", "fast"), ("REGION", "eu")] {
+            assert!(application.environment.contains(&(name.to_owned(), value.to_owned())), "{name}");
+        }
+        assert_eq!(application.conf.get_str("spark.executorEnv.LEVEL"), Some("3"));
     }
 
     #[test]

@@ -13,10 +13,10 @@ use crate::run::{Provider, run};
 use crate::serve::{serve, server_conf};
 use crate::termination;
 
-/// The program failed.
-const EXIT_FAILED: u8 = 1;
 /// The command line, or what it names, could not be understood.
 const EXIT_USAGE: u8 = 2;
+/// The server failed.
+const EXIT_FAILED: u8 = 1;
 
 #[derive(Debug, Parser)]
 #[command(name = "cerium-driver", version, about = "Runs one Spark application without a JVM")]
@@ -71,8 +71,9 @@ fn parse_entry(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Runs the command line and gives the process's exit code: 0 the program ended well, 1 it failed,
-/// 2 the command line, the manifest or the configuration is wrong.
+/// Runs the command line and gives the process's exit code: 0 the program ended well, 1 it failed (a
+/// Python program has its own code), 2 the command line, the manifest or the configuration is wrong,
+/// 128 + n it was ended by signal n.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -87,9 +88,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (application, provider) = match command {
         Command::Connect { host, port, conf } => return connect(log_format, &host, port, conf),
         Command::Run { manifest, conf } => (Application::from_manifest(&manifest, &conf), Provider::Local),
-        // A SQL script takes no arguments; they are accepted as Spark accepts them.
-        Command::Driver { properties_file, main_file, arguments: _ } => {
-            (Application::from_properties(&properties_file, main_file), Provider::Kubernetes)
+        Command::Driver { properties_file, main_file, arguments } => {
+            (Application::from_properties(&properties_file, main_file, arguments), Provider::Kubernetes)
         }
     };
     let application = match application {
@@ -104,7 +104,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             termination::report(&error);
-            ExitCode::from(EXIT_FAILED)
+            ExitCode::from(error.exit_code())
         }
     }
 }

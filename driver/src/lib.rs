@@ -13,5 +13,6 @@ pub mod results;
 mod run;
 pub mod scheduler;
 mod serve;
+mod signals;
 mod termination;
 mod write;

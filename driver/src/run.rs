@@ -1,22 +1,26 @@
 //! Runs an application: engine up, program through, engine down.
 
+use std::future::Future;
 use std::io;
-use std::net::Ipv4Addr;
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cerium_conf::{ConfError, Key, SparkConf, env, keys};
 use cerium_engine::object_stores::{ObjectStores, StoreError, read_to_string};
 use cerium_spark::session::SparkSession;
 use datafusion::error::DataFusionError;
-use tokio::signal::unix::{SignalKind, signal};
+use tempfile::TempDir;
 
 use crate::application::Application;
+use crate::connect::{Server, ServerError};
 use crate::driver::{Driver, StartError};
 use crate::executors::ExecutorProvider;
 use crate::executors::kubernetes::{KubernetesError, KubernetesProvider};
 use crate::executors::local::{LocalError, LocalProvider};
-use crate::program::{ScriptError, run_script};
+use crate::program::python::{self, Place, PythonError};
+use crate::program::{Language, ScriptError, run_script};
+use crate::signals::{EndSignal, told_to_end};
 
 /// Why an application failed.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +57,8 @@ pub enum RunError {
         /// What went wrong.
         source: StoreError,
     },
-    /// Only SQL scripts run so far.
-    #[error("cannot run {main_file}: only SQL scripts, with names that end in .sql, run so far")]
+    /// It is neither SQL nor Python.
+    #[error("cannot run {main_file}: a program is a SQL script (.sql) or a Python program (.py)")]
     Kind {
         /// As the application names it.
         main_file: String,
@@ -62,9 +66,26 @@ pub enum RunError {
     /// The program failed.
     #[error(transparent)]
     Script(#[from] ScriptError),
+    /// The Python program did not run, or failed.
+    #[error(transparent)]
+    Python(#[from] PythonError),
+    /// The Connect server did not start.
+    #[error("the Spark Connect server did not start")]
+    Server(#[from] ServerError),
     /// The process was told to end.
     #[error("ended by {0} before the program was done")]
-    Ended(&'static str),
+    Ended(EndSignal),
+}
+
+impl RunError {
+    /// The exit code that tells of it: 1, or the program's own; 128 and the number of a signal.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Python(error) => error.exit_code(),
+            Self::Ended(signal) => 128 + signal.number(),
+            _ => 1,
+        }
+    }
 }
 
 /// Where executors come from.
@@ -78,24 +99,35 @@ pub enum Provider {
 
 /// Runs an application. Blocks until the program and all executors have ended.
 pub fn run(application: &Application, provider: Provider) -> Result<(), RunError> {
+    let main_file = &application.main_file;
+    let language = Language::of(main_file).ok_or_else(|| RunError::Kind { main_file: main_file.clone() })?;
     let threads = application.conf.get(&keys::DRIVER_CORES)?.max(2) as usize;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(RunError::Process)?;
-    // Held until the end: executors work in it. In a pod their own volumes take its place.
-    let scratch = tempfile::tempdir().map_err(RunError::Scratch)?;
+    // Held until the end: the program's files are in it, and those of local executors.
+    let scratch = scratch(provider).map_err(RunError::Scratch)?;
     runtime.block_on(async {
         let (executors, host) = executors(&application.conf, provider, scratch.path()).await?;
-        let driver = Driver::start(application.conf.clone(), executors, &host).await?;
-        let outcome = tokio::select! {
-            outcome = run_program(&driver, application) => outcome,
-            name = told_to_end() => Err(name.map_or_else(RunError::Process, RunError::Ended)),
+        let driver = Arc::new(Driver::start(application.conf.clone(), executors, &host).await?);
+        let outcome = match language {
+            Language::Sql => until_told_to_end(Box::pin(run_sql(&driver, application))).await,
+            Language::Python => run_python(&driver, application, provider, scratch.path()).await,
         };
         driver.stop().await;
         outcome
     })
+}
+
+/// A new folder for scratch files: in a pod on the volume that is meant for them.
+fn scratch(provider: Provider) -> io::Result<TempDir> {
+    let dirs = std::env::var(env::SPARK_LOCAL_DIRS).unwrap_or_default();
+    match dirs.split(',').find(|dir| !dir.is_empty()) {
+        Some(dir) if provider == Provider::Kubernetes => tempfile::tempdir_in(PathBuf::from(dir)),
+        _ => tempfile::tempdir(),
+    }
 }
 
 /// The provider's executors, and the address at which they reach the driver.
@@ -118,18 +150,32 @@ async fn executors(
     }
 }
 
-async fn run_program(driver: &Driver, application: &Application) -> Result<(), RunError> {
-    let Application { conf, main_file } = application;
-    if !is_sql(main_file) {
-        return Err(RunError::Kind { main_file: main_file.clone() });
-    }
+async fn run_sql(driver: &Driver, application: &Application) -> Result<(), RunError> {
+    let Application { conf, main_file, .. } = application;
     let script = read_main_file(conf, main_file).await?;
     let session = SparkSession::new(driver.session_state()?, conf.clone());
     Ok(run_script(driver, &session, &script, &mut io::stdout()).await?)
 }
 
-fn is_sql(main_file: &str) -> bool {
-    main_file.to_ascii_lowercase().ends_with(".sql")
+/// Runs the program beside a Connect server, which outlives it: a client without its server waits for
+/// minutes.
+async fn run_python(
+    driver: &Arc<Driver>,
+    application: &Application,
+    provider: Provider,
+    scratch: &Path,
+) -> Result<(), RunError> {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = Server::start(Arc::clone(driver), any_port).await?;
+    // Clients speak to other names, also addresses, by TLS alone.
+    let remote = format!("sc://localhost:{}", server.local_addr().port());
+    let place = match provider {
+        Provider::Local => Place::Here,
+        Provider::Kubernetes => Place::Pod,
+    };
+    let outcome = python::run(application, &remote, scratch, place).await;
+    server.stop().await;
+    Ok(outcome?)
 }
 
 async fn read_main_file(conf: &SparkConf, main_file: &str) -> Result<String, RunError> {
@@ -138,25 +184,9 @@ async fn read_main_file(conf: &SparkConf, main_file: &str) -> Result<String, Run
         .map_err(|source| RunError::MainFile { main_file: main_file.to_owned(), source })
 }
 
-/// Waits for SIGTERM or SIGINT and names it.
-pub async fn told_to_end() -> io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_sql;
-
-    #[test]
-    fn scripts_are_known_by_their_name() {
-        assert!(is_sql("s3a://bucket/jobs/report.sql"));
-        assert!(is_sql("REPORT.SQL"));
-        assert!(!is_sql("local:///app/job.py"));
-        assert!(!is_sql("sql"));
+async fn until_told_to_end(program: impl Future<Output = Result<(), RunError>>) -> Result<(), RunError> {
+    tokio::select! {
+        outcome = program => outcome,
+        signal = told_to_end() => Err(signal.map_or_else(RunError::Process, RunError::Ended)),
     }
 }

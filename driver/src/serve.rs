@@ -9,7 +9,7 @@ use cerium_conf::{ConfError, Key, SparkConf, keys};
 use crate::connect::{Server, ServerError};
 use crate::driver::{Driver, StartError};
 use crate::executors::local::{LocalError, LocalProvider};
-use crate::run::told_to_end;
+use crate::signals::told_to_end;
 
 /// Where executors reach the driver.
 const LOOPBACK: &str = "127.0.0.1";
@@ -91,7 +91,7 @@ async fn serve_until_told(driver: &Arc<Driver>, address: SocketAddr, host: &str)
         .and_then(|()| out.flush())
         .map_err(ServeError::Print)?;
     let signal = told_to_end().await.map_err(ServeError::Process)?;
-    tracing::info!(signal, "ending");
+    tracing::info!(%signal, "ending");
     server.stop().await;
     Ok(())
 }

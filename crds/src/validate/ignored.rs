@@ -7,6 +7,7 @@ use crate::application::{ApplicationType, Dependencies, PythonVersion, SparkAppl
 
 const JVM: &str = "there is no JVM";
 const JARS: &str = "there is no JVM to load jar files into";
+const SQL: &str = "the program is SQL";
 const NOT_YET: &str = "it is not supported yet";
 const SERVICE: &str = "executors reach the driver by the address of its pod, without a Service";
 
@@ -21,7 +22,7 @@ pub(super) fn fields(spec: &SparkApplicationSpec) -> Vec<String> {
         ("spec.deps.packages", deps.packages.is_some(), JARS),
         ("spec.deps.excludePackages", deps.exclude_packages.is_some(), JARS),
         ("spec.deps.repositories", deps.repositories.is_some(), JARS),
-        ("spec.deps.pyFiles", deps.py_files.is_some(), if is_sql { "the program is SQL" } else { NOT_YET }),
+        ("spec.deps.pyFiles", is_sql && deps.py_files.is_some(), SQL),
         ("spec.driver.javaOptions", spec.driver.java_options.is_some(), JVM),
         ("spec.executor.javaOptions", spec.executor.java_options.is_some(), JVM),
         (
@@ -39,8 +40,8 @@ pub(super) fn fields(spec: &SparkApplicationSpec) -> Vec<String> {
             "use spec.restartPolicy.onFailureRetryInterval",
         ),
         ("spec.pythonVersion", spec.python_version == Some(PythonVersion::Two), "only Python 3 is supported"),
-        ("spec.deps.files", deps.files.is_some(), NOT_YET),
-        ("spec.deps.archives", deps.archives.is_some(), NOT_YET),
+        ("spec.deps.files", is_sql && deps.files.is_some(), SQL),
+        ("spec.deps.archives", is_sql && deps.archives.is_some(), SQL),
         ("spec.monitoring.prometheus", spec.monitoring.as_ref().is_some_and(|m| m.prometheus.is_some()), JVM),
         ("spec.batchScheduler", spec.batch_scheduler.is_some(), NOT_YET),
         ("spec.batchSchedulerOptions", spec.batch_scheduler_options.is_some(), NOT_YET),

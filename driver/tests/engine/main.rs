@@ -8,4 +8,5 @@ mod app;
 mod failures;
 mod kubernetes;
 mod programs;
+mod python;
 mod queries;

@@ -7,3 +7,4 @@ mod run_allocation;
 mod run_flights;
 mod run_input;
 mod run_loss;
+mod run_python;
