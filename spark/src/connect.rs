@@ -10,6 +10,8 @@ mod planner;
 mod python;
 mod relation;
 mod scope;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use async_trait::async_trait;

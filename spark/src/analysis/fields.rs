@@ -1,10 +1,11 @@
 //! Parts of values: fields of structs, elements of arrays, values of maps.
 
 use datafusion::arrow::datatypes::{DataType, Fields};
-use datafusion::common::ScalarValue;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable, lit, when};
 
 use super::Named;
+use super::call::lambda::{self, Lambda};
 use super::call::{self, Context};
 use super::scope::CaseRule;
 use crate::error::{Result, SparkError, quote};
@@ -42,9 +43,7 @@ pub fn extract(context: &Context<'_>, value: Named, key: Named, case: CaseRule) 
                 _ => false,
             };
             match field_name(&key) {
-                Some(_) if element_is_struct => {
-                    Err(SparkError::unsupported("taking a field of all structs of an array"))
-                }
+                Some(field) if element_is_struct => field_of_each(context, value, field, case),
                 _ => Ok(Named::new(call::array_item(context, value.expr, key.expr)?, name)),
             }
         }
@@ -59,6 +58,22 @@ pub fn extract(context: &Context<'_>, value: Named, key: Named, case: CaseRule) 
         },
         other => Err(not_complex(&value, other)),
     }
+}
+
+/// The field of each struct of an array.
+fn field_of_each(context: &Context<'_>, value: Named, name: &str, case: CaseRule) -> Result<Named> {
+    let text = format!("{}.{name}", value.name);
+    let (state, time_zone) = (context.state, context.time_zone);
+    let body = move |given: &[Named]| {
+        let schema = DFSchema::empty();
+        let context = Context { state, schema: &schema, time_zone };
+        let element =
+            given.first().cloned().ok_or_else(|| SparkError::internal("a lambda without element"))?;
+        field(&context, element, name, case)
+    };
+    let lambda = Lambda { parameters: vec!["x".to_owned()], body: Box::new(body) };
+    let expr = lambda::higher_order(context, "transform", vec![value], vec![lambda])?.expr;
+    Ok(Named::new(expr, text))
 }
 
 fn field_name(key: &Named) -> Option<&str> {

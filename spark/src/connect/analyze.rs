@@ -146,6 +146,14 @@ async fn semantic_hash(env: &Environment<'_>, relation: &proto::Relation) -> Res
     };
     let optimized = env.session.state()?.optimize(&plan)?;
     let mut hasher = DefaultHasher::new();
-    optimized.display_indent().to_string().hash(&mut hasher);
+    // What the columns are called in the end makes no difference.
+    if let LogicalPlan::Projection(projection) = &optimized {
+        for expr in &projection.expr {
+            expr.clone().unalias().to_string().hash(&mut hasher);
+        }
+        projection.input.display_indent().to_string().hash(&mut hasher);
+    } else {
+        optimized.display_indent().to_string().hash(&mut hasher);
+    }
     Ok(hasher.finish())
 }

@@ -79,23 +79,48 @@ async fn sql_command(env: &Environment<'_>, command: &proto::SqlCommand) -> Resu
             proto::Relation { common: None, rel_type: Some(RelType::Sql(sql)) }
         }
     };
-    let sql = match &input.rel_type {
-        Some(RelType::Sql(sql)) => sql,
+    let (sql, references) = match &input.rel_type {
+        Some(RelType::Sql(sql)) => (sql, [].as_slice()),
         Some(RelType::WithRelations(with)) => match with.root.as_deref().and_then(|r| r.rel_type.as_ref()) {
-            Some(RelType::Sql(_)) => return Err(SparkError::unsupported("DataFrames as arguments of SQL")),
+            Some(RelType::Sql(sql)) => (sql, with.references.as_slice()),
             _ => return Err(super::expression::missing("a statement")),
         },
         _ => return Err(super::expression::missing("a statement")),
     };
-    match statement(env, sql).await? {
+    match statement(env, sql, references).await? {
         Planned::Query(_) => Ok(CommandOutcome::Rows(Box::new(input))),
         Planned::Write(write) => Ok(CommandOutcome::Write(Box::new(write))),
         Planned::Local(batches, schema) => Ok(CommandOutcome::Rows(Box::new(local(&batches, &schema)?))),
     }
 }
 
-/// Plans a statement with its arguments.
-pub(super) async fn statement(env: &Environment<'_>, message: &proto::Sql) -> Result<Planned> {
+/// Plans a statement with its arguments; references are DataFrames it names.
+pub(super) async fn statement(
+    env: &Environment<'_>,
+    message: &proto::Sql,
+    references: &[proto::Relation],
+) -> Result<Planned> {
+    let mut named_frames = Vec::new();
+    for reference in references {
+        if let Some(RelType::SubqueryAlias(alias)) = &reference.rel_type {
+            let scope = Box::pin(Planner::new(env)?.plan(reference)).await?;
+            let view = View { plan: Planner::finished(scope)? };
+            named_frames.push((alias.alias.clone(), view));
+        }
+    }
+    let case = env.session.snapshot()?.case;
+    let catalog = env.session.catalog();
+    for (name, view) in &named_frames {
+        catalog.create_view(std::slice::from_ref(name), view.clone(), true, false, false, case)?;
+    }
+    let planned = plain_statement(env, message).await;
+    for (name, _) in &named_frames {
+        catalog.drop_temp_view(name, case);
+    }
+    planned
+}
+
+async fn plain_statement(env: &Environment<'_>, message: &proto::Sql) -> Result<Planned> {
     let planner = Planner::new(env)?;
     let zone = planner.time_zone();
     #[expect(deprecated, reason = "older clients set it")]

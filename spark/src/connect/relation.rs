@@ -56,6 +56,7 @@ pub(super) fn inputs(relation: &proto::Relation) -> Result<Vec<&proto::Relation>
         RelType::GroupMap(r) => one(&r.input),
         RelType::CoGroupMap(r) => both(&r.input, &r.other),
         RelType::AsOfJoin(r) => both(&r.left, &r.right),
+        RelType::WithRelations(r) if with_sql(r).is_some() => vec![],
         RelType::WithRelations(r) => one(&r.root),
         RelType::Transpose(r) => one(&r.input),
         RelType::LateralJoin(r) => one(&r.left),
@@ -110,12 +111,32 @@ pub(super) async fn local_result<'a>(
             let batch = show::text(planner, relation, scope).await?;
             Some(ConnectPlan::Local(vec![batch.clone()], batch.schema()))
         }
-        RelType::Sql(sql) => match read::sql(planner, sql).await? {
-            read::Answer::Rows(batches, schema) => Some(ConnectPlan::Local(batches, schema)),
-            read::Answer::Plan(plan) => Some(ConnectPlan::Query(plan)),
+        RelType::Sql(sql) => Some(statement(planner, sql, &[]).await?),
+        RelType::WithRelations(with) => match with_sql(with) {
+            Some(sql) => Some(statement(planner, sql, &with.references).await?),
+            None => None,
         },
         RelType::Catalog(message) => Some(super::catalog::catalog(planner.env, message).await?),
         _ => None,
+    })
+}
+
+/// The statement that relations are sent with, if it is one.
+fn with_sql(with: &proto::WithRelations) -> Option<&proto::Sql> {
+    match with.root.as_deref()?.rel_type.as_ref()? {
+        RelType::Sql(sql) => Some(sql),
+        _ => None,
+    }
+}
+
+async fn statement(
+    planner: &Planner<'_>,
+    sql: &proto::Sql,
+    references: &[proto::Relation],
+) -> Result<ConnectPlan> {
+    Ok(match read::sql(planner, sql, references).await? {
+        read::Answer::Rows(batches, schema) => ConnectPlan::Local(batches, schema),
+        read::Answer::Plan(plan) => ConnectPlan::Query(plan),
     })
 }
 
@@ -129,7 +150,7 @@ pub(super) async fn planned<'a>(
     let mut next = || inputs.next().ok_or_else(|| SparkError::internal("an input was not planned"));
     match rel_type(relation)? {
         RelType::Read(r) => read::read(planner, r).await,
-        RelType::Sql(r) => read::nested_sql(planner, r).await,
+        RelType::Sql(r) => read::nested_sql(planner, r, &[]).await,
         RelType::LocalRelation(r) => local::relation(planner, r),
         RelType::CachedLocalRelation(r) => local::cached(planner, r),
         RelType::ChunkedCachedLocalRelation(r) => local::chunked(planner, r),
@@ -170,7 +191,10 @@ pub(super) async fn planned<'a>(
         RelType::ToSchema(r) => columns::to_schema(planner, r, next()?),
         // Hints change how a join is run, never what it gives.
         RelType::Hint(_) => next(),
-        RelType::WithRelations(_) => next(),
+        RelType::WithRelations(with) => match with_sql(with) {
+            Some(sql) => read::nested_sql(planner, sql, &with.references).await,
+            None => next(),
+        },
         RelType::Unpivot(r) => unpivot::unpivot(planner, r, next()?),
         RelType::Transpose(r) => unpivot::transpose(planner, r, next()?).await,
         RelType::ShowString(_) | RelType::HtmlString(_) => {

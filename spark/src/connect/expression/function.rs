@@ -8,6 +8,7 @@ use super::{Resolver, child};
 use crate::analysis::Named;
 use crate::analysis::call::lambda::{self, Lambda};
 use crate::analysis::call::{self, AggregateOptions};
+use crate::analysis::common::to_common_type;
 use crate::analysis::operator::{self, Binary};
 use crate::connect::proto::Expression;
 use crate::connect::proto::expression::ExprType;
@@ -155,21 +156,32 @@ impl Resolver<'_> {
     /// Conditions and values in turn, and last the value where none holds.
     fn case(&self, branches: &[Expression]) -> Result<Named> {
         let mut text = "CASE".to_owned();
-        let mut when_then = Vec::new();
+        let (mut conditions, mut values) = (Vec::new(), Vec::new());
         let pairs = branches.chunks_exact(2);
         let otherwise = pairs.remainder().first().map(|value| self.operand(value)).transpose()?;
         for pair in pairs {
             let condition = self.operand(&pair[0])?;
             let value = self.operand(&pair[1])?;
             text.push_str(&format!(" WHEN {} THEN {}", condition.name, value.name));
-            when_then.push((Box::new(condition.expr), Box::new(value.expr)));
+            conditions.push(condition.expr);
+            values.push(value.expr);
         }
         if let Some(otherwise) = &otherwise {
             text.push_str(&format!(" ELSE {}", otherwise.name));
         }
         text.push_str(" END");
-        let case = Case::new(None, when_then, otherwise.map(|value| Box::new(value.expr)));
-        Ok(Named::new(Expr::Case(case), text))
+        let has_otherwise = otherwise.is_some();
+        values.extend(otherwise.map(|value| value.expr));
+        let Some(mut values) = to_common_type(values, self.schema)? else {
+            return Err(SparkError::type_mismatch(
+                "DATA_DIFF_TYPES",
+                &text,
+                "Input to `casewhen` should all be the same type, but it's not",
+            ));
+        };
+        let otherwise = if has_otherwise { values.pop().map(Box::new) } else { None };
+        let branches = conditions.into_iter().map(Box::new).zip(values.into_iter().map(Box::new)).collect();
+        Ok(Named::new(Expr::Case(Case::new(None, branches, otherwise)), text))
     }
 
     /// `struct(...)`, whose fields take the names of columns and aliases.

@@ -6,6 +6,7 @@ use datafusion::common::{Column, JoinType, NullEquality};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
 use crate::analysis::Named;
+use crate::analysis::correlate::lateral_join;
 use crate::analysis::operator::{self, Binary};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames, find};
 use crate::analysis::select::boolean_condition;
@@ -72,7 +73,9 @@ async fn on(
             Some(boolean_condition(Named::new(named.expr.unalias(), named.name), &schema, "JOIN condition")?)
         }
     };
+    let lateral = !right.plan.all_out_ref_exprs().is_empty();
     let plan = match filter {
+        filter if lateral => lateral_join(left.plan, right.plan, kind, filter)?,
         None if kind == JoinType::Inner => cross(left.plan, right.plan)?,
         filter => {
             let filter = filter.unwrap_or_else(|| lit(true));
@@ -191,15 +194,7 @@ pub(super) async fn lateral<'a>(
     });
     let planned = Box::pin(planner.plan(right)).await;
     planner.outer.pop();
-    let mut right = planned?;
-    let outer_ref_columns = right.plan.all_out_ref_exprs();
-    if !outer_ref_columns.is_empty() {
-        right.plan = LogicalPlan::Subquery(datafusion::logical_expr::Subquery {
-            subquery: std::sync::Arc::new(right.plan),
-            outer_ref_columns,
-            spans: datafusion::common::Spans::new(),
-        });
-    }
+    let right = planned?;
     let kind = join_type(message.join_type());
     on(planner, left, right, kind, message.join_condition.as_ref()).await
 }

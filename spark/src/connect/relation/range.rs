@@ -1,5 +1,7 @@
 //! `range` and the other table-valued functions.
 
+mod table;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -64,7 +66,8 @@ fn scan(planner: &mut Planner<'_>, start: i64, end: i64, step: i64) -> Result<Lo
     let bounds = [lit(start), lit(end), lit(step)];
     let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&bounds, state))?;
     let name = TableReference::bare(planner.names.claim("__range"));
-    let scan = LogicalPlanBuilder::scan(name, provider_as_source(provider), None)?;
+    let numbers = Arc::new(table::Numbers(provider));
+    let scan = LogicalPlanBuilder::scan(name, provider_as_source(numbers), None)?;
     let column = scan.schema().columns().remove(0);
     Ok(scan.project(vec![Expr::Column(column).alias("id")])?.build()?)
 }

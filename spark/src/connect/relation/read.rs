@@ -80,8 +80,14 @@ pub(super) enum Answer {
 }
 
 /// `spark.sql(...)`, which must be a query or a command with rows.
-pub(super) async fn sql(planner: &mut Planner<'_>, message: &proto::Sql) -> Result<Answer> {
-    match crate::connect::command::statement(planner.env, message).await? {
+///
+/// References are DataFrames that the statement names.
+pub(super) async fn sql(
+    planner: &Planner<'_>,
+    message: &proto::Sql,
+    references: &[proto::Relation],
+) -> Result<Answer> {
+    match crate::connect::command::statement(planner.env, message, references).await? {
         Planned::Query(plan) => Ok(Answer::Plan(plan)),
         Planned::Local(batches, schema) => Ok(Answer::Rows(batches, schema)),
         Planned::Write(_) => Err(SparkError::unsupported("a statement that writes inside of a query")),
@@ -89,8 +95,12 @@ pub(super) async fn sql(planner: &mut Planner<'_>, message: &proto::Sql) -> Resu
 }
 
 /// `spark.sql(...)` as the input of something else.
-pub(super) async fn nested_sql(planner: &mut Planner<'_>, message: &proto::Sql) -> Result<Scope> {
-    match sql(planner, message).await? {
+pub(super) async fn nested_sql(
+    planner: &mut Planner<'_>,
+    message: &proto::Sql,
+    references: &[proto::Relation],
+) -> Result<Scope> {
+    match sql(planner, message, references).await? {
         Answer::Plan(plan) => Ok(Scope::leaf(planner.adopt(plan, &[])?)),
         Answer::Rows(batches, schema) => local::rows(planner, schema, batches),
     }

@@ -1,0 +1,171 @@
+//! Messages planned and run on plain DataFusion.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cerium_conf::SparkConf;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::prelude::{DataFrame, SessionConfig};
+use datafusion_spark::SessionStateBuilderSpark;
+
+use super::proto::expression::{
+    Alias, ExprType, Literal, UnresolvedAttribute, UnresolvedFunction, literal::LiteralType,
+};
+use super::proto::relation::RelType;
+use super::{Artifacts, ConnectPlan, Environment, QueryRunner, proto, relation};
+use crate::error::Result;
+use crate::functions;
+use crate::session::SparkSession;
+use crate::show::show_string;
+
+/// Runs plans on plain DataFusion.
+struct Local;
+
+#[async_trait]
+impl QueryRunner for Local {
+    async fn collect(&self, state: &SessionState, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
+        Ok(DataFrame::new(state.clone(), plan).collect().await?)
+    }
+}
+
+impl Artifacts for Local {
+    fn cached(&self, _: &str) -> Option<Bytes> {
+        None
+    }
+
+    fn checkpoint(&self, _: &str) -> Option<LogicalPlan> {
+        None
+    }
+}
+
+fn session() -> SparkSession {
+    let config = SessionConfig::new().with_target_partitions(2);
+    let mut state =
+        SessionStateBuilder::new().with_config(config).with_default_features().with_spark_features().build();
+    for function in functions::all_scalar() {
+        state.register_udf(function).expect("scalar function");
+    }
+    for function in functions::all_aggregate() {
+        state.register_udaf(function).expect("aggregate function");
+    }
+    SparkSession::new(state, SparkConf::new())
+}
+
+async fn shown(message: &proto::Relation) -> String {
+    let session = session();
+    let env = Environment { session: &session, runner: &Local, artifacts: &Local };
+    let answer = async {
+        match relation(&env, message).await? {
+            ConnectPlan::Query(plan) => {
+                let schema = Arc::clone(plan.schema().inner());
+                show_string(&schema, &Local.collect(&session.state()?, plan).await?, 20, 20)
+            }
+            ConnectPlan::Local(batches, schema) => show_string(&schema, &batches, 20, 20),
+        }
+    };
+    answer.await.unwrap_or_else(|error| error.to_string())
+}
+
+fn frame(id: i64, rel_type: RelType) -> proto::Relation {
+    let common = proto::RelationCommon { plan_id: Some(id), ..Default::default() };
+    proto::Relation { common: Some(common), rel_type: Some(rel_type) }
+}
+
+fn range(id: i64, end: i64) -> proto::Relation {
+    frame(id, RelType::Range(proto::Range { start: Some(0), end, step: 1, num_partitions: Some(2) }))
+}
+
+fn expression(kind: ExprType) -> proto::Expression {
+    proto::Expression { common: None, expr_type: Some(kind) }
+}
+
+fn column(name: &str, id: Option<i64>) -> proto::Expression {
+    expression(ExprType::UnresolvedAttribute(UnresolvedAttribute {
+        unparsed_identifier: name.to_owned(),
+        plan_id: id,
+        is_metadata_column: None,
+    }))
+}
+
+fn number(value: i64) -> proto::Expression {
+    let literal_type = Some(LiteralType::Long(value));
+    expression(ExprType::Literal(Literal { literal_type, ..Default::default() }))
+}
+
+fn call(name: &str, arguments: Vec<proto::Expression>) -> proto::Expression {
+    expression(ExprType::UnresolvedFunction(UnresolvedFunction {
+        function_name: name.to_owned(),
+        arguments,
+        ..Default::default()
+    }))
+}
+
+fn alias(expr: proto::Expression, name: &str) -> proto::Expression {
+    let alias = Alias { expr: Some(Box::new(expr)), name: vec![name.to_owned()], metadata: None };
+    expression(ExprType::Alias(Box::new(alias)))
+}
+
+fn project(id: i64, input: proto::Relation, expressions: Vec<proto::Expression>) -> proto::Relation {
+    frame(id, RelType::Project(Box::new(proto::Project { input: Some(Box::new(input)), expressions })))
+}
+
+fn join(left: proto::Relation, right: proto::Relation, condition: proto::Expression) -> proto::Relation {
+    let join = proto::Join {
+        left: Some(Box::new(left)),
+        right: Some(Box::new(right)),
+        join_condition: Some(condition),
+        join_type: proto::join::JoinType::Inner.into(),
+        ..Default::default()
+    };
+    frame(99, RelType::Join(Box::new(join)))
+}
+
+#[tokio::test]
+async fn columns_mean_those_of_their_data_frame() {
+    // df1 = range(3); df2 = df1.select("id", (df1.id + 1).alias("next"))
+    let next = alias(call("+", vec![column("id", Some(1)), number(1)]), "next");
+    let second = || project(2, range(1, 3), vec![column("id", None), next.clone()]);
+    // df1.join(df2, df1.id == df2.next): the nearest df1 is meant, not the one below df2.
+    let condition = call("==", vec![column("id", Some(1)), column("next", Some(2))]);
+    assert_eq!(
+        shown(&join(range(1, 3), second(), condition)).await,
+        "+---+---+----+\n| id| id|next|\n+---+---+----+\n|  1|  0|   1|\n|  2|  1|   2|\n+---+---+----+\n"
+    );
+    // df1.join(df1, df1.id == df1.id)
+    let condition = call("==", vec![column("id", Some(1)), column("id", Some(1))]);
+    let error = shown(&join(range(1, 3), range(1, 3), condition)).await;
+    assert!(error.starts_with("[AMBIGUOUS_COLUMN_REFERENCE] Column `id` is ambiguous."), "{error}");
+    // df1.select(df2.next)
+    let error = shown(&project(3, range(1, 3), vec![column("next", Some(2))])).await;
+    assert!(error.starts_with("[CANNOT_RESOLVE_DATAFRAME_COLUMN]"), "{error}");
+}
+
+#[tokio::test]
+async fn a_sort_may_name_what_the_projection_leaves_out() {
+    // df = range(3); df.select((df.id * 2).alias("double")).sort(df.id.desc())
+    let double = alias(call("*", vec![column("id", Some(1)), number(2)]), "double");
+    let order = proto::expression::SortOrder {
+        child: Some(Box::new(column("id", Some(1)))),
+        direction: proto::expression::sort_order::SortDirection::Descending.into(),
+        null_ordering: proto::expression::sort_order::NullOrdering::SortNullsLast.into(),
+    };
+    let input = Some(Box::new(project(2, range(1, 3), vec![double])));
+    let sort = frame(3, RelType::Sort(Box::new(proto::Sort { input, order: vec![order], is_global: None })));
+    assert_eq!(shown(&sort).await, "+------+\n|double|\n+------+\n|     4|\n|     2|\n|     0|\n+------+\n");
+}
+
+#[tokio::test]
+async fn depth_costs_no_stack() {
+    let mut deep = range(0, 2);
+    let mut sum = column("id", None);
+    for id in 1..60 {
+        deep = project(id, deep, vec![column("id", None)]);
+        sum = call("+", vec![sum, number(1)]);
+    }
+    let deep = project(60, deep, vec![alias(sum, "sum")]);
+    assert_eq!(shown(&deep).await, "+---+\n|sum|\n+---+\n| 59|\n| 60|\n+---+\n");
+}
