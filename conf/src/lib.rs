@@ -30,5 +30,5 @@ pub use key::{ConfError, ConfKey, Effect, Key, KeyInfo, OptionalConfKey};
 pub use properties::PropertiesError;
 pub use redaction::{REDACTED, is_sensitive};
 pub use reference::reference_markdown;
-pub use size::{ByteSize, SizeError, SizeUnit};
+pub use size::{ByteSize, SizeError, SizeUnit, bytes_to_string};
 pub use time::{SparkDuration, TimeError, TimeUnit};

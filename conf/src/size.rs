@@ -104,6 +104,16 @@ impl fmt::Display for ByteSize {
     }
 }
 
+/// A size as Spark writes it: `2.0 MiB`, `512.0 B`.
+pub fn bytes_to_string(bytes: u64) -> String {
+    // Spark goes to the next unit only from twice that unit on.
+    const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    UNITS.iter().find(|(_, unit)| bytes >= 2 * unit).map_or_else(
+        || format!("{bytes}.0 B"),
+        |(name, unit)| format!("{:.1} {name}", bytes as f64 / *unit as f64),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,5 +184,15 @@ mod tests {
         {
             assert_eq!(ByteSize::from_bytes(bytes).to_string(), text);
         }
+    }
+
+    // From Spark's UtilsSuite, "bytesToString".
+    #[test]
+    fn sizes_read_as_in_spark() {
+        assert_eq!(bytes_to_string(10), "10.0 B");
+        assert_eq!(bytes_to_string(1500), "1500.0 B");
+        assert_eq!(bytes_to_string(2_000_000), "1953.1 KiB");
+        assert_eq!(bytes_to_string(2_097_152), "2.0 MiB");
+        assert_eq!(bytes_to_string(5_368_709_120), "5.0 GiB");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cerium_conf::{ConfError, SparkConf, keys};
+use cerium_engine::result_limit::ResultLimitExec;
 use cerium_engine::session;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -17,10 +18,12 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionContext;
 
 use crate::allocation::{Allocation, TooManyFailures};
+use crate::cache::{Blocks, Cache, Prepared};
 use crate::executors::ExecutorProvider;
 use crate::parallelism::parallelism;
 use crate::results::{self, ResultError};
 use crate::scheduler::{JobError, JobWatch, Scheduler, SchedulerError};
+use crate::scheduler::{JobError, JobOutput, Scheduler, SchedulerError};
 
 /// Times a job is run when executors that hold its result are lost before it was fetched.
 const RESULT_ATTEMPTS: u32 = 3;
@@ -54,6 +57,9 @@ pub enum ExecuteError {
     /// A configuration value is malformed.
     #[error(transparent)]
     Conf(#[from] ConfError),
+    /// An executor with cached partitions that the job reads was lost.
+    #[error("executors with cached data were lost while it was read")]
+    CacheLost,
 }
 
 /// The rows of a plan.
@@ -72,6 +78,7 @@ pub struct Driver {
     scheduler: Scheduler,
     allocation: Allocation,
     provider: Arc<dyn ExecutorProvider>,
+    cache: Cache,
 }
 
 impl Driver {
@@ -85,7 +92,7 @@ impl Driver {
         let parallelism = parallelism(&conf)?;
         let scheduler = Scheduler::start(&conf, host).await?;
         let allocation = Allocation::start(&conf, scheduler.clone(), Arc::clone(&provider))?;
-        Ok(Self { conf, parallelism, scheduler, allocation, provider })
+        Ok(Self { conf, parallelism, scheduler, allocation, provider, cache: Cache::default() })
     }
 
     /// A session to plan in. Executors know its functions and get its settings with each task.
@@ -103,6 +110,11 @@ impl Driver {
         &self.scheduler
     }
 
+    /// What the application has cached.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     /// Runs a plan made in `session` and fetches its rows: in the driver where it reads no data, else
     /// on executors. `description` names the job in logs. Dropping the future cancels the job.
     pub async fn execute(
@@ -111,57 +123,60 @@ impl Driver {
         plan: &LogicalPlan,
         description: &str,
     ) -> Result<JobResult, ExecuteError> {
-        self.execute_watched(session, plan, description, &JobWatch::default()).await
+        watch: &JobWatch,
+        let mut attempt = 1;
+        loop {
+            match self.attempt(session, plan, description).await {
+                Err(error @ (ExecuteError::Result(ResultError::Lost { .. }) | ExecuteError::CacheLost))
+                    if attempt < RESULT_ATTEMPTS =>
+                {
+                    tracing::warn!(attempt, "running the job again: {error}");
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
     }
 
-    /// As [`Self::execute`]; by `watch` the scheduler tells how far the job is.
-    pub async fn execute_watched(
+    async fn attempt(
         &self,
         session: &SessionState,
         plan: &LogicalPlan,
         description: &str,
         watch: &JobWatch,
     ) -> Result<JobResult, ExecuteError> {
-        let distributed = needs_executors(plan)?;
-        let physical = session.create_physical_plan(plan).await?;
+        let Prepared { plan, blocks } = self.prepare(session, plan).await?;
+        let distributed = needs_executors(&plan)?;
+        let physical = session.create_physical_plan(&plan).await?;
         let schema = physical.schema();
-        let batches = if distributed {
-            self.run(session, physical, description, watch).await?
-        } else {
-            collect(physical, session.task_ctx()).await?
+        if !distributed {
+            let batches = collect(physical, session.task_ctx()).await?;
+            return Ok(JobResult { schema, batches });
+        }
+        let max_result_size = self.conf.get(&keys::DRIVER_MAX_RESULT_SIZE)?.bytes().max(0) as u64;
+        let limited: Arc<dyn ExecutionPlan> = match max_result_size {
+            0 => physical,
+            limit => Arc::new(ResultLimitExec::new(physical, limit)),
         };
+        let output = self.run_job(session, limited, description, watch, &blocks).await?;
+        results::check_size(&output.partitions, max_result_size)?;
+        let batches = results::fetch(&output.partitions).await?;
         Ok(JobResult { schema, batches })
     }
 
-    async fn run(
+    /// Runs a physical plan on executors and leaves its result there. `blocks` are the cached partitions
+    /// it reads: the job ends early when one of their holders is lost.
+    pub(crate) async fn run_job(
         &self,
         session: &SessionState,
         plan: Arc<dyn ExecutionPlan>,
         description: &str,
-        watch: &JobWatch,
-    ) -> Result<Vec<RecordBatch>, ExecuteError> {
-        let max_result_size = self.conf.get(&keys::DRIVER_MAX_RESULT_SIZE)?.bytes().max(0) as u64;
-        let context = Arc::new(SessionContext::new_with_state(session.clone()));
-        let mut attempt = 1;
-        loop {
-            let output = tokio::select! {
-                output = self.scheduler.run(Arc::clone(&plan), Arc::clone(&context), description, watch) => output?,
-                failure = self.allocation.failed() => return Err(failure.into()),
-            };
-            results::check_size(&output.partitions, max_result_size)?;
-            match results::fetch(&output.partitions).await {
-                Ok(batches) => return Ok(batches),
-                Err(error @ ResultError::Lost { .. }) if attempt < RESULT_ATTEMPTS => {
-                    tracing::warn!(attempt, "running the job again: {error}");
-                    attempt += 1;
-                }
-                Err(error) => return Err(error.into()),
-            }
+    pub async fn stop(&self) {
+        self.cache.clear();
         }
     }
 
     /// Ends all executors.
-    pub async fn stop(&self) {
         // First, or lost executors would be replaced.
         self.allocation.stop();
         self.provider.stop().await;

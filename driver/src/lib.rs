@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod application;
+pub mod cache;
 pub mod cli;
 pub mod connect;
 pub mod driver;

@@ -6,6 +6,7 @@ use ballista_core::client::BallistaClient;
 use ballista_core::error::BallistaError;
 use ballista_core::serde::scheduler::{PartitionLocation, ShuffleLayout};
 use cerium_engine::session::MAX_MESSAGE_SIZE;
+use cerium_spark::error::SparkError;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use futures::{StreamExt, TryStreamExt};
@@ -20,20 +21,8 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug, thiserror::Error)]
 pub enum ResultError {
     /// The result is larger than `spark.driver.maxResultSize`.
-    #[error(
-        "Job aborted due to stage failure: Total size of serialized results of {tasks} tasks ({}) is bigger \
-         than spark.driver.maxResultSize ({}); write large results to storage, or raise \
-         spark.driver.maxResultSize (0 means no limit)",
-        human_size(*.size), human_size(*.limit)
-    )]
-    TooLarge {
-        /// Tasks of the last stage.
-        tasks: usize,
-        /// Size of their results in bytes, compressed as they lie on the executors.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
+    #[error(transparent)]
+    TooLarge(SparkError),
     /// An executor did not hand out its part, most likely because it is gone.
     #[error("result partition {partition} could not be fetched from executor {executor_id}")]
     Lost {
@@ -61,7 +50,7 @@ pub enum FetchError {
 pub fn check_size(partitions: &[PartitionLocation], limit: u64) -> Result<(), ResultError> {
     let size = partitions.iter().filter_map(|partition| partition.partition_stats.num_bytes()).sum();
     if limit > 0 && size > limit {
-        return Err(ResultError::TooLarge { tasks: partitions.len(), size, limit });
+        return Err(ResultError::TooLarge(SparkError::result_too_large(partitions.len(), size, limit)));
     }
     Ok(())
 }
@@ -104,29 +93,4 @@ async fn fetch_partition(location: &PartitionLocation) -> Result<Vec<RecordBatch
     let stream =
         client.fetch_partition(&executor.id, &location.partition_id, location.file_id, layout, true).await?;
     Ok(stream.try_collect().await?)
-}
-
-/// A size as Spark writes it: `1.0 MiB`, `512.0 B`.
-fn human_size(bytes: u64) -> String {
-    // Spark goes to the next unit only from twice that unit on.
-    const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    UNITS.iter().find(|(_, unit)| bytes >= 2 * unit).map_or_else(
-        || format!("{bytes}.0 B"),
-        |(name, unit)| format!("{:.1} {name}", bytes as f64 / *unit as f64),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // From Spark's UtilsSuite, "bytesToString".
-    #[test]
-    fn sizes_read_as_in_spark() {
-        assert_eq!(human_size(10), "10.0 B");
-        assert_eq!(human_size(1500), "1500.0 B");
-        assert_eq!(human_size(2_000_000), "1953.1 KiB");
-        assert_eq!(human_size(2_097_152), "2.0 MiB");
-        assert_eq!(human_size(5_368_709_120), "5.0 GiB");
-    }
 }

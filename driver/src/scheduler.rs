@@ -190,6 +190,22 @@ impl Scheduler {
         self.inner.cluster.changes()
     }
 
+    /// Whether all these executors are there.
+    pub fn has_all(&self, executor_ids: &BTreeSet<String>) -> bool {
+        let present = self.inner.cluster.slots();
+        executor_ids.iter().all(|id| present.contains_key(id))
+    }
+
+    /// Waits until one of these executors is gone.
+    pub async fn lost_one_of(&self, executor_ids: &BTreeSet<String>) {
+        let mut changes = self.membership();
+        while self.has_all(executor_ids) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Tasks and executors at this moment.
     pub async fn load(&self) -> ClusterLoad {
         let mut load = Load::default();

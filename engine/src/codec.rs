@@ -30,6 +30,8 @@ use prost::Message;
 
 use crate::python::PythonPlan;
 use crate::python::exec::PythonExec;
+use crate::repartition::exec::{Target, TargetExec};
+use crate::result_limit::ResultLimitExec;
 use crate::write::WriteJob;
 use crate::write::exec::WriteExec;
 use crate::write::node::WriteNode;
@@ -41,7 +43,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2, 10")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 10")]
     kind: Option<Kind>,
 }
 
@@ -54,6 +56,20 @@ enum Kind {
     Write(String),
     #[prost(message, tag = "10")]
     Python(Box<PythonPlan>),
+    #[prost(message, tag = "3")]
+    Target(TargetNode),
+    /// Bytes of a result that a task may hand on.
+    #[prost(uint64, tag = "4")]
+    ResultLimit(u64),
+}
+
+/// A [`TargetExec`].
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+struct TargetNode {
+    #[prost(uint64, tag = "1")]
+    partitions: u64,
+    #[prost(bool, tag = "2")]
+    by_last_column: bool,
 }
 
 /// A scan of text files.
@@ -118,6 +134,16 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 Ok(Arc::new(WriteExec::new(job, Arc::clone(input))))
             }
             Some(Kind::Python(python)) => Ok(Arc::new(PythonExec::from_message(*python, inputs)?)),
+            Some(Kind::Target(node)) => {
+                let input = inputs.first().ok_or_else(|| missing("input"))?;
+                let target = if node.by_last_column { Target::LastColumn } else { Target::RoundRobin };
+                let partitions = usize::try_from(node.partitions).map_err(external)?;
+                Ok(Arc::new(TargetExec::new(Arc::clone(input), partitions, target)))
+            }
+            Some(Kind::ResultLimit(limit)) => {
+                let input = inputs.first().ok_or_else(|| missing("input"))?;
+                Ok(Arc::new(ResultLimitExec::new(Arc::clone(input), limit)))
+            }
             Some(Kind::TextScan(scan)) => {
                 let base = scan.base.ok_or_else(|| missing("files"))?;
                 let format: TextFormat = serde_json::from_str(&scan.format).map_err(external)?;
@@ -143,6 +169,16 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
         if let Some(python) = node.downcast_ref::<PythonExec>() {
             let kind = Kind::Python(Box::new(python.to_message()?));
             return CeriumNode { kind: Some(kind) }.encode_to(buf);
+        }
+        if let Some(target) = node.downcast_ref::<TargetExec>() {
+            let target = TargetNode {
+                partitions: target.partitions() as u64,
+                by_last_column: target.target() == Target::LastColumn,
+            };
+            return CeriumNode { kind: Some(Kind::Target(target)) }.encode_to(buf);
+        }
+        if let Some(limit) = node.downcast_ref::<ResultLimitExec>() {
+            return CeriumNode { kind: Some(Kind::ResultLimit(limit.limit())) }.encode_to(buf);
         }
         if let Some(scan) = node.downcast_ref::<DataSourceExec>()
             && let Some(config) =
@@ -213,7 +249,7 @@ impl LogicalExtensionCodec for CeriumLogicalCodec {
                 let input = inputs.first().ok_or_else(|| missing("input"))?;
                 Ok(Extension { node: Arc::new(WriteNode::new(job, input.clone())?) })
             }
-            Some(Kind::TextScan(_) | Kind::Python(_)) => Err(missing("logical form")),
+            Some(_) => Err(missing("logical form")),
         }
     }
 

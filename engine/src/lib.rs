@@ -3,8 +3,12 @@
 pub mod archive;
 pub mod codec;
 pub mod object_stores;
+pub mod planner;
 pub mod python;
+pub mod repartition;
+pub mod result_limit;
 pub mod session;
 pub mod spark_options;
+pub mod task;
 pub mod task_failure;
 pub mod write;

@@ -20,9 +20,10 @@ use datafusion_spark::SessionStateBuilderSpark;
 
 use crate::codec::{CeriumLogicalCodec, CeriumPhysicalCodec};
 use crate::object_stores::ObjectStores;
+use crate::planner::CeriumQueryPlanner;
 use crate::python::{ExtractPythonFunctions, PrunePythonFunctions};
+use crate::repartition::rule::PlaceShuffles;
 use crate::spark_options::SparkOptions;
-use crate::write::planner::CeriumQueryPlanner;
 
 /// Largest gRPC message between driver and executors, in bytes: Spark's `spark.rpc.message.maxSize`.
 pub const MAX_MESSAGE_SIZE: u32 = 128 * 1024 * 1024;
@@ -44,6 +45,7 @@ pub fn new_session_state(conf: &SparkConf, parallelism: usize) -> Result<Session
         .with_optimizer_rules(ballista_default_optimizer_rules())
         .with_optimizer_rule(Arc::new(PrunePythonFunctions))
         .with_query_planner(Arc::new(CeriumQueryPlanner))
+        .with_physical_optimizer_rule(Arc::new(PlaceShuffles))
         .build())
 }
 

@@ -9,6 +9,8 @@ pub(crate) use classify::{
 use std::collections::BTreeMap;
 use std::fmt;
 
+use cerium_conf::bytes_to_string;
+
 /// Result with Spark's error.
 pub type Result<T, E = SparkError> = std::result::Result<T, E>;
 
@@ -63,7 +65,22 @@ impl SparkError {
         }))
     }
 
-    /// The error class, with its subclass after a dot.
+    /// One of the errors that Spark has no class for.
+    pub fn without_class(message: impl Into<String>) -> Self {
+        Self::new("", "", message)
+    }
+
+    /// A result over `spark.driver.maxResultSize`. Sizes in bytes.
+    pub fn result_too_large(tasks: usize, size: u64, limit: u64) -> Self {
+        let (size, limit) = (bytes_to_string(size), bytes_to_string(limit));
+        Self::without_class(format!(
+            "Job aborted due to stage failure: Total size of serialized results of {tasks} tasks ({size}) is bigger \
+             than spark.driver.maxResultSize ({limit}); write large results to storage, or raise \
+             spark.driver.maxResultSize (0 means no limit)"
+        ))
+    }
+
+    /// The error class, with its subclass after a dot; empty where Spark has none.
     pub fn class(&self) -> &str {
         &self.0.class
     }
@@ -130,7 +147,7 @@ impl SparkError {
 impl fmt::Display for SparkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Errors that Spark has given no class yet are shown without one.
-        if !self.0.class.starts_with("_LEGACY_ERROR_TEMP_") {
+        if !self.0.class.is_empty() && !self.0.class.starts_with("_LEGACY_ERROR_TEMP_") {
             write!(f, "[{}] ", self.0.class)?;
         }
         f.write_str(&self.0.message)?;

@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod connect;
 pub mod error;
 pub mod functions;
+pub mod identity;
 pub mod python;
 pub mod session;
 pub mod show;

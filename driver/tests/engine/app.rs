@@ -11,6 +11,7 @@ use cerium_driver::driver::{Driver, ExecuteError, JobResult};
 use cerium_driver::executors::local::LocalProvider;
 use cerium_driver::scheduler::ClusterLoad;
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{CsvReadOptions, SessionContext};
 use tempfile::TempDir;
 
@@ -52,6 +53,16 @@ impl App {
     pub async fn sql(&self, sql: &str) -> Result<JobResult, ExecuteError> {
         let plan = self.context.state().create_logical_plan(sql).await?;
         self.driver.execute(&self.context.state(), &plan, sql).await
+    }
+
+    /// A query, not run.
+    pub async fn plan(&self, sql: &str) -> LogicalPlan {
+        self.context.state().create_logical_plan(sql).await.unwrap()
+    }
+
+    /// Deletes the files of a table of [`Self::numbers`].
+    pub fn delete_files(&self, name: &str) {
+        fs::remove_dir_all(self.dir.path().join(name)).unwrap();
     }
 
     /// The rows as a table in text.

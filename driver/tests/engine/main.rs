@@ -5,6 +5,7 @@
 
 mod allocation;
 mod app;
+mod cache;
 mod failures;
 mod kubernetes;
 mod programs;

@@ -28,6 +28,7 @@ use super::encode::{Encoder, Encoding};
 use super::sink::{Destination, Sink};
 use super::staged::{self, StagedFile};
 use super::{WriteJob, split_columns};
+use crate::task::task_number;
 
 /// Writes its input, each partition to its own files, and returns what it wrote as rows.
 #[derive(Debug)]
@@ -138,13 +139,6 @@ impl ExecutionPlan for WriteExec {
 
 fn external(error: SparkError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
-}
-
-/// The number in the names of a task's files. Ballista hides which partition a task has, but
-/// its number within the stage is part of the task's name, `TID job/stage.attempt/task.attempt`.
-fn task_number(context: &TaskContext, partition: usize) -> usize {
-    let number = context.task_id().and_then(|id| id.rsplit('/').next()?.split('.').next()?.parse().ok());
-    number.unwrap_or(partition)
 }
 
 async fn write(

@@ -1,19 +1,17 @@
-//! Plans the nodes that Cerium adds to DataFusion's.
+//! Plans writes.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
 use super::exec::WriteExec;
 use super::node::WriteNode;
-use crate::python::planner::PythonPlanner;
 
 /// Plans [`WriteNode`].
 #[derive(Debug)]
@@ -35,24 +33,5 @@ impl ExtensionPlanner for WritePlanner {
             return Err(DataFusionError::Internal("a write has exactly one input".into()));
         };
         Ok(Some(Arc::new(WriteExec::new(write.job().clone(), Arc::clone(input)))))
-    }
-}
-
-/// DataFusion's planner, with Cerium's nodes.
-#[derive(Debug, Default)]
-pub struct CeriumQueryPlanner;
-
-#[async_trait]
-impl QueryPlanner for CeriumQueryPlanner {
-    async fn create_physical_plan(
-        &self,
-        plan: &LogicalPlan,
-        session: &dyn Session,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![
-            Arc::new(WritePlanner),
-            Arc::new(PythonPlanner),
-        ]);
-        planner.create_physical_plan(plan, session).await
     }
 }

@@ -129,6 +129,25 @@ impl FileTable {
         &self.files
     }
 
+    /// Whether both tables read the same files, unchanged, to the same columns.
+    pub fn reads_the_same(&self, other: &Self) -> bool {
+        let same_format = match (&self.format, &other.format) {
+            (TableFormat::Text(a), TableFormat::Text(b)) => a == b,
+            (TableFormat::Parquet(_), TableFormat::Parquet(_)) => true,
+            _ => false,
+        };
+        same_format
+            && self.schema == other.schema
+            && self.files.len() == other.files.len()
+            && self.files.iter().zip(&other.files).all(|(a, b)| {
+                a.store_url == b.store_url
+                    && a.meta.location == b.meta.location
+                    && a.meta.size == b.meta.size
+                    && a.meta.last_modified == b.meta.last_modified
+                    && a.partition == b.partition
+            })
+    }
+
     /// The columns that are folders, outermost first.
     pub fn partition_names(&self) -> Vec<&str> {
         self.inner.table_partition_cols().iter().map(|field| field.name().as_str()).collect()

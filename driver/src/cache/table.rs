@@ -1,0 +1,67 @@
+//! Kept partitions as a table.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ballista_core::execution_plans::ShuffleReaderExec;
+use ballista_core::serde::scheduler::PartitionLocation;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::{ExecutionPlan, Partitioning};
+
+/// The stage that the partitions are said to be of. No job has so many stages, so that none takes them
+/// for its own.
+const NO_STAGE: usize = u32::MAX as usize;
+
+/// Partitions of a finished job, where they lie.
+#[derive(Debug)]
+pub struct CachedTable {
+    schema: SchemaRef,
+    partitions: Vec<Vec<PartitionLocation>>,
+}
+
+impl CachedTable {
+    /// A table of these partitions, in order.
+    pub fn new(schema: SchemaRef, partitions: &[PartitionLocation]) -> Self {
+        Self { schema, partitions: partitions.iter().map(|partition| vec![partition.clone()]).collect() }
+    }
+}
+
+#[async_trait]
+impl TableProvider for CachedTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitioning = Partitioning::UnknownPartitioning(self.partitions.len());
+        let reader = ShuffleReaderExec::try_new(
+            NO_STAGE,
+            self.partitions.clone(),
+            Arc::clone(&self.schema),
+            partitioning,
+        )?;
+        let Some(projection) = projection else { return Ok(Arc::new(reader)) };
+        let columns = projection.iter().map(|index| {
+            let name = self.schema.field(*index).name();
+            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(name, *index));
+            (column, name.clone())
+        });
+        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), Arc::new(reader))?))
+    }
+}

@@ -1,0 +1,33 @@
+//! DataFusion's planner, with the nodes that Cerium adds.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::error::Result;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+
+use crate::python::planner::PythonPlanner;
+use crate::repartition::{self, planner::RepartitionPlanner};
+use crate::write::planner::WritePlanner;
+
+/// DataFusion's planner, with Cerium's nodes.
+#[derive(Debug, Default)]
+pub struct CeriumQueryPlanner;
+
+#[async_trait]
+impl QueryPlanner for CeriumQueryPlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = repartition::lower(plan.clone(), session.scalar_functions().get("hash"))?;
+        let nodes: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
+            vec![Arc::new(WritePlanner), Arc::new(PythonPlanner), Arc::new(RepartitionPlanner)];
+        DefaultPhysicalPlanner::with_extension_planners(nodes).create_physical_plan(&plan, session).await
+    }
+}
