@@ -22,8 +22,7 @@ use crate::cache::{Blocks, Cache, Prepared};
 use crate::executors::ExecutorProvider;
 use crate::parallelism::parallelism;
 use crate::results::{self, ResultError};
-use crate::scheduler::{JobError, JobWatch, Scheduler, SchedulerError};
-use crate::scheduler::{JobError, JobOutput, Scheduler, SchedulerError};
+use crate::scheduler::{JobError, JobOutput, JobWatch, Scheduler, SchedulerError};
 
 /// Times a job is run when executors that hold its result are lost before it was fetched.
 const RESULT_ATTEMPTS: u32 = 3;
@@ -123,10 +122,20 @@ impl Driver {
         plan: &LogicalPlan,
         description: &str,
     ) -> Result<JobResult, ExecuteError> {
+        self.execute_watched(session, plan, description, &JobWatch::default()).await
+    }
+
+    /// As [`Self::execute`]; by `watch` the scheduler tells how far the job is.
+    pub async fn execute_watched(
+        &self,
+        session: &SessionState,
+        plan: &LogicalPlan,
+        description: &str,
         watch: &JobWatch,
+    ) -> Result<JobResult, ExecuteError> {
         let mut attempt = 1;
         loop {
-            match self.attempt(session, plan, description).await {
+            match self.attempt(session, plan, description, watch).await {
                 Err(error @ (ExecuteError::Result(ResultError::Lost { .. }) | ExecuteError::CacheLost))
                     if attempt < RESULT_ATTEMPTS =>
                 {
@@ -171,12 +180,21 @@ impl Driver {
         session: &SessionState,
         plan: Arc<dyn ExecutionPlan>,
         description: &str,
-    pub async fn stop(&self) {
-        self.cache.clear();
+        watch: &JobWatch,
+        blocks: &[Arc<Blocks>],
+    ) -> Result<JobOutput, ExecuteError> {
+        let context = Arc::new(SessionContext::new_with_state(session.clone()));
+        let holders = blocks.iter().flat_map(|blocks| blocks.holders()).collect();
+        tokio::select! {
+            output = self.scheduler.run(plan, context, description, watch) => Ok(output?),
+            failure = self.allocation.failed() => Err(failure.into()),
+            () = self.scheduler.lost_one_of(&holders) => Err(ExecuteError::CacheLost),
         }
     }
 
     /// Ends all executors.
+    pub async fn stop(&self) {
+        self.cache.clear();
         // First, or lost executors would be replaced.
         self.allocation.stop();
         self.provider.stop().await;

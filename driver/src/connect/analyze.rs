@@ -12,18 +12,11 @@ use super::error::{Failure, handle};
 use super::execute::Runner;
 use super::plan::{Asked, unpack};
 use super::session::Session;
+use crate::cache::StorageLevel;
 use crate::driver::Driver;
 
 /// The version of Spark that clients are to believe in.
 const SPARK_VERSION: &str = "4.1.1";
-/// `MEMORY_AND_DISK_DESER`, what `persist` means without a level.
-const DEFAULT_LEVEL: proto::StorageLevel = proto::StorageLevel {
-    use_disk: true,
-    use_memory: true,
-    use_off_heap: false,
-    deserialized: true,
-    replication: 1,
-};
 /// The level of what is not persisted.
 const NO_LEVEL: proto::StorageLevel = proto::StorageLevel {
     use_disk: false,
@@ -45,22 +38,43 @@ pub async fn analyze(driver: &Driver, session: &Session, question: Analyze) -> R
         }
         Analyze::Persist(request) => {
             if let Some(plan) = query(&env, request.relation.as_ref()).await? {
-                session.persist(plan, request.storage_level.unwrap_or(DEFAULT_LEVEL));
+                let level = request.storage_level.map_or(StorageLevel::DEFAULT, level_of);
+                driver.cache().persist(&plan, level).map_err(|error| runner.failure(error.into()))?;
             }
             Ok(Answer::Persist(response::Persist {}))
         }
         Analyze::Unpersist(request) => {
             if let Some(plan) = query(&env, request.relation.as_ref()).await? {
-                session.unpersist(&plan);
+                driver.cache().unpersist(&plan).map_err(|error| runner.failure(error.into()))?;
             }
             Ok(Answer::Unpersist(response::Unpersist {}))
         }
         Analyze::GetStorageLevel(request) => {
             let plan = query(&env, request.relation.as_ref()).await?;
-            let level = plan.and_then(|plan| session.storage_level(&plan)).unwrap_or(NO_LEVEL);
+            let found = match plan {
+                Some(plan) => driver.cache().storage_level(&plan).map_err(|e| runner.failure(e.into()))?,
+                None => None,
+            };
+            let level = found.map_or(NO_LEVEL, |level| proto::StorageLevel {
+                use_disk: level.use_disk,
+                use_memory: level.use_memory,
+                use_off_heap: level.use_off_heap,
+                deserialized: level.deserialized,
+                replication: level.replication,
+            });
             Ok(Answer::GetStorageLevel(response::GetStorageLevel { storage_level: Some(level) }))
         }
         other => connect::analyze::analyze(&env, &other).await.map_err(|error| runner.failure(error)),
+    }
+}
+
+fn level_of(level: proto::StorageLevel) -> StorageLevel {
+    StorageLevel {
+        use_disk: level.use_disk,
+        use_memory: level.use_memory,
+        use_off_heap: level.use_off_heap,
+        deserialized: level.deserialized,
+        replication: level.replication,
     }
 }
 

@@ -55,7 +55,6 @@ pub struct Session {
     operations: Mutex<HashMap<String, Arc<Operation>>>,
     fates: Mutex<VecDeque<(String, Fate)>>,
     errors: Mutex<VecDeque<(String, details::Error)>>,
-    persisted: Mutex<Vec<(LogicalPlan, proto::StorageLevel)>>,
     checkpoints: Mutex<HashMap<String, LogicalPlan>>,
     used: Mutex<Instant>,
 }
@@ -77,7 +76,6 @@ impl Session {
             operations: Mutex::default(),
             fates: Mutex::default(),
             errors: Mutex::default(),
-            persisted: Mutex::default(),
             checkpoints: Mutex::default(),
             used: Mutex::new(Instant::now()),
         })
@@ -185,24 +183,6 @@ impl Session {
         let mut errors = lock(&self.errors);
         let at = errors.iter().position(|(known, _)| known == id)?;
         errors.remove(at).map(|(_, error)| error)
-    }
-
-    /// Notes the storage level of a plan; a plan that has one keeps it.
-    pub fn persist(&self, plan: LogicalPlan, level: proto::StorageLevel) {
-        let mut persisted = lock(&self.persisted);
-        if !persisted.iter().any(|(known, _)| *known == plan) {
-            persisted.push((plan, level));
-        }
-    }
-
-    /// Takes the storage level of a plan away.
-    pub fn unpersist(&self, plan: &LogicalPlan) {
-        lock(&self.persisted).retain(|(known, _)| known != plan);
-    }
-
-    /// The storage level of a plan.
-    pub fn storage_level(&self, plan: &LogicalPlan) -> Option<proto::StorageLevel> {
-        lock(&self.persisted).iter().find(|(known, _)| known == plan).map(|(_, level)| *level)
     }
 
     /// Keeps a plan under a new id.

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct App {
-    pub driver: Driver,
+    pub driver: Arc<Driver>,
     pub context: SessionContext,
     pub dir: TempDir,
     id: String,
@@ -38,7 +38,7 @@ impl App {
         let dir = tempfile::tempdir().unwrap();
         let id = format!("app-{}", uuid::Uuid::new_v4());
         let provider = LocalProvider::with_program(&executor_program(), &conf, &id, dir.path()).unwrap();
-        let driver = Driver::start(conf, Arc::new(provider), "127.0.0.1").await.unwrap();
+        let driver = Arc::new(Driver::start(conf, Arc::new(provider), "127.0.0.1").await.unwrap());
         let context = SessionContext::new_with_state(driver.session_state().unwrap());
         Self { driver, context, dir, id }
     }

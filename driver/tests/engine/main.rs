@@ -6,6 +6,7 @@
 mod allocation;
 mod app;
 mod cache;
+mod connect;
 mod failures;
 mod kubernetes;
 mod programs;

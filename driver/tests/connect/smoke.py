@@ -1,0 +1,54 @@
+"""What most programs do, with values known beforehand."""
+
+import io
+import uuid
+from contextlib import redirect_stdout
+
+import pandas as pd
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+spark = SparkSession.builder.appName("smoke").config("spark.executor.memory", "1g").getOrCreate()
+
+assert spark.version == "4.1.1"
+assert spark.sql("select 1 as one").collect() == [(1,)]
+assert spark.range(1000).count() == 1000
+
+shown = io.StringIO()
+with redirect_stdout(shown):
+    spark.range(2).show()
+assert shown.getvalue() == "+---+\n| id|\n+---+\n|  0|\n|  1|\n+---+\n\n", shown.getvalue()
+
+frame = pd.DataFrame({"name": ["a", "b", "a"], "amount": [1.5, 2.0, 4.0]})
+df = spark.createDataFrame(frame)
+assert df.columns == ["name", "amount"]
+pd.testing.assert_frame_equal(df.toPandas(), frame)
+sums = df.groupBy("name").agg(F.sum("amount").alias("total")).orderBy("name").collect()
+assert [tuple(row) for row in sums] == [("a", 5.5), ("b", 2.0)], sums
+assert spark.createDataFrame([], "a int, b string").collect() == []
+
+try:
+    df.select("nope").collect()
+    raise AssertionError("a missing column is an error")
+except AnalysisException as error:
+    assert error.getCondition() == "UNRESOLVED_COLUMN.WITH_SUGGESTION", error
+try:
+    spark.sql("selec 1")
+    raise AssertionError("a syntax error is an error")
+except ParseException as error:
+    assert error.getSqlState() == "42601", error
+
+# A second session has its own views and conf.
+df.createOrReplaceTempView("amounts")
+spark.conf.set("spark.sql.session.timeZone", "Europe/Berlin")
+other = SparkSession.builder.remote(f"sc://localhost:{spark.client.host.rsplit(':')[-1]}/;session_id={uuid.uuid4()}").create()
+assert spark.table("amounts").count() == 3
+assert other.conf.get("spark.sql.session.timeZone") != "Europe/Berlin"
+try:
+    other.table("amounts").count()
+    raise AssertionError("a view of another session is not seen")
+except AnalysisException as error:
+    assert error.getCondition() == "TABLE_OR_VIEW_NOT_FOUND", error
+other.stop()
+spark.stop()
