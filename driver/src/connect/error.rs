@@ -163,9 +163,10 @@ impl From<ExecuteError> for Failure {
             ExecuteError::Plan(error) => error.into(),
             ExecuteError::Job(JobError::Task(failure)) => SparkError::from(failure).into(),
             ExecuteError::Conf(error) => error.into(),
-            ExecuteError::Job(_) | ExecuteError::Result(_) | ExecuteError::Executors(_) => {
-                Self::plain(java::SPARK_EXCEPTION, error.to_string())
-            }
+            ExecuteError::Job(_)
+            | ExecuteError::Result(_)
+            | ExecuteError::Executors(_)
+            | ExecuteError::CacheLost => Self::plain(java::SPARK_EXCEPTION, error.to_string()),
         }
     }
 }

@@ -9,7 +9,6 @@ use cerium_spark::connect::Artifacts;
 use cerium_spark::error::SparkError;
 use cerium_spark::session::SparkSession;
 use datafusion::logical_expr::LogicalPlan;
-use spark_connect_proto as proto;
 use spark_connect_proto::fetch_error_details_response as details;
 use spark_connect_proto::get_status_response::operation_status::OperationState;
 use tonic::Status;
@@ -203,7 +202,6 @@ impl Session {
         let copy = Self::new(key, self.spark.cloned(), folder).map_err(|error| failure(&error))?;
         self.artifacts.copy_to(&copy.artifacts).map_err(|error| failure(&error))?;
         lock(&copy.checkpoints).clone_from(&lock(&self.checkpoints));
-        lock(&copy.persisted).clone_from(&lock(&self.persisted));
         Ok(copy)
     }
 }
