@@ -94,7 +94,7 @@ impl Client {
             analyze: Some(question),
             ..Default::default()
         };
-        self.rpc.analyze_plan(request).await.map(tonic::Response::into_inner)
+        Box::pin(self.rpc.analyze_plan(request)).await.map(tonic::Response::into_inner)
     }
 
     fn execution(&self, plan: proto::Plan) -> proto::ExecutePlanRequest {
@@ -300,10 +300,10 @@ async fn errors_tell_their_class_and_their_details() {
 
     let empty = client.rows(proto::Plan::default()).await.unwrap_err();
     assert!(empty.get_details_error_info().unwrap().reason.contains("InvalidPlanInput"), "{empty}");
-    let version = client.analyze(Analyze::SparkVersion(SparkVersion {})).await.unwrap();
+    let version = Box::pin(client.analyze(Analyze::SparkVersion(SparkVersion {}))).await.unwrap();
     assert!(format!("{version:?}").contains("4.1.1"));
     let ddl = Analyze::DdlParse(DdlParse { ddl_string: "a INT, b ARRAY<STRING>".into() });
-    assert!(client.analyze(ddl).await.is_ok());
+    assert!(Box::pin(client.analyze(ddl)).await.is_ok());
     Connect { app, server, client }.stop().await;
 }
 

@@ -344,8 +344,9 @@ mod tests {
                 command: Bytes::from_static(b"P"),
             }]),
         };
-        let hex =
-            |dialect| -> String { header.encode(dialect).iter().map(|byte| format!("{byte:02x}")).collect() };
+        let hex = |dialect| {
+            header.encode(dialect).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+        };
         let start = "0000000200000004332e3131";
         let context = "000000010000000200000000000001000000020000000001" // stage, partition, attempt, id, cpus
             .to_owned()
