@@ -1,6 +1,7 @@
 """What most programs do, with values known beforehand."""
 
 import io
+import os
 import uuid
 from contextlib import redirect_stdout
 
@@ -42,7 +43,7 @@ except ParseException as error:
 # A second session has its own views and conf.
 df.createOrReplaceTempView("amounts")
 spark.conf.set("spark.sql.session.timeZone", "Europe/Berlin")
-other = SparkSession.builder.remote(f"sc://localhost:{spark.client.host.rsplit(':')[-1]}/;session_id={uuid.uuid4()}").create()
+other = SparkSession.builder.remote(f"{os.environ['SPARK_REMOTE']}/;session_id={uuid.uuid4()}").create()
 assert spark.table("amounts").count() == 3
 assert other.conf.get("spark.sql.session.timeZone") != "Europe/Berlin"
 try:

@@ -215,7 +215,7 @@ async fn sessions_have_sparks_conf_each_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_entered_by_their_owner_alone() {
-    let Connect { app, server, mut client } = Connect::start(&[("spark.executor.instances", "0")]).await;
+    let Connect { app, server, mut client } = Connect::start(&[("spark.executor.instances", "1")]).await;
     let operation = client.execution(range(3));
     let id = operation.operation_id.clone().unwrap();
     assert_eq!(client.responses(operation).await.unwrap().len(), 2);

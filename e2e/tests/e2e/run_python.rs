@@ -109,6 +109,7 @@ async fn check(application: &Application<'_>, printed: &[String]) -> Result<()> 
 }
 
 #[tokio::test]
+#[ignore = "not yet tried on a cluster"]
 async fn run_python_programs_unchanged() -> Result<()> {
     on_cluster("run_python_programs", async |scope| {
         scope.install_chart().await?;
@@ -179,6 +180,7 @@ with tarfile.open(sys.argv[1], 'w:gz') as tar:
 ";
 
 #[tokio::test]
+#[ignore = "not yet tried on a cluster"]
 async fn run_python_brings_its_dependencies_along() -> Result<()> {
     on_cluster("run_python_deps", async |scope| {
         scope.install_chart().await?;
@@ -225,6 +227,7 @@ fn path(path: &Path) -> Result<&str> {
 /// The application runs on the user's own image, which holds Python and the program and nothing of
 /// Cerium; what it prints is what Apache Spark printed.
 #[tokio::test]
+#[ignore = "not yet tried on a cluster"]
 async fn run_etl_as_a_user() -> Result<()> {
     on_cluster("run_etl", async |scope| {
         scope.install_chart().await?;
