@@ -11,6 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::object_store::ObjectStore;
+use datafusion::object_store::memory::InMemory;
 
 use self::files::Folder;
 pub use self::model::{Column, Database, Stored, StoredView, Table};
@@ -49,6 +51,8 @@ pub struct SharedViews {
     global: RwLock<BTreeMap<String, View>>,
     /// Held while the warehouse changes.
     changing: futures::lock::Mutex<()>,
+    /// The catalog's files of an application without a warehouse of its own, gone with it.
+    memory: Arc<InMemory>,
 }
 
 #[derive(Debug, Clone)]
@@ -119,10 +123,13 @@ fn valid(name: &str) -> Result<()> {
 }
 
 impl Catalog {
-    /// A catalog on a warehouse, a path or URL that need not exist yet.
-    pub fn new(runtime: Arc<RuntimeEnv>, warehouse: String, shared: Arc<SharedViews>) -> Self {
+    /// A catalog on a warehouse, a path or URL that need not exist yet. Unless it is `lasting`, the application
+    /// keeps databases, tables and views to itself, as Spark does without a metastore; their data
+    /// lies in the warehouse all the same.
+    pub fn new(runtime: Arc<RuntimeEnv>, warehouse: String, lasting: bool, shared: Arc<SharedViews>) -> Self {
+        let own: Option<Arc<dyn ObjectStore>> = if lasting { None } else { Some(shared.memory.clone()) };
         Self {
-            files: CatalogFiles::new(runtime, warehouse),
+            files: CatalogFiles::new(runtime, warehouse, own),
             shared,
             own: RwLock::new(Own { views: BTreeMap::new(), database: SCHEMA.to_owned() }),
         }

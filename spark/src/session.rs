@@ -48,7 +48,9 @@ impl SparkSession {
 
     /// The same, with the global views of an application's other sessions.
     pub fn in_application(state: SessionState, conf: SparkConf, shared: Arc<SharedViews>) -> Self {
-        let catalog = Catalog::new(Arc::clone(state.runtime_env()), warehouse(&conf), shared);
+        // A warehouse that was chosen keeps its catalog beyond the application.
+        let lasting = conf.contains(keys::SQL_WAREHOUSE_DIR.name());
+        let catalog = Catalog::new(Arc::clone(state.runtime_env()), warehouse(&conf), lasting, shared);
         Self { state, initial: conf.clone(), conf: RwLock::new(conf), catalog, cached: Mutex::default() }
     }
 

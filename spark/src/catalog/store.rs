@@ -24,6 +24,8 @@ pub struct CatalogFiles {
     runtime: Arc<RuntimeEnv>,
     /// The warehouse as a path or URL.
     warehouse: String,
+    /// Where the files are, if not in the warehouse.
+    own: Option<Arc<dyn ObjectStore>>,
 }
 
 struct Folder {
@@ -44,9 +46,9 @@ impl Folder {
 }
 
 impl CatalogFiles {
-    /// The files below a warehouse, which need not exist yet.
-    pub fn new(runtime: Arc<RuntimeEnv>, warehouse: String) -> Self {
-        Self { runtime, warehouse }
+    /// The files below a warehouse, which need not exist yet, or in a store of their `own`.
+    pub fn new(runtime: Arc<RuntimeEnv>, warehouse: String, own: Option<Arc<dyn ObjectStore>>) -> Self {
+        Self { runtime, warehouse, own }
     }
 
     /// The warehouse as Hadoop prints it: `file:/x/spark-warehouse`.
@@ -61,10 +63,13 @@ impl CatalogFiles {
 
     fn folder(&self) -> Result<Folder> {
         let location = Location::parse(&self.warehouse)?;
-        let store = self
-            .runtime
-            .object_store(location.store_url()?)
-            .map_err(|error| store_error(&location.display(), error))?;
+        let store = match &self.own {
+            Some(store) => Arc::clone(store),
+            None => self
+                .runtime
+                .object_store(location.store_url()?)
+                .map_err(|error| store_error(&location.display(), error))?,
+        };
         let mut below = location.clone();
         below.names.extend(FOLDER.split('/').map(str::to_owned));
         let path = below.path()?;
