@@ -11,7 +11,7 @@ use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
 use kube::api::DeleteParams;
 
-const LIMIT: Duration = Duration::from_secs(150);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// Prints a first result soon and works on the second for many seconds: every pair of flights of
 /// a carrier in a month is compared.
