@@ -119,7 +119,7 @@ def main():
     parser.add_argument("--json", help="file for the failures")
     parser.add_argument("--show", help="only blocks whose name ends so, with what they printed")
     parser.add_argument("modules", nargs="*", default=MODULES)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
 
     # Read when PySpark's modules are imported.
     os.environ["SPARK_CONNECT_TESTING_REMOTE"] = options.remote
