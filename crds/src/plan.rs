@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use cerium_conf::SparkConf;
+use cerium_conf::{ConfError, SparkConf, keys};
 use k8s_openapi::api::core::v1::{
     Affinity, Container, ContainerPort, EnvFromSource, EnvVar, HostAlias, Lifecycle, PodDNSConfig,
-    PodSecurityContext, PodTemplateSpec, SecurityContext, Toleration, Volume, VolumeMount,
+    PodSecurityContext, PodTemplateSpec, ResourceRequirements, SecurityContext, Toleration, Volume,
+    VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use crate::application::ApplicationType;
+use crate::memory::executor_memory;
+use crate::quantity;
 
 /// An application that can be submitted.
 #[derive(Clone, Debug)]
@@ -131,4 +136,44 @@ pub struct Resources {
     pub memory_limit_mib: Option<u64>,
     /// Extended resources, such as GPUs.
     pub extended: BTreeMap<String, Quantity>,
+}
+
+impl Resources {
+    /// What the properties alone say of an executor's container.
+    ///
+    /// # Errors
+    /// A property that cannot be read.
+    pub fn of_executor(conf: &SparkConf, application: ApplicationType) -> Result<Self, ConfError> {
+        let cores = conf.get(&keys::EXECUTOR_CORES)?.to_string();
+        let cpu = |key: &str, text: String| match quantity::parse(&text) {
+            Some(value) if value > 0.0 => Ok(Quantity(text)),
+            _ => Err(ConfError::new(key, &text, "expected a Kubernetes quantity above 0, such as 500m or 2")),
+        };
+        let request = conf.get(&keys::KUBERNETES_EXECUTOR_REQUEST_CORES)?.unwrap_or(cores);
+        let limit = conf.get(&keys::KUBERNETES_EXECUTOR_LIMIT_CORES)?;
+        Ok(Self {
+            cpu_request: cpu("spark.kubernetes.executor.request.cores", request)?,
+            cpu_limit: limit.map(|limit| cpu("spark.kubernetes.executor.limit.cores", limit)).transpose()?,
+            memory_mib: executor_memory(conf, application)?.total_mib(),
+            memory_limit_mib: None,
+            extended: BTreeMap::new(),
+        })
+    }
+
+    /// CPU and memory as Spark sets them, on top of other resources of `template`.
+    pub fn on(&self, template: Option<ResourceRequirements>) -> ResourceRequirements {
+        let mut all = template.unwrap_or_default();
+        let mib = |mib: u64| Quantity(format!("{mib}Mi"));
+        let requests = all.requests.get_or_insert_default();
+        requests.insert("cpu".to_owned(), self.cpu_request.clone());
+        requests.insert("memory".to_owned(), mib(self.memory_mib));
+        let limits = all.limits.get_or_insert_default();
+        limits.remove("cpu");
+        if let Some(limit) = &self.cpu_limit {
+            limits.insert("cpu".to_owned(), limit.clone());
+        }
+        limits.insert("memory".to_owned(), mib(self.memory_limit_mib.unwrap_or(self.memory_mib)));
+        limits.extend(self.extended.clone());
+        all
+    }
 }

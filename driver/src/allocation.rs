@@ -34,6 +34,7 @@ pub struct TooManyFailures {
 
 /// The running allocation of one application.
 pub struct Allocation {
+    replacements: mpsc::UnboundedSender<(Policy, Failures)>,
     fatal: watch::Receiver<Option<TooManyFailures>>,
     task: JoinHandle<()>,
 }
@@ -56,6 +57,7 @@ impl Allocation {
         let (event_sender, events) = mpsc::unbounded_channel();
         provider.start(scheduler.url(), event_sender);
         let (fatal_sender, fatal) = watch::channel(None);
+        let (replacements, replaced) = mpsc::unbounded_channel();
         let allocator = Allocator {
             scheduler,
             provider,
@@ -65,7 +67,20 @@ impl Allocation {
             started: Instant::now(),
             fatal: fatal_sender,
         };
-        Ok(Self { fatal, task: tokio::spawn(allocator.run(events)) })
+        Ok(Self { replacements, fatal, task: tokio::spawn(allocator.run(events, replaced)) })
+    }
+
+    /// Lets all executors go and allocates as `conf` says. For an application that has run nothing yet:
+    /// tasks of the executors would be lost.
+    ///
+    /// # Errors
+    /// A value that cannot be read, or that contradicts another; nothing has changed then.
+    pub fn restart(&self, conf: &SparkConf) -> Result<(), ConfError> {
+        let policy = Policy::from_conf(conf)?;
+        let failures = Failures::from_conf(conf, policy.most())?;
+        // Nobody receives it where too many executors have failed; jobs end with that.
+        let _ = self.replacements.send((policy, failures));
+        Ok(())
     }
 
     /// Ends it: no executors are requested or released any more.
@@ -95,7 +110,11 @@ struct Allocator {
 }
 
 impl Allocator {
-    async fn run(mut self, mut events: mpsc::UnboundedReceiver<ExecutorEvent>) {
+    async fn run(
+        mut self,
+        mut events: mpsc::UnboundedReceiver<ExecutorEvent>,
+        mut replaced: mpsc::UnboundedReceiver<(Policy, Failures)>,
+    ) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -104,12 +123,23 @@ impl Allocator {
                     Some(event) => self.on_event(event).await,
                     None => return,
                 },
+                Some((policy, failures)) = replaced.recv() => self.restart(policy, failures).await,
                 _ = ticks.tick() => self.balance().await,
             }
             if self.fatal.borrow().is_some() {
                 return;
             }
         }
+    }
+
+    async fn restart(&mut self, policy: Policy, failures: Failures) {
+        (self.policy, self.failures) = (policy, failures);
+        let ids = self.roster.release_all();
+        tracing::info!(count = ids.len(), "replacing executors, as the program asks for others");
+        for id in &ids {
+            self.scheduler.remove_executor(&id.to_string(), "replaced").await;
+        }
+        self.provider.release(&ids);
     }
 
     fn now(&self) -> Duration {

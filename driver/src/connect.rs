@@ -73,7 +73,7 @@ pub struct Server {
 impl Server {
     /// Starts serving `driver` at `address`; port 0 is any free port.
     pub async fn start(driver: Arc<Driver>, address: SocketAddr) -> Result<Self, ServerError> {
-        let limits = Limits::from_conf(driver.conf())?;
+        let limits = Limits::from_conf(&driver.conf())?;
         let message_limit =
             driver.conf().get(&keys::CONNECT_MAX_INBOUND_MESSAGE_SIZE)?.bytes().max(0) as usize;
         let folder = tempfile::tempdir().map_err(ServerError::Folder)?;

@@ -1,10 +1,13 @@
 //! The engine of one application: scheduler, executors and the way of a plan to its rows.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use cerium_conf::{ConfError, SparkConf, keys};
+use cerium_engine::object_stores::ObjectStores;
 use cerium_engine::result_limit::ResultLimitExec;
 use cerium_engine::session;
+use cerium_spark::catalog::SharedViews;
+use cerium_spark::session::SparkSession;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::default_table_source::source_as_provider;
@@ -23,6 +26,8 @@ use crate::executors::ExecutorProvider;
 use crate::parallelism::parallelism;
 use crate::results::{self, ResultError};
 use crate::scheduler::{JobError, JobOutput, JobWatch, Scheduler, SchedulerError};
+use crate::session::SessionEngine;
+use crate::settings;
 
 /// Times a job is run when executors that hold its result are lost before it was fetched.
 const RESULT_ATTEMPTS: u32 = 3;
@@ -72,8 +77,9 @@ pub struct JobResult {
 
 /// The engine of one application.
 pub struct Driver {
-    conf: SparkConf,
-    parallelism: usize,
+    conf: RwLock<SparkConf>,
+    /// Whether a job has been submitted; the executors' settings are final then.
+    used: Mutex<bool>,
     scheduler: Scheduler,
     allocation: Allocation,
     provider: Arc<dyn ExecutorProvider>,
@@ -88,20 +94,68 @@ impl Driver {
         provider: Arc<dyn ExecutorProvider>,
         host: &str,
     ) -> Result<Self, StartError> {
-        let parallelism = parallelism(&conf)?;
+        parallelism(&conf)?;
         let scheduler = Scheduler::start(&conf, host).await?;
         let allocation = Allocation::start(&conf, scheduler.clone(), Arc::clone(&provider))?;
-        Ok(Self { conf, parallelism, scheduler, allocation, provider, cache: Cache::default() })
+        Ok(Self {
+            conf: RwLock::new(conf),
+            used: Mutex::new(false),
+            scheduler,
+            allocation,
+            provider,
+            cache: Cache::default(),
+        })
     }
 
     /// A session to plan in. Executors know its functions and get its settings with each task.
     pub fn session_state(&self) -> Result<SessionState, DataFusionError> {
-        session::new_session_state(&self.conf, self.parallelism)
+        let conf = self.conf();
+        let stores = Arc::new(ObjectStores::new(conf.clone()));
+        state(&conf, stores)
+    }
+
+    /// A session of the application that shares `views` with its others.
+    pub fn session(&self, views: Arc<SharedViews>) -> Result<SparkSession, DataFusionError> {
+        let conf = self.conf();
+        let stores = Arc::new(ObjectStores::new(conf.clone()));
+        let state = state(&conf, Arc::clone(&stores))?;
+        Ok(SparkSession::in_application(state, conf, views).on(Arc::new(SessionEngine::new(stores))))
     }
 
     /// The application's configuration.
-    pub fn conf(&self) -> &SparkConf {
-        &self.conf
+    pub fn conf(&self) -> SparkConf {
+        self.conf.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn used(&self) -> MutexGuard<'_, bool> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces settings of the application, and its executors where they were made with others, unless a
+    /// job has run: then nothing is changed and the answer is false.
+    ///
+    /// # Errors
+    /// A value that cannot be read, or that contradicts another; nothing has changed then.
+    pub fn reconfigure(&self, settings: &[(String, String)]) -> Result<bool, ConfError> {
+        let used = self.used();
+        if *used {
+            return Ok(false);
+        }
+        let mut conf = self.conf();
+        let mut others = false;
+        for (key, value) in settings {
+            others |= settings::is_of_executors(key) && conf.get_str(key) != Some(value);
+            conf.set(key, value);
+        }
+        parallelism(&conf)?;
+        conf.get(&keys::DRIVER_MAX_RESULT_SIZE)?;
+        if others {
+            self.provider.reconfigure(&conf)?;
+            self.allocation.restart(&conf)?;
+        }
+        *self.conf.write().unwrap_or_else(PoisonError::into_inner) = conf;
+        drop(used);
+        Ok(true)
     }
 
     /// The scheduler, for what shows its state.
@@ -162,7 +216,7 @@ impl Driver {
             let batches = collect(physical, session.task_ctx()).await?;
             return Ok(JobResult { schema, batches });
         }
-        let max_result_size = self.conf.get(&keys::DRIVER_MAX_RESULT_SIZE)?.bytes().max(0) as u64;
+        let max_result_size = self.conf().get(&keys::DRIVER_MAX_RESULT_SIZE)?.bytes().max(0) as u64;
         let limited: Arc<dyn ExecutionPlan> = match max_result_size {
             0 => physical,
             limit => Arc::new(ResultLimitExec::new(physical, limit)),
@@ -183,6 +237,7 @@ impl Driver {
         watch: &JobWatch,
         blocks: &[Arc<Blocks>],
     ) -> Result<JobOutput, ExecuteError> {
+        *self.used() = true;
         let context = Arc::new(SessionContext::new_with_state(session.clone()));
         let holders = blocks.iter().flat_map(|blocks| blocks.holders()).collect();
         tokio::select! {
@@ -199,6 +254,11 @@ impl Driver {
         self.allocation.stop();
         self.provider.stop().await;
     }
+}
+
+fn state(conf: &SparkConf, stores: Arc<ObjectStores>) -> Result<SessionState, DataFusionError> {
+    let parallelism = parallelism(conf).map_err(|error| DataFusionError::External(Box::new(error)))?;
+    session::new_session_state(conf, parallelism, stores)
 }
 
 /// Whether a plan reads or writes data outside of the driver. What does not, such as `SELECT 1`, local

@@ -5,6 +5,7 @@ pub mod local;
 
 use std::fmt;
 
+use cerium_conf::{ConfError, SparkConf};
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -55,6 +56,12 @@ pub type EventSender = mpsc::UnboundedSender<ExecutorEvent>;
 pub trait ExecutorProvider: Send + Sync {
     /// Tells the provider where executors reach the scheduler and where to report to.
     fn start(&self, driver_url: String, events: EventSender);
+
+    /// Executors requested from now on have the cores and memory of `conf`.
+    ///
+    /// # Errors
+    /// A value that cannot be read; nothing has changed then.
+    fn reconfigure(&self, conf: &SparkConf) -> Result<(), ConfError>;
 
     /// Starts executors with these ids.
     fn request(&self, ids: &[ExecutorId]);

@@ -14,6 +14,8 @@ pub mod results;
 mod run;
 pub mod scheduler;
 mod serve;
+pub mod session;
+pub mod settings;
 mod signals;
 mod termination;
 mod write;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use cerium_conf::{ConfError, Key, SparkConf, env, keys};
 use cerium_engine::object_stores::{ObjectStores, StoreError, read_to_string};
-use cerium_spark::session::SparkSession;
 use datafusion::error::DataFusionError;
 use tempfile::TempDir;
 
@@ -153,7 +152,7 @@ async fn executors(
 async fn run_sql(driver: &Driver, application: &Application) -> Result<(), RunError> {
     let Application { conf, main_file, .. } = application;
     let script = read_main_file(conf, main_file).await?;
-    let session = SparkSession::new(driver.session_state()?, conf.clone());
+    let session = driver.session(Arc::default())?;
     Ok(run_script(driver, &session, &script, &mut io::stdout()).await?)
 }
 

@@ -6,9 +6,9 @@ mod s3;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cerium_conf::SparkConf;
+use cerium_conf::{SparkConf, keys};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use object_store::http::HttpBuilder;
@@ -49,9 +49,9 @@ pub enum StoreError {
 }
 
 /// Stores by scheme and authority, made when they are first asked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ObjectStores {
-    conf: SparkConf,
+    conf: RwLock<SparkConf>,
     stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
 }
 
@@ -59,7 +59,17 @@ impl ObjectStores {
     /// A registry for this configuration (`spark.hadoop.fs.s3a.*`), with the usual AWS
     /// environment for what it leaves open.
     pub fn new(conf: SparkConf) -> Self {
-        Self { conf, stores: Mutex::default() }
+        Self { conf: RwLock::new(conf), stores: Mutex::default() }
+    }
+
+    /// Stores follow this configuration from now on; those there are, are made anew where it says
+    /// something else of file systems.
+    pub fn reconfigure(&self, conf: &SparkConf) {
+        let mut current = self.conf.write().unwrap_or_else(PoisonError::into_inner);
+        if !current.iter_prefix(keys::HADOOP).eq(conf.iter_prefix(keys::HADOOP)) {
+            *current = conf.clone();
+            self.stores.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
     }
 
     /// The store for a URL.
@@ -79,11 +89,12 @@ impl ObjectStores {
 
     fn open(&self, url: &Url) -> std::result::Result<Arc<dyn ObjectStore>, StoreError> {
         let setup = |source| StoreError::Setup { url: key(url), source };
+        let conf = self.conf.read().unwrap_or_else(PoisonError::into_inner);
         match url.scheme() {
             "file" => Ok(Arc::new(Explained::new("file://".into(), LocalFileSystem::new()))),
             "s3" | "s3a" => {
                 let bucket = bucket(url)?;
-                let store = s3::builder(&self.conf, bucket, &s3::environment())?.build().map_err(setup)?;
+                let store = s3::builder(&conf, bucket, &s3::environment())?.build().map_err(setup)?;
                 Ok(Arc::new(Explained::new(key(url), store)))
             }
             "http" | "https" => open_http(&key(url), &key(url)),
@@ -158,6 +169,19 @@ impl ObjectStoreRegistry for ObjectStores {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_settings_make_other_stores() {
+        let stores = ObjectStores::new(SparkConf::new());
+        let url = Url::parse("s3a://bucket/x").unwrap();
+        let first = stores.store(&url).unwrap();
+        let mut conf: SparkConf = [("spark.app.name", "x")].into_iter().collect();
+        stores.reconfigure(&conf);
+        assert!(Arc::ptr_eq(&first, &stores.store(&url).unwrap()));
+        conf.set("spark.hadoop.fs.s3a.endpoint", "http://127.0.0.1:9000");
+        stores.reconfigure(&conf);
+        assert!(!Arc::ptr_eq(&first, &stores.store(&url).unwrap()));
+    }
 
     #[test]
     fn stores_are_made_once_for_each_bucket() {

@@ -28,10 +28,25 @@ use crate::spark_options::SparkOptions;
 /// Largest gRPC message between driver and executors, in bytes: Spark's `spark.rpc.message.maxSize`.
 pub const MAX_MESSAGE_SIZE: u32 = 128 * 1024 * 1024;
 
+/// Brings what the engine reads of a session's conf into the options that its plans are made with.
+pub fn reconfigure(
+    config: &mut SessionConfig,
+    conf: &SparkConf,
+    parallelism: usize,
+) -> std::result::Result<(), ConfError> {
+    let changed = std::mem::take(config).with_target_partitions(parallelism.max(1));
+    *config = with_join_thresholds(changed, conf)?;
+    Ok(())
+}
+
 /// Builds the session state of the driver. `parallelism` is the number of partitions of scans
-/// and shuffles, at least 1.
-pub fn new_session_state(conf: &SparkConf, parallelism: usize) -> Result<SessionState> {
-    let runtime = new_runtime_env(conf, None)?;
+/// and shuffles, at least 1; `stores` is where it reads and writes.
+pub fn new_session_state(
+    conf: &SparkConf,
+    parallelism: usize,
+    stores: Arc<ObjectStores>,
+) -> Result<SessionState> {
+    let runtime = new_runtime_env(stores, None)?;
     let mut builder = SessionStateBuilder::new().with_default_features().with_spark_features();
     // Of two functions of one name the later counts.
     builder.scalar_functions().get_or_insert_default().extend(functions::all_scalar());
@@ -68,6 +83,13 @@ pub fn session_config(conf: &SparkConf, parallelism: usize) -> std::result::Resu
         .set_usize("ballista.client.grpc_connect_timeout_seconds", 5)
         .set_usize("ballista.client.io_retry_wait_time_ms", 500)
         .with_option_extension(SparkOptions::new(conf.clone()));
+    with_join_thresholds(config, conf)
+}
+
+fn with_join_thresholds(
+    config: SessionConfig,
+    conf: &SparkConf,
+) -> std::result::Result<SessionConfig, ConfError> {
     // Where the user says nothing, Ballista's larger threshold stays: tables are broadcast by shuffle
     // files, not through the driver's memory.
     if !conf.contains(keys::SQL_AUTO_BROADCAST_JOIN_THRESHOLD.name()) {
@@ -82,15 +104,12 @@ pub fn session_config(conf: &SparkConf, parallelism: usize) -> std::result::Resu
 
 /// The environment of sessions and tasks. Spill files go to `local_dirs`, or to the system's
 /// temporary directory where none is given.
-pub fn new_runtime_env(conf: &SparkConf, local_dirs: Option<&[&Path]>) -> Result<RuntimeEnv> {
+pub fn new_runtime_env(stores: Arc<ObjectStores>, local_dirs: Option<&[&Path]>) -> Result<RuntimeEnv> {
     let disk = DiskManagerBuilder::default().with_mode(match local_dirs {
         Some(dirs) => DiskManagerMode::Directories(dirs.iter().map(|dir| dir.to_path_buf()).collect()),
         None => DiskManagerMode::OsTmpDirectory,
     });
-    RuntimeEnvBuilder::new()
-        .with_disk_manager_builder(disk)
-        .with_object_store_registry(Arc::new(ObjectStores::new(conf.clone())))
-        .build()
+    RuntimeEnvBuilder::new().with_disk_manager_builder(disk).with_object_store_registry(stores).build()
 }
 
 /// The functions an executor can run: exactly those the driver plans with.
@@ -122,7 +141,7 @@ mod tests {
 
     #[test]
     fn executors_know_every_function_of_the_driver() {
-        let state = new_session_state(&SparkConf::new(), 2).unwrap();
+        let state = new_session_state(&SparkConf::new(), 2, Arc::default()).unwrap();
         let registry = function_registry(&state);
         // One each of DataFusion's own, its nested ones and Spark's.
         for name in ["sqrt", "array_distinct", "shiftleft"] {
@@ -133,7 +152,7 @@ mod tests {
 
     #[test]
     fn executors_run_what_planning_makes_of_functions_of_the_same_name() {
-        let state = new_session_state(&SparkConf::new(), 2).unwrap();
+        let state = new_session_state(&SparkConf::new(), 2, Arc::default()).unwrap();
         let registry = function_registry(&state);
         assert_eq!(registry.udf("date_part").unwrap(), datetime::date_part());
         assert_eq!(registry.udf("date_trunc").unwrap(), datetime::date_trunc());
@@ -149,7 +168,8 @@ mod tests {
 
     #[tokio::test]
     async fn nulls_come_first_ascending_and_last_descending() {
-        let context = SessionContext::new_with_state(new_session_state(&SparkConf::new(), 2).unwrap());
+        let context =
+            SessionContext::new_with_state(new_session_state(&SparkConf::new(), 2, Arc::default()).unwrap());
         for (order, expected) in [("asc", [None, Some(1), Some(2)]), ("desc", [Some(2), Some(1), None])] {
             let sql = format!("select a from (values (2), (null), (1)) t(a) order by a {order}");
             let batches = context.sql(&sql).await.unwrap().collect().await.unwrap();

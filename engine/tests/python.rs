@@ -54,7 +54,7 @@ fn context_with(settings: &[(&str, &str)]) -> SessionContext {
     for (key, value) in settings {
         conf.set(*key, *value);
     }
-    SessionContext::new_with_state(new_session_state(&conf, 2).unwrap())
+    SessionContext::new_with_state(new_session_state(&conf, 2, Arc::default()).unwrap())
 }
 
 fn context() -> SessionContext {

@@ -1,6 +1,8 @@
 //! Repartitions, run in one process.
 #![expect(clippy::unwrap_used, reason = "a test may end by panicking, its helpers too")]
 
+use std::sync::Arc;
+
 use cerium_conf::SparkConf;
 use cerium_engine::session::new_session_state;
 use datafusion::arrow::array::AsArray;
@@ -10,7 +12,7 @@ use datafusion::physical_plan::collect_partitioned;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 fn context() -> SessionContext {
-    SessionContext::new_with_state(new_session_state(&SparkConf::new(), 2).unwrap())
+    SessionContext::new_with_state(new_session_state(&SparkConf::new(), 2, Arc::default()).unwrap())
 }
 
 async fn rows_by_partition(frame: DataFrame) -> Vec<Vec<i64>> {

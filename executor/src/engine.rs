@@ -186,7 +186,7 @@ async fn start(
     shutdown: &ShutdownNotifier,
 ) -> Result<Started, EngineError> {
     // Settings arrive with each task; what is built here is what does not travel: functions and codecs.
-    let state = session::new_session_state(&SparkConf::new(), 1)?;
+    let state = session::new_session_state(&SparkConf::new(), 1, Arc::default())?;
     let registry = Arc::new(session::function_registry(&state));
     drop(state);
     let base_config = session::session_config(&SparkConf::new(), 1)?;

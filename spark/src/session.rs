@@ -7,12 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cerium_conf::{Key, SparkConf, keys};
 use datafusion::execution::SessionState;
+use datafusion::prelude::SessionConfig;
 
 use crate::analysis::ansi::WithoutAnsi;
 use crate::analysis::scope::CaseRule;
 use crate::catalog::{Catalog, Identifier, SharedViews, Stored};
 use crate::error::{Result, SparkError};
 use crate::sql::plan::AfterWrite;
+
+/// The engine below a session, as far as the session's conf reaches it.
+pub trait Engine: std::fmt::Debug + Send + Sync {
+    /// Brings what the engine reads of the conf into the options that plans are made and run with.
+    fn configure(&self, conf: &SparkConf, config: &mut SessionConfig) -> Result<()>;
+}
 
 /// One user's session.
 ///
@@ -24,6 +31,7 @@ pub struct SparkSession {
     conf: RwLock<SparkConf>,
     catalog: Catalog,
     cached: Mutex<BTreeSet<Vec<String>>>,
+    engine: Option<Arc<dyn Engine>>,
 }
 
 /// What planning one statement needs to know of the session.
@@ -51,7 +59,20 @@ impl SparkSession {
         // A warehouse that was chosen keeps its catalog beyond the application.
         let lasting = conf.contains(keys::SQL_WAREHOUSE_DIR.name());
         let catalog = Catalog::new(Arc::clone(state.runtime_env()), warehouse(&conf), lasting, shared);
-        Self { state, initial: conf.clone(), conf: RwLock::new(conf), catalog, cached: Mutex::default() }
+        Self {
+            state,
+            initial: conf.clone(),
+            conf: RwLock::new(conf),
+            catalog,
+            cached: Mutex::default(),
+            engine: None,
+        }
+    }
+
+    /// The session with an engine that follows its conf.
+    #[must_use]
+    pub fn on(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine: Some(engine), ..self }
     }
 
     /// Another session of the application, with copies of this one's conf and temporary views.
@@ -63,13 +84,17 @@ impl SparkSession {
             conf: RwLock::new(self.conf()),
             catalog: self.catalog.cloned(),
             cached: Mutex::new(self.with_cached(|cached| cached.clone())),
+            engine: self.engine.clone(),
         }
     }
 
     /// The state with the options that the conf decides, for planning and running.
     pub fn state(&self) -> Result<SessionState> {
-        let conf = self.conf();
+        let conf = with_hadoop_settings(self.conf());
         let mut state = self.state.clone();
+        if let Some(engine) = &self.engine {
+            engine.configure(&conf, state.config_mut())?;
+        }
         let time_zone = time_zone(&conf)?;
         let options = state.config_mut().options_mut();
         options.execution.time_zone = Some(time_zone);
@@ -113,6 +138,14 @@ impl SparkSession {
         check(&changed, key)?;
         *self.conf.write().unwrap_or_else(PoisonError::into_inner) = changed;
         Ok(())
+    }
+
+    /// Takes over settings of the application, which [`Self::set`] is not for.
+    pub fn adopt(&self, settings: &[(String, String)]) {
+        let mut conf = self.conf.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in settings {
+            conf.set(key, value);
+        }
     }
 
     /// The value of a key, as `spark.conf.get` answers: the one set, else Spark's default of it.
@@ -291,8 +324,23 @@ fn time_zone(conf: &SparkConf) -> Result<String> {
     }
 }
 
-fn bad_conf(error: cerium_conf::ConfError) -> SparkError {
+/// The error of a value that cannot be read.
+pub fn bad_conf(error: cerium_conf::ConfError) -> SparkError {
     SparkError::new("INVALID_CONF_VALUE.DEFAULT", "22022", error.to_string())
+}
+
+/// As Spark's sessions do, hands settings of file systems to them with or without the prefix that marks
+/// them in the properties.
+fn with_hadoop_settings(mut conf: SparkConf) -> SparkConf {
+    let plain: Vec<_> = conf
+        .iter()
+        .filter(|(key, _)| key.starts_with("fs."))
+        .map(|(key, value)| (format!("{}{key}", keys::HADOOP), value.to_owned()))
+        .collect();
+    for (key, value) in plain {
+        conf.set(key, value);
+    }
+    conf
 }
 
 fn cannot_modify(key: &str) -> SparkError {

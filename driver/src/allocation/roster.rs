@@ -67,6 +67,13 @@ impl Roster {
         }
     }
 
+    /// The driver lets all executors go.
+    pub fn release_all(&mut self) -> Vec<ExecutorId> {
+        let ids: Vec<ExecutorId> = std::mem::take(&mut self.executors).into_keys().collect();
+        self.released.extend(&ids);
+        ids
+    }
+
     /// The executor has ended. Answers whether that was to be expected.
     pub fn remove(&mut self, id: ExecutorId) -> bool {
         self.released.remove(&id) || self.executors.remove(&id).is_none()

@@ -1,14 +1,16 @@
 //! The seven operations on the configuration.
 
 use cerium_spark::error::SparkError;
-use cerium_spark::session::SparkSession;
 use cerium_spark::session::defaults::{conf_not_found, sql_key};
+use cerium_spark::session::{SparkSession, bad_conf};
 use spark_connect_proto as proto;
 use spark_connect_proto::KeyValue;
 use spark_connect_proto::config_request::operation::OpType;
 
 use super::client::Client;
 use super::error::{Failure, handle};
+use crate::driver::Driver;
+use crate::settings;
 
 /// What an operation answers: pairs, and warnings.
 pub type Answer = (Vec<KeyValue>, Vec<String>);
@@ -22,13 +24,14 @@ const ARROW_KEYS: [&str; 3] = [
 
 /// Carries out an operation.
 pub fn config(
+    driver: &Driver,
     session: &SparkSession,
     client: Client,
     operation: Option<proto::config_request::Operation>,
 ) -> Result<Answer, Failure> {
     let operation = operation.and_then(|operation| operation.op_type);
     match operation.ok_or_else(|| handle::missing("the operation of a config request"))? {
-        OpType::Set(request) => set(session, request).map(|warnings| (Vec::new(), warnings)),
+        OpType::Set(request) => set(driver, session, request).map(|warnings| (Vec::new(), warnings)),
         OpType::Get(request) => answer(request.keys, |key| get(session, client, key)),
         OpType::GetOption(request) => answer(request.keys, |key| option(session, client, key)),
         OpType::GetWithDefault(request) => {
@@ -87,20 +90,57 @@ fn option(session: &SparkSession, client: Client, key: &str) -> Result<Option<St
     }
 }
 
-fn set(session: &SparkSession, request: proto::config_request::Set) -> Result<Vec<String>, Failure> {
-    let silent = request.silent();
-    let mut warnings = Vec::new();
+fn set(
+    driver: &Driver,
+    session: &SparkSession,
+    request: proto::config_request::Set,
+) -> Result<Vec<String>, Failure> {
+    // Only the builder of a session asks to go on where a value is refused.
+    let from_builder = request.silent();
+    let mut pairs = Vec::with_capacity(request.pairs.len());
     for KeyValue { key, value } in request.pairs {
-        let Some(text) = &value else {
-            return Err(handle::missing(&format!("the value of {key}")));
-        };
-        match session.set(&key, text) {
-            Ok(()) => {}
-            Err(error) if silent => {
-                warnings.push(format!("Failed to set {key} to Some({text}) due to {error}"));
+        pairs.push((key.clone(), value.ok_or_else(|| handle::missing(&format!("the value of {key}")))?));
+    }
+    let mut warnings = Vec::new();
+    let mut refused = |key: &str, value: &str, error: SparkError| {
+        if !from_builder {
+            return Err(error);
+        }
+        warnings.push(format!("Failed to set {key} to Some({value}) due to {error}"));
+        Ok(())
+    };
+    if from_builder {
+        let (own, rest): (Vec<_>, Vec<_>) =
+            pairs.into_iter().partition(|(key, _)| settings::is_of_application(key));
+        pairs = rest;
+        match driver.reconfigure(&own) {
+            Ok(true) => session.adopt(&own),
+            // The application runs already.
+            Ok(false) => pairs.extend(own),
+            Err(error) => {
+                let key = error.key.clone();
+                let value = own.iter().find(|(own, _)| *own == key).map_or("", |(_, value)| value);
+                refused(&key, value, bad_conf(error))?;
             }
-            Err(error) => return Err(error.into()),
+        }
+    }
+    for (key, value) in &pairs {
+        let outcome = if settings::is_final(key) { Err(cannot_modify(key)) } else { session.set(key, value) };
+        if let Err(error) = outcome {
+            refused(key, value, error)?;
         }
     }
     Ok(warnings)
+}
+
+/// Of the settings that the application was started with.
+fn cannot_modify(key: &str) -> SparkError {
+    let guide = "https://spark.apache.org/docs/latest/sql-migration-guide.html#ddl-statements";
+    SparkError::new(
+        "CANNOT_MODIFY_CONFIG",
+        "46110",
+        format!("Cannot modify the value of the Spark config: \"{key}\".\nSee also '{guide}'."),
+    )
+    .with_param("key", format!("\"{key}\""))
+    .with_param("docroot", "https://spark.apache.org/docs/latest")
 }

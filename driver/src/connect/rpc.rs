@@ -176,7 +176,7 @@ impl SparkConnectService for Service {
         let observed = request.client_observed_server_side_session_id.as_deref();
         let session = self.enter(request.user_context.as_ref(), &request.session_id, observed)?;
         let client = Client::parse(request.client_type.as_deref());
-        let answer = config(&session.spark, client, request.operation);
+        let answer = config(&self.sessions.driver, &session.spark, client, request.operation);
         let (pairs, warnings) = answer.map_err(|failure| session.status(&failure))?;
         Ok(Response::new(proto::ConfigResponse {
             session_id: request.session_id,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use cerium_conf::{ConfError, SparkConf, SparkDuration, keys};
 use cerium_spark::catalog::SharedViews;
 use cerium_spark::error::SparkError;
-use cerium_spark::session::SparkSession;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -103,8 +102,7 @@ impl Sessions {
         if observed.is_some() {
             return Err(handle::session_changed(&key.session_id));
         }
-        let (state, conf) = (self.driver.session_state()?, self.driver.conf().clone());
-        let spark = SparkSession::in_application(state, conf, Arc::clone(&self.views));
+        let spark = self.driver.session(Arc::clone(&self.views))?;
         let session =
             Arc::new(Session::new(key.clone(), spark, self.folder()).map_err(SparkError::internal)?);
         tracing::info!(session = key.session_id, user = key.user_id, "session opened");

@@ -69,6 +69,7 @@ pub enum KubernetesError {
 
 enum Command {
     Start { driver_url: String, events: EventSender },
+    Template(Box<Pod>),
     Request(Vec<ExecutorId>),
     Release(Vec<ExecutorId>),
     Stop(oneshot::Sender<()>),
@@ -76,6 +77,7 @@ enum Command {
 
 /// Makes, watches and deletes executor pods.
 pub struct KubernetesProvider {
+    template: Pod,
     commands: mpsc::UnboundedSender<Command>,
     worker: Mutex<Option<Worker>>,
 }
@@ -119,14 +121,15 @@ impl KubernetesProvider {
         let prefix = conf
             .get(&keys::KUBERNETES_EXECUTOR_POD_NAME_PREFIX)?
             .unwrap_or_else(|| driver_pod.strip_suffix("-driver").unwrap_or(driver_pod).to_string());
-        let stamp = Stamp { template, prefix, application_id, owners: owners(&driver) };
+        let stamp = Stamp { template: template.clone(), prefix, application_id, owners: owners(&driver) };
         let settings = Settings {
             batch_size: conf.get(&keys::KUBERNETES_ALLOCATION_BATCH_SIZE)? as usize,
             batch_delay: conf.get(&keys::KUBERNETES_ALLOCATION_BATCH_DELAY)?.as_duration(),
             delete_on_termination: conf.get(&keys::KUBERNETES_EXECUTOR_DELETE_ON_TERMINATION)?,
         };
         let (commands, received) = mpsc::unbounded_channel();
-        Ok(Self { commands, worker: Mutex::new(Some(Worker::new(pods, stamp, settings, received))) })
+        let worker = Mutex::new(Some(Worker::new(pods, stamp, settings, received)));
+        Ok(Self { template, commands, worker })
     }
 
     fn worker(&self) -> MutexGuard<'_, Option<Worker>> {
@@ -145,6 +148,11 @@ impl ExecutorProvider for KubernetesProvider {
             tokio::spawn(worker.run());
         }
         self.send(Command::Start { driver_url, events });
+    }
+
+    fn reconfigure(&self, conf: &SparkConf) -> Result<(), ConfError> {
+        self.send(Command::Template(Box::new(pod::resized(self.template.clone(), conf)?)));
+        Ok(())
     }
 
     fn request(&self, ids: &[ExecutorId]) {
@@ -236,6 +244,7 @@ impl Worker {
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(Command::Start { driver_url, events }) => self.connection = Some((driver_url, events)),
+                    Some(Command::Template(template)) => self.stamp.template = *template,
                     Some(Command::Request(ids)) => {
                         for id in ids {
                             self.tracked.insert(id, Tracked::default());

@@ -45,7 +45,8 @@ struct Children {
 
 /// Runs `cerium-executor` processes.
 pub struct LocalProvider {
-    template: Template,
+    template: Mutex<Template>,
+    application_id: String,
     connection: OnceLock<(String, EventSender)>,
     children: Arc<Mutex<Children>>,
 }
@@ -68,27 +69,42 @@ impl LocalProvider {
         if !program.is_file() {
             return Err(LocalError::NoExecutor(program.to_path_buf()));
         }
-        let own = [
-            (env::SPARK_APPLICATION_ID, application_id.to_string()),
-            (env::SPARK_EXECUTOR_CORES, conf.get(&keys::EXECUTOR_CORES)?.to_string()),
-            (env::SPARK_EXECUTOR_MEMORY, format!("{}m", conf.get(&keys::EXECUTOR_MEMORY)?.mebibytes())),
-            (env::SPARK_EXECUTOR_POD_IP, "127.0.0.1".to_string()),
-        ];
-        let python = conf.get(&keys::PYSPARK_PYTHON)?.map(|python| (env::PYSPARK_PYTHON, python));
-        // Later ones win: the program's own, then what executors are told.
-        let mut variables: Vec<(String, String)> = conf
-            .iter_prefix(keys::EXECUTOR_ENV)
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
-        variables.extend(python.into_iter().chain(own).map(|(key, value)| (key.to_owned(), value)));
-        let template =
-            Template { program: program.to_path_buf(), env: variables, local_dirs: local_dirs.to_path_buf() };
-        Ok(Self { template, connection: OnceLock::new(), children: Arc::default() })
+        let template = Template {
+            program: program.to_path_buf(),
+            env: environment(conf, application_id)?,
+            local_dirs: local_dirs.to_path_buf(),
+        };
+        Ok(Self {
+            template: Mutex::new(template),
+            application_id: application_id.to_owned(),
+            connection: OnceLock::new(),
+            children: Arc::default(),
+        })
     }
 
     fn children(&self) -> MutexGuard<'_, Children> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn template(&self) -> MutexGuard<'_, Template> {
+        self.template.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the conf says of an executor's environment.
+fn environment(conf: &SparkConf, application_id: &str) -> Result<Vec<(String, String)>, ConfError> {
+    let own = [
+        (env::SPARK_APPLICATION_ID, application_id.to_string()),
+        (env::SPARK_EXECUTOR_CORES, conf.get(&keys::EXECUTOR_CORES)?.to_string()),
+        (env::SPARK_EXECUTOR_MEMORY, format!("{}m", conf.get(&keys::EXECUTOR_MEMORY)?.mebibytes())),
+        (env::SPARK_EXECUTOR_POD_IP, "127.0.0.1".to_string()),
+    ];
+    let python = conf.get(&keys::PYSPARK_PYTHON)?.map(|python| (env::PYSPARK_PYTHON, python));
+    // Later ones win: the program's own, then what executors are told.
+    let mut variables: Vec<(String, String)> =
+        conf.iter_prefix(keys::EXECUTOR_ENV).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    variables.extend(python.into_iter().chain(own).map(|(key, value)| (key.to_owned(), value)));
+    Ok(variables)
 }
 
 impl ExecutorProvider for LocalProvider {
@@ -97,14 +113,20 @@ impl ExecutorProvider for LocalProvider {
         let _ = self.connection.set((driver_url, events));
     }
 
+    fn reconfigure(&self, conf: &SparkConf) -> Result<(), ConfError> {
+        self.template().env = environment(conf, &self.application_id)?;
+        Ok(())
+    }
+
     fn request(&self, ids: &[ExecutorId]) {
         let Some((driver_url, events)) = self.connection.get() else { return };
+        let template = self.template().clone();
         let mut children = self.children();
         while children.watchers.try_join_next().is_some() {}
         for &id in ids {
             let (kill, killed) = oneshot::channel();
             children.running.insert(id, kill);
-            let child = self.template.spawn(id, driver_url);
+            let child = template.spawn(id, driver_url);
             let watch = watch(id, child, killed, events.clone(), Arc::clone(&self.children));
             children.watchers.spawn(watch);
         }

@@ -41,7 +41,7 @@ struct BodyNode {
 
 /// The functions that bodies can name: those every process has.
 static FUNCTIONS: LazyLock<std::result::Result<TaskContext, String>> = LazyLock::new(|| {
-    let state = new_session_state(&SparkConf::new(), 1).map_err(|error| error.to_string())?;
+    let state = new_session_state(&SparkConf::new(), 1, Arc::default()).map_err(|error| error.to_string())?;
     let registry = function_registry(&state);
     Ok(TaskContext::new(
         None,

@@ -1,14 +1,17 @@
 //! How the executor's memory is shared out: a fixed part for each task that can run at a time.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ballista_core::RuntimeProducer;
 use ballista_executor::runtime_cache::{DefaultSessionRuntimeCache, MemoryPoolPolicy, SessionRuntimeCache};
+use cerium_conf::keys;
+use cerium_engine::object_stores::ObjectStores;
 use cerium_engine::session;
 use cerium_engine::spark_options::SparkOptions;
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 
 /// Memory that no pool sees, in bytes: program, message buffers, file footers.
@@ -43,7 +46,8 @@ impl Runtimes {
         let spill_dirs = spill_dirs.to_vec();
         let base: RuntimeProducer = Arc::new(move |config: &SessionConfig| {
             let dirs: Vec<_> = spill_dirs.iter().map(PathBuf::as_path).collect();
-            Ok(Arc::new(session::new_runtime_env(&SparkOptions::of(config), Some(&dirs))?))
+            let stores = Arc::new(ObjectStores::new(SparkOptions::of(config)));
+            Ok(Arc::new(session::new_runtime_env(stores, Some(&dirs))?))
         });
         let policy: MemoryPoolPolicy = Arc::new(move |base, _config, cores| {
             let pool = FairSpillPool::new(task_memory * cores.max(1) as usize);
@@ -59,11 +63,29 @@ impl Runtimes {
 
     /// Runtime environments of tasks: one memory pool each, the rest shared within a session.
     pub fn cache(&self) -> Arc<dyn SessionRuntimeCache> {
-        Arc::new(DefaultSessionRuntimeCache::new(
+        Arc::new(BySettings(DefaultSessionRuntimeCache::new(
             Arc::clone(&self.base),
             Arc::clone(&self.policy),
             CACHED_SESSIONS,
-        ))
+        )))
+    }
+}
+
+/// Shares environments among the tasks of a session as long as it says the same of file systems: their
+/// stores are made from that.
+struct BySettings(DefaultSessionRuntimeCache);
+
+impl SessionRuntimeCache for BySettings {
+    fn produce_runtime(
+        &self,
+        session_id: &str,
+        config: &SessionConfig,
+        vcores_consumed: u32,
+    ) -> datafusion::error::Result<Arc<RuntimeEnv>> {
+        let mut settings = DefaultHasher::new();
+        SparkOptions::of(config).iter_prefix(keys::HADOOP).for_each(|setting| setting.hash(&mut settings));
+        let key = format!("{session_id}/{}", settings.finish());
+        self.0.produce_runtime(&key, config, vcores_consumed)
     }
 }
 

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use cerium_conf::{paths, ports};
 use cerium_crds::names;
-use k8s_openapi::api::core::v1::{Container, ContainerPort, ResourceRequirements};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::api::core::v1::{Container, ContainerPort};
 
 use super::security::container_context;
 use super::storage::mount;
@@ -40,7 +39,7 @@ pub fn spark_container(
     all_ports.extend(container.ports.take().unwrap_or_default());
     all_ports.extend(plan.ports.iter().cloned());
     container.ports = Some(all_ports);
-    container.resources = Some(resources(&plan.resources, container.resources.take()));
+    container.resources = Some(plan.resources.on(container.resources.take()));
     if !plan.env_from.is_empty() {
         container.env_from.get_or_insert_default().extend(plan.env_from.iter().cloned());
     }
@@ -65,7 +64,7 @@ pub fn engine_container(plan: &PodPlan, runtime: &Runtime) -> Option<Container> 
             command: Some(command),
             // As much as the Spark container: it runs before it and so costs nothing, and a quota
             // wants every container to say something.
-            resources: Some(resources(&own, None)),
+            resources: Some(own.on(None)),
             security_context: Some(container_context(None)),
             volume_mounts: Some(vec![mount(names::ENGINE_CONTAINER, paths::ENGINE_INSTALL)]),
             ..Container::default()
@@ -103,21 +102,4 @@ fn own_ports(role: Role) -> Vec<ContainerPort> {
             port(ports::EXECUTOR_GRPC_NAME, ports::EXECUTOR_GRPC),
         ],
     }
-}
-
-/// CPU and memory as Spark sets them, on top of other resources of the template.
-fn resources(wanted: &Resources, template: Option<ResourceRequirements>) -> ResourceRequirements {
-    let mut all = template.unwrap_or_default();
-    let mib = |mib: u64| Quantity(format!("{mib}Mi"));
-    let requests = all.requests.get_or_insert_default();
-    requests.insert("cpu".to_owned(), wanted.cpu_request.clone());
-    requests.insert("memory".to_owned(), mib(wanted.memory_mib));
-    let limits = all.limits.get_or_insert_default();
-    limits.remove("cpu");
-    if let Some(limit) = &wanted.cpu_limit {
-        limits.insert("cpu".to_owned(), limit.clone());
-    }
-    limits.insert("memory".to_owned(), mib(wanted.memory_limit_mib.unwrap_or(wanted.memory_mib)));
-    limits.extend(wanted.extended.clone());
-    all
 }

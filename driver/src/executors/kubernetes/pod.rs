@@ -1,6 +1,8 @@
 //! One executor pod: made from the template, and read. Does not touch the Kubernetes API.
 
-use cerium_conf::env;
+use cerium_conf::{ConfError, SparkConf, env, keys};
+use cerium_crds::application::ApplicationType;
+use cerium_crds::plan::Resources;
 use cerium_crds::{labels, names};
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, EnvVar, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -63,6 +65,26 @@ impl Stamp {
         }
         pod
     }
+}
+
+/// The template with the cores and memory of `conf`, which a Python program gave in its session's builder.
+///
+/// # Errors
+/// A property that cannot be read.
+pub fn resized(mut template: Pod, conf: &SparkConf) -> Result<Pod, ConfError> {
+    let resources = Resources::of_executor(conf, ApplicationType::Python)?;
+    let cores = conf.get(&keys::EXECUTOR_CORES)?;
+    let memory = conf.get(&keys::EXECUTOR_MEMORY)?.mebibytes();
+    if let Some(container) = template.spec.as_mut().and_then(|spec| executor_container(&mut spec.containers))
+    {
+        container.resources = Some(resources.on(container.resources.take()));
+        for (name, value) in conf.iter_prefix(keys::EXECUTOR_ENV) {
+            set_env(container, name, value.to_owned());
+        }
+        set_env(container, env::SPARK_EXECUTOR_CORES, cores.to_string());
+        set_env(container, env::SPARK_EXECUTOR_MEMORY, format!("{memory}m"));
+    }
+    Ok(template)
 }
 
 /// The container with the usual name, else the first.
@@ -207,6 +229,25 @@ spec:
             application_id: "spark-1".into(),
             owners: vec![OwnerReference { name: "flights-driver".into(), ..OwnerReference::default() }],
         }
+    }
+
+    #[test]
+    fn is_resized_as_the_operator_would_have_made_it() {
+        let conf =
+            [("spark.executor.memory", "2g"), ("spark.executor.cores", "3"), ("spark.executorEnv.X", "z")];
+        let pod = resized(stamp().template, &conf.into_iter().collect()).unwrap();
+        let container = &pod.spec.unwrap().containers[1];
+        let resources = container.resources.as_ref().unwrap();
+        assert_eq!(resources.requests.as_ref().unwrap()["cpu"].0, "3");
+        // Python programs get four tenths on top: 2048 MiB and 819 MiB.
+        assert_eq!(resources.limits.as_ref().unwrap()["memory"].0, "2867Mi");
+        let value = |name: &str| {
+            let variable = container.env.iter().flatten().find(|variable| variable.name == name);
+            variable.and_then(|variable| variable.value.as_deref())
+        };
+        assert_eq!(value("SPARK_EXECUTOR_MEMORY"), Some("2048m"));
+        assert_eq!(value("SPARK_EXECUTOR_CORES"), Some("3"));
+        assert_eq!(value("X"), Some("z"));
     }
 
     #[test]
