@@ -5,7 +5,9 @@
 pub mod aggregate;
 pub mod arithmetic;
 pub mod array;
+pub mod cipher;
 pub mod convert;
+pub mod csv;
 pub mod datetime;
 pub mod generator;
 pub mod hash;
@@ -20,6 +22,7 @@ pub mod number_format;
 pub mod regexp;
 pub mod string;
 pub mod time_window;
+pub mod xml;
 
 use std::sync::Arc;
 
@@ -29,9 +32,11 @@ use self::arithmetic::OnFailure;
 use self::kernel::Kernel;
 
 /// The families made of kernels.
-const FAMILIES: [&[&Kernel]; 12] = [
+const FAMILIES: [&[&Kernel]; 15] = [
     time_window::KERNELS,
     array::KERNELS,
+    cipher::KERNELS,
+    csv::KERNELS,
     map::KERNELS,
     datetime::KERNELS,
     hash::KERNELS,
@@ -42,6 +47,7 @@ const FAMILIES: [&[&Kernel]; 12] = [
     number_format::KERNELS,
     regexp::KERNELS,
     string::KERNELS,
+    xml::KERNELS,
 ];
 
 /// The scalar functions.

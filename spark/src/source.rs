@@ -4,7 +4,7 @@ mod chunks;
 mod columns;
 pub mod csv;
 pub(crate) mod datetime;
-mod errors;
+pub(crate) mod errors;
 pub mod glob;
 pub mod json;
 pub mod options;
@@ -16,7 +16,7 @@ pub mod scan;
 mod schema;
 mod split;
 pub mod table;
-mod text;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

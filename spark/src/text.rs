@@ -8,9 +8,9 @@ use datafusion::arrow::array::{Array, AsArray, IntervalMonthDayNanoArray};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, DurationMillisecondType,
     DurationNanosecondType, DurationSecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, IntervalDayTimeType, IntervalUnit, IntervalYearMonthType, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    Int64Type, IntervalDayTimeType, IntervalUnit, IntervalYearMonthType, Time64MicrosecondType,
+    Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 use crate::error::{Result, SparkError};
@@ -63,6 +63,10 @@ pub fn value(array: &dyn Array, row: usize, style: Style) -> Result<String> {
         DataType::FixedSizeBinary(_) => bytes(array.as_fixed_size_binary().value(row), style),
         DataType::Date32 => date(array.as_primitive::<Date32Type>().value(row)),
         DataType::Timestamp(unit, zone) => timestamp(timestamp_micros(array, unit, row), zone.as_deref())?,
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            time(array.as_primitive::<Time64NanosecondType>().value(row) / 1000)
+        }
+        DataType::Time64(_) => time(array.as_primitive::<Time64MicrosecondType>().value(row)),
         DataType::Duration(unit) => day_time_interval(duration_micros(array, unit, row)),
         DataType::Interval(IntervalUnit::YearMonth) => {
             year_month_interval(array.as_primitive::<IntervalYearMonthType>().value(row))
@@ -103,6 +107,11 @@ pub fn value(array: &dyn Array, row: usize, style: Style) -> Result<String> {
         }
         other => return Err(SparkError::unsupported(format!("showing values of type {other}"))),
     })
+}
+
+/// Whether the value in a row is null, also where a column holds nothing else.
+pub fn is_null(array: &dyn Array, row: usize) -> bool {
+    array.data_type() == &DataType::Null || array.is_null(row)
 }
 
 fn nested(array: &dyn Array, row: usize, style: Style) -> Result<String> {
@@ -243,6 +252,17 @@ pub fn timestamp(micros: i64, zone: Option<&str>) -> Result<String> {
         let _ = write!(text, ".{}", digits.trim_end_matches('0'));
     }
     Ok(text)
+}
+
+/// Microseconds since midnight as `HH:mm:ss`, the fraction without trailing zeros.
+fn time(micros: i64) -> String {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let mut text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if fraction > 0 {
+        text.push('.');
+        text.push_str(format!("{fraction:06}").trim_end_matches('0'));
+    }
+    text
 }
 
 fn local_time(utc: NaiveDateTime, zone: &str) -> Result<NaiveDateTime> {

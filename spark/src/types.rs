@@ -5,7 +5,9 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{
     DECIMAL128_MAX_PRECISION, DataType, Field, Fields, IntervalUnit, TimeUnit,
 };
-use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, StructField};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, StructField, TimezoneInfo,
+};
 
 use crate::error::{Result, SparkError};
 
@@ -144,6 +146,7 @@ pub fn from_sql(sql: &SqlType, time_zone: &str) -> Result<DataType> {
         SqlType::Date => DataType::Date32,
         SqlType::Timestamp(None, _) => timestamp(time_zone),
         SqlType::TimestampNtz(None) => timestamp_ntz(),
+        SqlType::Time(None | Some(0..=6), TimezoneInfo::None) => DataType::Time64(TimeUnit::Nanosecond),
         SqlType::Decimal(info) | SqlType::Dec(info) | SqlType::Numeric(info) => decimal(info)?,
         SqlType::Array(ArrayElemTypeDef::AngleBracket(element)) => {
             DataType::List(Arc::new(Field::new_list_field(from_sql(element, time_zone)?, true)))

@@ -2,8 +2,10 @@
 
 mod aggregate;
 mod array;
+mod cipher;
 mod conditional;
 mod conversion;
+mod csv;
 mod datetime;
 pub mod generator;
 mod hash;
@@ -20,10 +22,12 @@ mod regexp;
 mod scalar;
 mod string;
 mod structs;
+mod time;
 mod time_window;
 mod timestamp;
 mod url;
 mod window;
+mod xml;
 
 use std::sync::Arc;
 

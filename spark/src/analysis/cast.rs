@@ -50,6 +50,9 @@ fn is_allowed(from: &DataType, to: &DataType) -> bool {
     if from.is_string() || to.is_string() {
         return true;
     }
+    if matches!(from, DataType::Time64(_)) || matches!(to, DataType::Time64(_)) {
+        return false;
+    }
     if from.is_nested() || to.is_nested() {
         return from.is_nested() && to.is_nested();
     }

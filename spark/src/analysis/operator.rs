@@ -564,6 +564,14 @@ pub fn like(
     let name = if negated { format!("(NOT {name})") } else { name };
     let value = cast(value.expr, &DataType::Utf8, false, schema)?;
     let pattern = cast(pattern.expr, &DataType::Utf8, false, schema)?;
+    // Arrow escapes with a backslash only.
+    let (pattern, escape) = match escape {
+        Some(other) if other != '\\' => {
+            let kernel = crate::functions::string::LIKE_PATTERN.function();
+            (scalar_call(kernel, vec![pattern, lit(other.to_string())]), None)
+        }
+        escape => (pattern, escape),
+    };
     let like = Like::new(negated, Box::new(value), Box::new(pattern), escape, insensitive);
     Ok(Named::new(Expr::Like(like), name))
 }

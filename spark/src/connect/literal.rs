@@ -38,6 +38,7 @@ fn shown(value: &ScalarValue) -> Result<String> {
         ScalarValue::Date32(_) | ScalarValue::TimestampMicrosecond(_, _) => {
             format!("{} '{text}'", types::sql_name(&value.data_type()))
         }
+        ScalarValue::Time64Nanosecond(_) => format!("TIME '{text}'"),
         ScalarValue::List(list) => {
             let elements = list.value(0);
             let parts: Result<Vec<String>> =

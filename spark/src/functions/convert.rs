@@ -8,7 +8,7 @@ use datafusion::arrow::array::{BooleanBuilder, PrimitiveArray, PrimitiveBuilder}
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options, unary};
 use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
+    Time64NanosecondType, TimestampMicrosecondType,
 };
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
@@ -56,7 +56,10 @@ const STRICT: &str = "spark_cast_to";
 pub fn is_needed(from: &DataType, to: &DataType) -> bool {
     if from.is_string() {
         return to.is_numeric()
-            || matches!(to, DataType::Boolean | DataType::Date32 | DataType::Timestamp(_, _));
+            || matches!(
+                to,
+                DataType::Boolean | DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_)
+            );
     }
     if to.is_string() {
         return from.is_floating()
@@ -67,6 +70,7 @@ pub fn is_needed(from: &DataType, to: &DataType) -> bool {
                     | DataType::Decimal128(_, _)
                     | DataType::Interval(_)
                     | DataType::Duration(_)
+                    | DataType::Time64(_)
             );
     }
     if matches!(from, DataType::Timestamp(_, Some(_))) {
@@ -280,6 +284,7 @@ impl SparkCast {
                 Ok(Arc::new(out.finish()))
             }
             DataType::Date32 => self.numbers::<Date32Type>(array, to, datetime::parse_date),
+            DataType::Time64(_) => self.numbers::<Time64NanosecondType>(array, to, datetime::parse_time),
             DataType::Timestamp(_, None) => self.numbers::<TimestampMicrosecondType>(array, to, |s| {
                 let parsed = datetime::parse_timestamp(s, today(None))?;
                 datetime::micros(parsed.local)

@@ -6,6 +6,7 @@ mod format;
 mod make;
 mod months;
 mod parse;
+mod time;
 mod trunc;
 mod zone;
 
@@ -21,6 +22,9 @@ pub(super) use parse::pattern;
 pub use parse::{
     PARSE_DATE, PARSE_TIMESTAMP, PARSE_TIMESTAMP_NTZ, TRY_PARSE_DATE, TRY_PARSE_TIMESTAMP,
     TRY_PARSE_TIMESTAMP_NTZ,
+};
+pub use time::{
+    AT_TIME, CLOCK_FIELD, CLOCK_SECOND_FRACTION, MAKE_TIME, TIME_DIFF, TIME_TRUNC, TO_TIME, TRY_TO_TIME,
 };
 pub use trunc::{DATE_TRUNC, TRUNC, WINDOW_START};
 pub(crate) use zone::Zone;
@@ -60,6 +64,14 @@ pub static KERNELS: &[&Kernel] = &[
     &TRY_PARSE_DATE,
     &TRY_PARSE_TIMESTAMP,
     &TRY_PARSE_TIMESTAMP_NTZ,
+    &AT_TIME,
+    &CLOCK_FIELD,
+    &CLOCK_SECOND_FRACTION,
+    &MAKE_TIME,
+    &TIME_DIFF,
+    &TIME_TRUNC,
+    &TO_TIME,
+    &TRY_TO_TIME,
     &DATE_TRUNC,
     &TRUNC,
     &WINDOW_START,

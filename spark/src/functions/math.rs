@@ -2,6 +2,7 @@
 
 mod bases;
 mod double;
+mod fdlibm;
 mod round;
 
 pub use bases::{BIN, CONV, FACTORIAL, HEX, HEX_BYTES, UNHEX};

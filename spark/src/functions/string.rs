@@ -10,7 +10,7 @@ pub use change::{INITCAP, MASK, OVERLAY, REPLACE, SENTENCES};
 pub use charset::{DECODE, ENCODE, TO_BINARY, TRY_TO_BINARY, TRY_VALIDATE_UTF8, UNBASE64, VALIDATE_UTF8};
 pub use pad::{LPAD, LPAD_BYTES, REPEAT, RPAD, RPAD_BYTES};
 pub use parts::{ELT, ELT_LENIENT, LEFT, RIGHT, SPLIT_PART, SUBSTRING_INDEX};
-pub use search::{FIND_IN_SET, INSTR, LEVENSHTEIN, LOCATE};
+pub use search::{FIND_IN_SET, INSTR, LEVENSHTEIN, LIKE_PATTERN, LOCATE};
 
 pub(super) use charset::{from_hex, to_base64};
 
@@ -44,5 +44,6 @@ pub static KERNELS: &[&Kernel] = &[
     &FIND_IN_SET,
     &INSTR,
     &LEVENSHTEIN,
+    &LIKE_PATTERN,
     &LOCATE,
 ];

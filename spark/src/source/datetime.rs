@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use chrono::{NaiveDate, NaiveDateTime, Offset, TimeZone};
+use chrono::{NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike};
 use datafusion::arrow::array::timezone::Tz;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -27,8 +27,40 @@ pub fn parse_zone(name: &str) -> Option<Tz> {
         }
         return Tz::from_str(&format!("{sign}{hours:02}:{minutes:02}")).ok();
     }
-    Tz::from_str(name).ok()
+    Tz::from_str(SHORT_ZONES.iter().find(|(short, _)| *short == name).map_or(name, |(_, zone)| zone)).ok()
 }
+
+/// Java's short names of zones (`java.time.ZoneId.SHORT_IDS`).
+const SHORT_ZONES: [(&str, &str); 28] = [
+    ("ACT", "Australia/Darwin"),
+    ("AET", "Australia/Sydney"),
+    ("AGT", "America/Argentina/Buenos_Aires"),
+    ("ART", "Africa/Cairo"),
+    ("AST", "America/Anchorage"),
+    ("BET", "America/Sao_Paulo"),
+    ("BST", "Asia/Dhaka"),
+    ("CAT", "Africa/Harare"),
+    ("CNT", "America/St_Johns"),
+    ("CST", "America/Chicago"),
+    ("CTT", "Asia/Shanghai"),
+    ("EAT", "Africa/Addis_Ababa"),
+    ("ECT", "Europe/Paris"),
+    ("IET", "America/Indiana/Indianapolis"),
+    ("IST", "Asia/Kolkata"),
+    ("JST", "Asia/Tokyo"),
+    ("MIT", "Pacific/Apia"),
+    ("NET", "Asia/Yerevan"),
+    ("NST", "Pacific/Auckland"),
+    ("PLT", "Asia/Karachi"),
+    ("PNT", "America/Phoenix"),
+    ("PRT", "America/Puerto_Rico"),
+    ("PST", "America/Los_Angeles"),
+    ("SST", "Pacific/Guadalcanal"),
+    ("VST", "Asia/Ho_Chi_Minh"),
+    ("EST", "-05:00"),
+    ("HST", "-10:00"),
+    ("MST", "-07:00"),
+];
 
 /// Whether a zone is UTC itself.
 pub fn is_utc(zone: Tz) -> bool {
@@ -167,6 +199,22 @@ pub fn parse_timestamp(text: &str, today: NaiveDate) -> Option<ParsedTimestamp> 
     let zone = if rest.trim().is_empty() { None } else { Some(parse_zone(rest)?) };
     // Spark keeps microseconds and cuts off what is finer.
     Some(ParsedTimestamp { local: date.and_hms_nano_opt(hour, minute, second, nanos)?, zone })
+}
+
+/// A time of day as Spark casts it, `[T][h]h:[m]m[:[s]s[.ffffff]]`, in nanoseconds since midnight.
+pub fn parse_time(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let text = text.strip_prefix('T').unwrap_or(text);
+    if !text.starts_with(|c: char| c.is_ascii_digit()) || text.find(':')? > 2 {
+        return None;
+    }
+    let parsed = parse_timestamp(text, NaiveDate::default())?;
+    if parsed.zone.is_some() { None } else { Some(nanos_of_day(parsed.local.time())) }
+}
+
+/// Nanoseconds since midnight.
+pub fn nanos_of_day(time: chrono::NaiveTime) -> i64 {
+    i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond())
 }
 
 /// Nanoseconds of the digits behind a point, as far as microseconds.

@@ -76,7 +76,7 @@ pub fn malformed_record(record: &str) -> SparkError {
         "22023",
         format!(
             "Malformed records are detected in record parsing: {record}.\n\
-             Parse Mode: FAILFAST. To process malformed records as null result, try setting the option 'mode' as 'PERMISSIVE'."
+             Parse Mode: FAILFAST. To process malformed records as null result, try setting the option 'mode' as 'PERMISSIVE'. "
         ),
     )
     .with_param("badRecord", record)

@@ -155,6 +155,15 @@ pub(super) fn date_part(context: &Context<'_>, field: &str, arg: Expr) -> Result
         }
         return Ok(scalar_call(kernels::WEEK_FIELD.function(), vec![date, lit(field)]));
     }
+    if from == super::time::TIME {
+        return Ok(match field {
+            "second" => scalar_call(kernels::CLOCK_SECOND_FRACTION.function(), vec![arg]),
+            other => {
+                let field = if other == "second_int" { "second" } else { other };
+                scalar_call(kernels::CLOCK_FIELD.function(), vec![arg, lit(field)])
+            }
+        });
+    }
     let (time, zone) = match from {
         DataType::Timestamp(_, None) => (arg, "UTC"),
         _ => (cast(arg, &types::timestamp(context.time_zone), false, schema)?, context.time_zone),

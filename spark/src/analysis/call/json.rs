@@ -25,17 +25,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "json_object_keys" => call.run(&kernels::OBJECT_KEYS, &[Param::Text], &[]),
         "from_json" => {
             call.arity(2, 3)?;
-            let Some(schema) = constant::text(&call.expr(1)?) else {
-                return Err(SparkError::new(
-                    "INVALID_SCHEMA.NON_STRING_LITERAL",
-                    "42K07",
-                    format!(
-                        "The input schema \"{}\" is not a valid schema string. The input expression must be string literal and not null.",
-                        call.arg(1)?.name
-                    ),
-                ));
-            };
-            let to = nullable(&parse_type(&schema, call.context.time_zone)?);
+            let to = nullable(&schema_argument(call)?);
             let given = lit(json_text(&given_options(call, 2)?)?);
             let target = Expr::Literal(ScalarValue::try_from(&to)?, None);
             let expr =
@@ -53,16 +43,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         }
         "schema_of_json" => {
             call.arity(1, 2)?;
-            let Some(text) = constant::text(&call.expr(0)?) else {
-                return Err(SparkError::type_mismatch(
-                    "NON_FOLDABLE_INPUT",
-                    &call.text(),
-                    &format!(
-                        "the input `json` should be a foldable \"STRING\" expression; however, got \"{}\"",
-                        call.arg(0)?.name
-                    ),
-                ));
-            };
+            let text = constant_input(call, "json")?;
             let given = given_options(call, 1)?;
             let options = JsonOptions::new(&Options(&given), call.context.time_zone)?;
             let data_type = infer::value_type(&text, &options)?.unwrap_or(DataType::Utf8);
@@ -73,6 +54,35 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         }
         _ => Ok(None),
     }
+}
+
+/// The type that the second argument tells, which must be a constant string.
+pub(super) fn schema_argument(call: &Call<'_>) -> Result<DataType> {
+    let Some(schema) = constant::text(&call.expr(1)?) else {
+        return Err(SparkError::new(
+            "INVALID_SCHEMA.NON_STRING_LITERAL",
+            "42K07",
+            format!(
+                "The input schema \"{}\" is not a valid schema string. The input expression must be string literal and not null.",
+                call.arg(1)?.name
+            ),
+        ));
+    };
+    parse_type(&schema, call.context.time_zone)
+}
+
+/// The first argument, which must be a constant string.
+pub(super) fn constant_input(call: &Call<'_>, name: &str) -> Result<String> {
+    constant::text(&call.expr(0)?).ok_or_else(|| {
+        let shown = call.args.first().map_or("", |arg| arg.name.as_str());
+        SparkError::type_mismatch(
+            "NON_FOLDABLE_INPUT",
+            &call.text(),
+            &format!(
+                "the input `{name}` should be a foldable \"STRING\" expression; however, got \"{shown}\""
+            ),
+        )
+    })
 }
 
 /// The options of a call, with the session's zone among them.
@@ -93,7 +103,7 @@ pub(super) fn json_text(given: &BTreeMap<String, String>) -> Result<String> {
 }
 
 /// The type with fields and items that may be null, whatever the schema says.
-fn nullable(data_type: &DataType) -> DataType {
+pub(super) fn nullable(data_type: &DataType) -> DataType {
     let field = |field: &Field| -> Field {
         field.clone().with_data_type(nullable(field.data_type())).with_nullable(true)
     };

@@ -37,7 +37,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "current_database" | "current_schema" => {
             call.arity(0, 0)?;
             let name = lit("default");
-            return Ok(Some(Named::new(name, format!("{}()", call.name))));
+            return Ok(Some(Named::new(name, "current_schema()")));
         }
         "current_catalog" => {
             call.arity(0, 0)?;

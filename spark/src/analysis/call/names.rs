@@ -20,6 +20,20 @@ pub(super) fn text(name: &str, args: &[Named]) -> String {
         "assert_true" if args.len() == 1 => {
             return format!("assert_true({0}, '{0}' is not true!)", args[0].name);
         }
+        "trim" | "ltrim" | "rtrim" if args.len() == 2 => {
+            let side = match name {
+                "ltrim" => "LEADING",
+                "rtrim" => "TRAILING",
+                _ => "BOTH",
+            };
+            return format!("TRIM({side} {} FROM {})", args[0].name, args[1].name);
+        }
+        "shuffle" if args.len() == 2 => return format!("shuffle({})", args[0].name),
+        "try_make_timestamp" if args.len() == 7 => return format!("{name}({})", list(&args[..6])),
+        "try_to_time" => return format!("{name}(to_time({}))", list(args)),
+        "try_make_timestamp_ntz" if args.len() == 2 => {
+            return format!("{name}(make_timestamp_ntz({}))", list(args));
+        }
         "substring" | "substr" if args.len() == 2 => return format!("{name}({}, {})", list(args), i32::MAX),
         "to_varchar" => "to_char".to_owned(),
         _ => name.to_owned(),
@@ -35,11 +49,11 @@ pub(super) fn text(name: &str, args: &[Named]) -> String {
         ("lpad" | "rpad", 2) => ",  ",
         ("sentences", 1) => ", , ",
         ("sentences", 2) => ", ",
-        ("regexp_replace", 3) | ("locate" | "position" | "regexp_extract", 2) => ", 1",
+        ("regexp_replace", 3) | ("locate" | "position" | "regexp_extract" | "regexp_extract_all", 2) => ", 1",
         ("months_between", 2) | ("sort_array", 1) => ", true",
         ("str_to_map", 1) => ", ,, :",
         ("str_to_map", 2) => ", :",
-        ("unix_timestamp" | "from_unixtime", 1) => ", yyyy-MM-dd HH:mm:ss",
+        ("unix_timestamp" | "to_unix_timestamp" | "from_unixtime", 1) => ", yyyy-MM-dd HH:mm:ss",
         _ => "",
     };
     format!("{shown}({}{default})", list(args))

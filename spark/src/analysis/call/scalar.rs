@@ -5,8 +5,8 @@ use datafusion::logical_expr::ExprSchemable;
 
 use super::invocation::Call;
 use super::{
-    Context, array, conditional, conversion, datetime, hash, interval, json, map, math, misc, names,
-    number_format, regexp, string, structs, time_window, timestamp, url,
+    Context, array, cipher, conditional, conversion, csv, datetime, hash, interval, json, map, math, misc,
+    names, number_format, regexp, string, structs, time, time_window, timestamp, url, xml,
 };
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
@@ -16,8 +16,9 @@ use crate::error::{Result, SparkError};
 /// A family gives nothing for names that are not its own.
 type Family = fn(&Call<'_>) -> Result<Option<Named>>;
 
-const FAMILIES: [Family; 17] = [
+const FAMILIES: [Family; 21] = [
     time_window::call,
+    time::call,
     array::call,
     map::call,
     structs::call,
@@ -31,7 +32,10 @@ const FAMILIES: [Family; 17] = [
     timestamp::call,
     interval::call,
     hash::call,
+    cipher::call,
     json::call,
+    csv::call,
+    xml::call,
     url::call,
     misc::call,
 ];

@@ -40,14 +40,15 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "initcap" => call.run(&kernels::INITCAP, &[Text], &[]),
         "ascii" => call.builtin_on("ascii", &[Text], &[]),
         "char" | "chr" => call.builtin_on("char", &[Param::Long], &[]),
-        "trim" | "btrim" => call.builtin_on("btrim", &[Text, Text], &[lit(" ")]),
-        "ltrim" | "rtrim" => {
+        "btrim" => call.builtin_on("btrim", &[Text, Text], &[lit(" ")]),
+        "trim" | "ltrim" | "rtrim" => {
             let mut args = call.cast_args(&[Text, Text], &[lit(" ")])?;
             if call.args.len() == 2 {
                 // Spark's two-argument form takes the characters first.
                 args.reverse();
             }
-            let expr = call.builtin(call.name, args)?;
+            let function = if call.name == "trim" { "btrim" } else { call.name };
+            let expr = call.builtin(function, args)?;
             call.named(expr)
         }
         "position" | "locate" => call.run(&kernels::LOCATE, &[Text, Text, Int], &[lit(1_i32)]),

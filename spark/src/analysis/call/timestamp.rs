@@ -2,7 +2,7 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::{Cast, Expr, lit};
 
 use super::invocation::{Call, Param};
 use crate::analysis::Named;
@@ -133,6 +133,13 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "timestampadd" | "dateadd" | "date_add" if call.args.len() == 3 => units(call, "timestampadd"),
         "timestampdiff" | "datediff" | "date_diff" if call.args.len() == 3 => units(call, "timestampdiff"),
         "make_timestamp" | "make_timestamp_ltz" | "try_make_timestamp" | "try_make_timestamp_ltz" => {
+            if matches!(call.args.len(), 2 | 3) {
+                let zone = if call.args.len() == 3 { call.param(2, Text)? } else { zone() };
+                let instant = scalar_call(kernels::TO_UTC.function(), vec![at_time(call)?, zone]);
+                let micros = Expr::Cast(Cast::new(Box::new(instant), DataType::Int64));
+                return call
+                    .named(scalar_call(kernels::FROM_UNITS.function(), vec![micros, lit(1_i64), target()?]));
+            }
             call.arity(6, 7)?;
             let mut args = made_of(call)?;
             args.push(if call.args.len() == 7 { call.param(6, Text)? } else { zone() });
@@ -144,6 +151,9 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
             call.named(scalar_call(kernel.function(), args))
         }
         "make_timestamp_ntz" | "try_make_timestamp_ntz" => {
+            if call.args.len() == 2 {
+                return call.named(at_time(call)?);
+            }
             call.arity(6, 6)?;
             let kernel = match call.name.starts_with("try_") {
                 true => &kernels::TRY_MAKE_TIMESTAMP_NTZ,
@@ -158,6 +168,12 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
 /// UTC is shown as what Spark calls it.
 fn shown_zone(zone: &str) -> &str {
     if zone == "UTC" { "Etc/UTC" } else { zone }
+}
+
+/// A date and a time of day as one wall-clock time.
+fn at_time(call: &Call<'_>) -> Result<Expr> {
+    let args = vec![call.param(0, Param::Date)?, call.to(1, &super::time::TIME)?];
+    Ok(scalar_call(kernels::AT_TIME.function(), args))
 }
 
 /// Year, month, day, hour, minute and second.
@@ -178,8 +194,8 @@ fn units(call: &Call<'_>, function: &str) -> Result<Option<Named>> {
             "the input `unit` should be a foldable \"STRING\" expression",
         ));
     };
-    let unit = unit.to_uppercase();
     let name = format!("{function}({unit}, {}, {})", call.arg(1)?.name, call.arg(2)?.name);
+    let unit = unit.to_uppercase();
     let zone = lit(call.context.time_zone);
     if function == "timestampdiff" {
         let (start, end) = (call.param(1, Param::Timestamp)?, call.param(2, Param::Timestamp)?);

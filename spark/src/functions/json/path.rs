@@ -10,7 +10,7 @@ enum Step {
     Item(usize),
     /// `[*]`.
     Items,
-    /// `.*`.
+    /// `.*`, which leads nowhere in Spark.
     Members,
 }
 
@@ -65,7 +65,8 @@ impl Path {
             [] => false,
             [one] => match &one.value {
                 Value::Null => false,
-                Value::Text(text) => {
+                // What a wildcard found is written as JSON.
+                Value::Text(text) if !self.steps.contains(&Step::Items) => {
                     out.push_str(text);
                     true
                 }
@@ -114,11 +115,6 @@ fn collect<'n, 't>(node: &'n Node<'t>, steps: &[Step], found: &mut Vec<&'n Node<
         (Step::Items, Value::Array(items)) => {
             for item in items {
                 collect(item, rest, found);
-            }
-        }
-        (Step::Members, Value::Object(members)) => {
-            for (_, value) in members {
-                collect(value, rest, found);
             }
         }
         _ => {}

@@ -10,7 +10,7 @@ use crate::functions::datetime::Zone;
 use crate::functions::string::to_base64;
 use crate::source::options::Options;
 use crate::source::pattern::Pattern;
-use crate::text::{Style, value};
+use crate::text::{Style, is_null, value};
 
 /// Pattern of timestamps where none is given.
 const TIMESTAMP: &str = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX";
@@ -55,15 +55,17 @@ impl Writer {
     }
 
     fn nested(&self, out: &mut String, array: &ArrayRef, row: usize, depth: usize) -> Result<()> {
-        if array.is_null(row) {
+        if is_null(array.as_ref(), row) {
             out.push_str("null");
             return Ok(());
         }
         match array.data_type() {
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns();
-                let members =
-                    fields.iter().zip(columns).filter(|(_, c)| !(self.ignore_nulls && c.is_null(row)));
+                let members = fields
+                    .iter()
+                    .zip(columns)
+                    .filter(|(_, c)| !(self.ignore_nulls && is_null(c.as_ref(), row)));
                 out.push('{');
                 let mut empty = true;
                 for (field, column) in members {

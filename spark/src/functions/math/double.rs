@@ -6,6 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::Result;
 use std::sync::Arc;
 
+use super::fdlibm;
 use crate::functions::kernel::{Kernel, Returns, Rows};
 
 macro_rules! kernels {
@@ -32,7 +33,7 @@ kernels! {
     unary {
         "sqrt": f64::sqrt,
         "cbrt": f64::cbrt,
-        "exp": f64::exp,
+        "exp": fdlibm::exp,
         "expm1": f64::exp_m1,
         "sin": f64::sin,
         "cos": f64::cos,
@@ -44,7 +45,7 @@ kernels! {
         "acos": f64::acos,
         "atan": f64::atan,
         "sinh": f64::sinh,
-        "cosh": f64::cosh,
+        "cosh": fdlibm::cosh,
         "tanh": f64::tanh,
         "asinh": f64::asinh,
         "acosh": f64::acosh,
@@ -55,8 +56,8 @@ kernels! {
         "signum": |v: f64| if v == 0.0 || v.is_nan() { v } else { v.signum() },
     }
     partial {
-        "ln": |v: f64| (v > 0.0 || v.is_nan()).then(|| v.ln()),
-        "log2": |v: f64| (v > 0.0 || v.is_nan()).then(|| v.log2()),
+        "ln": |v: f64| (v > 0.0 || v.is_nan()).then(|| fdlibm::log(v)),
+        "log2": |v: f64| (v > 0.0 || v.is_nan()).then(|| fdlibm::log(v) / fdlibm::log(2.0)),
         "log10": |v: f64| (v > 0.0 || v.is_nan()).then(|| v.log10()),
         "log1p": |v: f64| (v > -1.0 || v.is_nan()).then(|| v.ln_1p()),
     }
@@ -64,7 +65,7 @@ kernels! {
         "power": |a: f64, b: f64| Some(a.powf(b)),
         "atan2": |a: f64, b: f64| Some((a + 0.0).atan2(b + 0.0)),
         "hypot": |a: f64, b: f64| Some(a.hypot(b)),
-        "log": |base: f64, v: f64| (base > 0.0 && v > 0.0).then(|| v.ln() / base.ln()),
+        "log": |base: f64, v: f64| (base > 0.0 && v > 0.0).then(|| fdlibm::log(v) / fdlibm::log(base)),
     }
 }
 

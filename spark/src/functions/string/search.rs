@@ -4,6 +4,7 @@ use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::Result;
 
+use crate::error::SparkError;
 use crate::functions::kernel::{Kernel, Returns, Rows};
 
 /// `locate(substr, str, pos)`: characters from 1, 0 where it is not found.
@@ -16,6 +17,52 @@ pub static FIND_IN_SET: Kernel =
 /// `levenshtein(a, b[, threshold])`: -1 where the distance is above the threshold.
 pub static LEVENSHTEIN: Kernel =
     Kernel::new("spark_levenshtein", Returns::Type(DataType::Int32), levenshtein);
+
+/// A LIKE pattern with an escape character of its own as one that escapes with backslashes.
+pub static LIKE_PATTERN: Kernel =
+    Kernel::new("spark_like_pattern", Returns::Type(DataType::Utf8), like_pattern);
+
+fn like_pattern(rows: &Rows<'_>) -> Result<ArrayRef> {
+    let (patterns, escapes) = (rows.text(0)?, rows.text(1)?);
+    rows.write(|row, out| {
+        let (pattern, escape) = (patterns.value(row), escapes.value(row).chars().next());
+        let mut chars = pattern.chars();
+        while let Some(c) = chars.next() {
+            if Some(c) != escape {
+                if c == '\\' {
+                    out.push('\\');
+                }
+                out.push(c);
+                continue;
+            }
+            match chars.next() {
+                Some(next) if next == '%' || next == '_' => {
+                    out.push('\\');
+                    out.push(next);
+                }
+                Some(next) if Some(next) == escape => out.push(next),
+                Some(next) => {
+                    let why = format!("The escape character is not allowed to precede '{next}'.");
+                    return Err(bad_pattern("ESC_IN_THE_MIDDLE", pattern, &why).into());
+                }
+                None => {
+                    let why = "The escape character is not allowed to end with.";
+                    return Err(bad_pattern("ESC_AT_THE_END", pattern, why).into());
+                }
+            }
+        }
+        Ok(true)
+    })
+}
+
+fn bad_pattern(class: &str, pattern: &str, why: &str) -> SparkError {
+    SparkError::new(
+        format!("INVALID_FORMAT.{class}"),
+        "42601",
+        format!("The format is invalid: '{pattern}'. {why}"),
+    )
+    .with_param("format", format!("'{pattern}'"))
+}
 
 fn locate(rows: &Rows<'_>) -> Result<ArrayRef> {
     let (needle, text, start) = (rows.text(0)?, rows.text(1)?, rows.values::<Int32Type>(2)?);

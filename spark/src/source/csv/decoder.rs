@@ -112,6 +112,32 @@ impl CsvDecoder {
     }
 
     fn append(&mut self, record: &[u8]) -> Result<()> {
+        let good = self.fill(record);
+        match self.options.mode {
+            ParseMode::Permissive => {}
+            ParseMode::DropMalformed => self.keep.push(good),
+            ParseMode::FailFast if good => {}
+            ParseMode::FailFast => {
+                return Err(errors::malformed_record(&decode(record, self.options.encoding)));
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Appends the record that is a text, or a row of nulls; gives whether it was well-formed.
+    pub fn append_text(&mut self, text: &str) -> bool {
+        self.rows += 1;
+        if text.is_empty() {
+            self.columns.iter_mut().for_each(|(_, column)| column.append_null());
+            return true;
+        }
+        self.tokenizer.record(text.as_bytes());
+        self.fill(text.as_bytes())
+    }
+
+    /// Appends the fields of a record; gives whether it is well-formed.
+    fn fill(&mut self, record: &[u8]) -> bool {
         let mut good = self.width.is_none_or(|width| self.tokenizer.width() == width);
         for (origin, column) in &mut self.columns {
             let Origin::Field(index) = origin else { continue };
@@ -130,16 +156,7 @@ impl CsvDecoder {
                 }
             }
         }
-        match self.options.mode {
-            ParseMode::Permissive => {}
-            ParseMode::DropMalformed => self.keep.push(good),
-            ParseMode::FailFast if good => {}
-            ParseMode::FailFast => {
-                return Err(errors::malformed_record(&decode(record, self.options.encoding)));
-            }
-        }
-        self.rows += 1;
-        Ok(())
+        good
     }
 
     fn flush_if_full(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), DataFusionError> {

@@ -12,7 +12,7 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 
-use super::node::{Node, Value, parse};
+use super::node::{Leniency, Node, Value, parse_with};
 use super::options::JsonOptions;
 use crate::error::{Result, SparkError};
 use crate::source::columns::{Column, Formats};
@@ -103,7 +103,7 @@ impl JsonDecoder {
     fn record(&mut self, record: &[u8], out: &mut Vec<RecordBatch>) -> Result<(), DataFusionError> {
         let text = decode(record, self.options.encoding);
         let text = text.trim();
-        match parse(text).map(|node| node.value) {
+        match parse_with(text, self.options.leniency).map(|node| node.value) {
             Some(Value::Object(members)) => self.row(Some(&members), text, out),
             Some(Value::Array(items)) => {
                 for item in items {
@@ -358,6 +358,7 @@ impl Builder {
 pub struct ValueDecoder {
     formats: Formats,
     mode: ParseMode,
+    leniency: Leniency,
     builder: Builder,
     /// Field of the struct that takes the text of bad records.
     corrupt: Option<usize>,
@@ -376,6 +377,7 @@ impl ValueDecoder {
         Ok(Self {
             formats: formats(options, today(&options.time_zone)?)?,
             mode: options.mode,
+            leniency: options.leniency,
             builder,
             corrupt,
         })
@@ -387,10 +389,15 @@ impl ValueDecoder {
             self.builder.append_null();
             return Ok(());
         };
-        let node = parse(text.trim());
-        let good = match (&mut self.builder, &node) {
+        let node = parse_with(text.trim(), self.leniency);
+        self.append_node(node.as_ref(), text)
+    }
+
+    /// Appends a value that was read from a text; `None` where the text is malformed.
+    pub fn append_node(&mut self, node: Option<&Node<'_>>, text: &str) -> Result<(), DataFusionError> {
+        let good = match (&mut self.builder, node) {
             (Builder::Struct { fields, children, valid }, _) => {
-                let members = match node.as_ref().map(|node| &node.value) {
+                let members = match node.map(|node| &node.value) {
                     Some(Value::Object(members)) => Some(members.as_slice()),
                     _ => None,
                 };

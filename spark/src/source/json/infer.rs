@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 
-use super::node::{Node, Value, parse};
+use super::node::{Node, Value, parse_with};
 use super::options::JsonOptions;
 use crate::error::{Result, SparkError};
 use crate::source::datetime::parse_timestamp;
@@ -38,7 +38,7 @@ pub struct Inferred {
 impl Inferred {
     /// Adds one record.
     pub fn add(&mut self, text: &str, options: &JsonOptions, today: NaiveDate) -> Result<()> {
-        let guess = match parse(text) {
+        let guess = match parse_with(text, options.leniency) {
             Some(node) => Some(guess(&node, options, today)?),
             None => None,
         };
@@ -89,7 +89,7 @@ impl Inferred {
 /// The type of one value, which need not be an object; `None` where the text is not JSON.
 pub fn value_type(text: &str, options: &JsonOptions) -> Result<Option<DataType>> {
     let today = crate::source::today(&options.time_zone)?;
-    match parse(text) {
+    match parse_with(text, options.leniency) {
         Some(node) => Ok(data_type(guess(&node, options, today)?, &options.time_zone)),
         None => Ok(None),
     }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 /// Values may be nested this deep.
 const MAX_DEPTH: usize = 500;
 
@@ -25,15 +27,60 @@ pub enum Value<'a> {
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
 }
 
+/// What is read beyond JSON. Numbers may always be NaN and Infinity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Leniency {
+    /// Strings in single quotes.
+    pub single_quotes: bool,
+    /// Names of members without quotes.
+    pub unquoted_names: bool,
+    /// Whole numbers that start with a zero.
+    pub leading_zeros: bool,
+    /// A backslash before any character.
+    pub any_escape: bool,
+    /// Comments of Java and C++.
+    pub comments: bool,
+    /// Control characters inside strings.
+    pub control_characters: bool,
+}
+
+impl Leniency {
+    /// What Spark reads unless told otherwise.
+    pub const DEFAULT: Self = Self {
+        single_quotes: true,
+        unquoted_names: false,
+        leading_zeros: false,
+        any_escape: false,
+        comments: false,
+        control_characters: false,
+    };
+    /// JSON by the book.
+    pub const NONE: Self = Self { single_quotes: false, ..Self::DEFAULT };
+}
+
 /// Parses the first value of a text; what follows it is not looked at. `None` where the text
-/// is not JSON. Like Spark, accepts single quotes and the numbers NaN and Infinity.
+/// is not JSON.
 pub fn parse(text: &str) -> Option<Node<'_>> {
-    Parser { text, at: 0 }.value(0)
+    parse_with(text, Leniency::DEFAULT)
+}
+
+/// As [`parse`], with leniency of one's own.
+pub fn parse_with(text: &str, leniency: Leniency) -> Option<Node<'_>> {
+    Parser { text, at: 0, leniency }.value(0)
+}
+
+/// Parses a text that is one value and nothing else, by the book.
+pub fn parse_whole(text: &str) -> Option<Node<'_>> {
+    let mut parser = Parser { text, at: 0, leniency: Leniency::NONE };
+    let node = parser.value(0)?;
+    parser.skip_space();
+    (parser.at == text.len()).then_some(node)
 }
 
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    leniency: Leniency,
 }
 
 impl<'a> Parser<'a> {
@@ -42,9 +89,36 @@ impl<'a> Parser<'a> {
     }
 
     fn skip_space(&mut self) {
-        while self.peek().is_some_and(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+        loop {
+            while self.peek().is_some_and(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')) {
+                self.at += 1;
+            }
+            if !self.leniency.comments || self.peek() != Some(b'/') {
+                return;
+            }
+            let rest = &self.text[self.at..];
+            let length = match rest.as_bytes().get(1) {
+                Some(b'/') => Some(rest.find('\n').map_or(rest.len(), |end| end + 1)),
+                Some(b'*') => rest.get(2..).and_then(|inner| inner.find("*/")).map(|end| end + 4),
+                _ => None,
+            };
+            match length {
+                Some(length) => self.at += length,
+                None => return,
+            }
         }
+    }
+
+    fn quotes(&self, byte: Option<u8>) -> bool {
+        byte == Some(b'"') || (byte == Some(b'\'') && self.leniency.single_quotes)
+    }
+
+    fn bare_name(&mut self) -> Option<Cow<'a, str>> {
+        let rest = &self.text[self.at..];
+        let end =
+            rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '-'))).unwrap_or(rest.len());
+        self.at += end;
+        (end > 0).then(|| Cow::Borrowed(&rest[..end]))
     }
 
     fn accept(&mut self, byte: u8) -> bool {
@@ -63,7 +137,8 @@ impl<'a> Parser<'a> {
         let value = match self.peek()? {
             b'{' => self.object(depth)?,
             b'[' => self.array(depth)?,
-            b'"' | b'\'' => Value::Text(self.string()?),
+            b'"' => Value::Text(self.string()?),
+            b'\'' if self.leniency.single_quotes => Value::Text(self.string()?),
             b'-' | b'0'..=b'9' => self.number()?,
             _ => self.word()?,
         };
@@ -78,10 +153,13 @@ impl<'a> Parser<'a> {
         }
         loop {
             self.skip_space();
-            if !matches!(self.peek(), Some(b'"' | b'\'')) {
+            let name = if self.quotes(self.peek()) {
+                self.string()?
+            } else if self.leniency.unquoted_names {
+                self.bare_name()?
+            } else {
                 return None;
-            }
-            let name = self.string()?;
+            };
             if !self.accept(b':') {
                 return None;
             }
@@ -134,7 +212,11 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 owned.push(self.escape()?);
             } else if byte < b' ' {
-                return None;
+                if !self.leniency.control_characters {
+                    return None;
+                }
+                owned.push(char::from(byte));
+                self.at += 1;
             } else {
                 let rest = &bytes[self.at..];
                 let end = rest.iter().position(|b| *b == quote || *b == b'\\' || *b < b' ')?;
@@ -168,6 +250,12 @@ impl<'a> Parser<'a> {
                 let code = 0x10000 + ((unit - 0xD800) << 10) + low.checked_sub(0xDC00)?;
                 char::from_u32(code).unwrap_or('\u{FFFD}')
             }
+            _ if self.leniency.any_escape => {
+                self.at -= 1;
+                let escaped = self.text[self.at..].chars().next()?;
+                self.at += escaped.len_utf8();
+                escaped
+            }
             _ => return None,
         })
     }
@@ -189,7 +277,9 @@ impl<'a> Parser<'a> {
         let start = self.at;
         self.at += usize::from(self.peek() == Some(b'-'));
         let whole = self.digits();
-        if whole == 0 || (whole > 1 && self.text.as_bytes()[self.at - whole] == b'0') {
+        if whole == 0
+            || (!self.leniency.leading_zeros && whole > 1 && self.text.as_bytes()[self.at - whole] == b'0')
+        {
             return None;
         }
         let mut float = false;

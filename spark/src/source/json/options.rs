@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::node::Leniency;
 use crate::error::Result;
 use crate::source::options::{Encoding, Options, ParseMode};
 use crate::source::pattern::Pattern;
@@ -23,6 +24,8 @@ pub struct JsonOptions {
     pub primitives_as_string: bool,
     /// Strings that look like timestamps are inferred as such.
     pub infer_timestamp: bool,
+    /// What is read beyond JSON.
+    pub leniency: Leniency,
     /// Zone of timestamps written without one.
     pub time_zone: String,
 }
@@ -42,6 +45,14 @@ impl JsonOptions {
             encoding: options.encoding()?,
             primitives_as_string: options.flag("primitivesAsString", false)?,
             infer_timestamp: options.flag("inferTimestamp", false)?,
+            leniency: Leniency {
+                single_quotes: options.flag("allowSingleQuotes", true)?,
+                unquoted_names: options.flag("allowUnquotedFieldNames", false)?,
+                leading_zeros: options.flag("allowNumericLeadingZeros", false)?,
+                any_escape: options.flag("allowBackslashEscapingAnyCharacter", false)?,
+                comments: options.flag("allowComments", false)?,
+                control_characters: options.flag("allowUnquotedControlChars", false)?,
+            },
             time_zone: text("timeZone", session_zone),
         })
     }

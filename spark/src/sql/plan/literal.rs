@@ -129,7 +129,13 @@ pub(super) fn typed(data_type: &ast::DataType, content: &str, time_zone: &str) -
     }
     let array = parsed.to_array()?;
     let shown = text::value(&array, 0, text::Style::Cast)?;
-    let name = if target.is_numeric() { shown } else { format!("{} '{shown}'", types::sql_name(&target)) };
+    let name = if target.is_numeric() {
+        shown
+    } else if matches!(target, DataType::Time64(_)) {
+        format!("TIME '{shown}'")
+    } else {
+        format!("{} '{shown}'", types::sql_name(&target))
+    };
     Ok(Named::new(Expr::Literal(parsed, None), name))
 }
 

@@ -12,7 +12,7 @@ use super::expr::Names;
 use super::{Planner, TableNames, literal};
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
-use crate::analysis::common::common_type;
+use crate::analysis::common::{common_type, to_common_type};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::error::{Result, SparkError};
 use crate::types;
@@ -162,6 +162,7 @@ impl Planner<'_> {
                 ),
             ));
         }
+        let rows = columns_of_one_type(rows, width, &schema)?;
         let plan = LogicalPlanBuilder::values(rows)?.build()?;
         let exprs = plan
             .schema()
@@ -224,6 +225,35 @@ impl Planner<'_> {
             .collect();
         Ok(Relation { plan, columns })
     }
+}
+
+/// The rows of an inline table with each column in the type that its cells have in common.
+fn columns_of_one_type(rows: Vec<Vec<Expr>>, width: usize, schema: &DFSchema) -> Result<Vec<Vec<Expr>>> {
+    let mut columns: Vec<Vec<Expr>> = vec![Vec::with_capacity(rows.len()); width];
+    let height = rows.len();
+    for row in rows {
+        for (column, cell) in columns.iter_mut().zip(row) {
+            column.push(cell);
+        }
+    }
+    let mut out: Vec<Vec<Expr>> = vec![Vec::with_capacity(width); height];
+    for (index, column) in columns.into_iter().enumerate() {
+        let Some(cells) = to_common_type(column, schema)? else {
+            let name = format!("`col{}`", index + 1);
+            return Err(SparkError::new(
+                "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+                "42000",
+                format!(
+                    "Invalid inline table. Found incompatible types in the column {name} for inline table."
+                ),
+            )
+            .with_param("colName", name));
+        };
+        for (row, cell) in out.iter_mut().zip(cells) {
+            row.push(cell);
+        }
+    }
+    Ok(out)
 }
 
 /// Two inputs of a set operation with each column in the type that both have in common.
