@@ -16,6 +16,10 @@ assert spark.version == "4.1.1"
 assert spark.sql("select 1 as one").collect() == [(1,)]
 assert spark.range(1000).count() == 1000
 
+# On executors, which know functions by name.
+halves = spark.range(4).selectExpr("floor(id / 2) as low", "ceil(id / 2) as high").orderBy("low", "high")
+assert [tuple(row) for row in halves.collect()] == [(0, 0), (0, 1), (1, 1), (1, 2)]
+
 shown = io.StringIO()
 with redirect_stdout(shown):
     spark.range(2).show()
@@ -39,6 +43,14 @@ try:
     raise AssertionError("a syntax error is an error")
 except ParseException as error:
     assert error.getSqlState() == "42601", error
+
+# What the application was started with is final once it runs; partitions are the session's.
+try:
+    spark.conf.set("spark.executor.memory", "2g")
+    raise AssertionError("executors are not changed in mid-run")
+except Exception as error:
+    assert "CANNOT_MODIFY_CONFIG" in str(error), error
+assert spark.conf.get("spark.executor.memory") == "1g"
 
 # A second session has its own views and conf.
 df.createOrReplaceTempView("amounts")

@@ -218,13 +218,9 @@ fn ceil_or_floor(call: &Call<'_>, up: bool) -> Result<Option<Named>> {
         }
         _ => {
             let value = call.param(0, Param::Double)?;
-            let name = if up { "ceil" } else { "floor" };
-            let whole = match name {
-                "ceil" => datafusion::functions::math::ceil().call(vec![value]),
-                _ => datafusion::functions::math::floor().call(vec![value]),
-            };
-            let expr = call.cast(whole, &DataType::Int64)?;
-            call.named(expr)
+            // Those of the registry: executors find functions by name, and DataFusion's own of these
+            // names give doubles.
+            call.named(call.builtin(if up { "ceil" } else { "floor" }, vec![value])?)
         }
     }
 }
