@@ -68,6 +68,15 @@ fn programs() -> Result<Vec<Program>> {
             ],
         },
         Program {
+            name: "countries",
+            file: "countries.py",
+            arguments: &["s3a://cerium/people", "s3a://cerium/out/countries"],
+            printed: vec![
+                "people: 2000\n".to_owned(),
+                "| FRANCE|  667|\n|GERMANY|  667|\n|   PERU|  666|\n".to_owned(),
+            ],
+        },
+        Program {
             name: "salting",
             file: "salting.py",
             arguments: &[],
@@ -100,6 +109,13 @@ fn wide_programs() -> Vec<Program> {
     ]
 }
 
+/// People of three countries in turn, their names badly kept.
+fn people() -> String {
+    let countries = ["germany ", " France", "Peru"];
+    let rows = (0..2000).map(|i| format!("person {i},{}\n", countries[i % 3]));
+    "name,country\n".to_owned() + &rows.collect::<String>()
+}
+
 async fn check(application: &Application<'_>, printed: &[String]) -> Result<()> {
     application.wait_state("COMPLETED", LIMIT).await?;
     let log = application.driver_log().await?;
@@ -119,6 +135,7 @@ async fn run_python_programs_unchanged() -> Result<()> {
         let sales = folder.path().join("sales.parquet");
         python::run(WRITE_SALES, &[sales.to_str().context("not UTF-8")?]).await?;
         s3.put_file("sales/part-0.parquet", &sales).await?;
+        s3.put("people/part-0.csv", &people()).await?;
 
         run_all(scope, programs()?).await
     })
