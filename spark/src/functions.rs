@@ -22,6 +22,7 @@ pub mod number_format;
 pub mod regexp;
 pub mod string;
 pub mod time_window;
+pub mod variant;
 pub mod xml;
 
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use self::arithmetic::OnFailure;
 use self::kernel::Kernel;
 
 /// The families made of kernels.
-const FAMILIES: [&[&Kernel]; 15] = [
+const FAMILIES: [&[&Kernel]; 16] = [
     time_window::KERNELS,
     array::KERNELS,
     cipher::KERNELS,
@@ -47,6 +48,7 @@ const FAMILIES: [&[&Kernel]; 15] = [
     number_format::KERNELS,
     regexp::KERNELS,
     string::KERNELS,
+    variant::KERNELS,
     xml::KERNELS,
 ];
 

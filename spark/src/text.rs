@@ -67,13 +67,17 @@ pub fn value(array: &dyn Array, row: usize, style: Style) -> Result<String> {
             time(array.as_primitive::<Time64NanosecondType>().value(row) / 1000)
         }
         DataType::Time64(_) => time(array.as_primitive::<Time64MicrosecondType>().value(row)),
-        DataType::Duration(unit) => day_time_interval(duration_micros(array, unit, row)),
+        // The difference of two dates, which Spark counts in days.
+        DataType::Duration(TimeUnit::Second) => {
+            day_time_interval(duration_micros(array, &TimeUnit::Second, row), true)
+        }
+        DataType::Duration(unit) => day_time_interval(duration_micros(array, unit, row), false),
         DataType::Interval(IntervalUnit::YearMonth) => {
             year_month_interval(array.as_primitive::<IntervalYearMonthType>().value(row))
         }
         DataType::Interval(IntervalUnit::DayTime) => {
             let v = array.as_primitive::<IntervalDayTimeType>().value(row);
-            day_time_interval(i64::from(v.days) * 86_400_000_000 + i64::from(v.milliseconds) * 1000)
+            day_time_interval(i64::from(v.days) * 86_400_000_000 + i64::from(v.milliseconds) * 1000, false)
         }
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             let v = array
@@ -95,6 +99,7 @@ pub fn value(array: &dyn Array, row: usize, style: Style) -> Result<String> {
             }
             format!("{{{}}}", pairs.join(", "))
         }
+        other if crate::types::is_variant(other) => crate::functions::variant::to_json(array, row)?,
         DataType::Struct(_) => {
             let columns = array.as_struct().columns();
             let fields: Result<Vec<_>> = columns.iter().map(|c| nested(c, row, style)).collect();
@@ -304,12 +309,13 @@ fn year_month_interval(months: i32) -> String {
     format!("INTERVAL '{sign}{}-{}' YEAR TO MONTH", months / 12, months % 12)
 }
 
-fn day_time_interval(micros: i64) -> String {
+/// With `short`, whole days are not followed by a time.
+fn day_time_interval(micros: i64, short: bool) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     let micros = micros.unsigned_abs();
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    if rest == 0 && fraction == 0 {
+    if short && rest == 0 && fraction == 0 {
         return format!("INTERVAL '{sign}{days}' DAY");
     }
     let clock = format!("{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
@@ -333,7 +339,7 @@ fn calendar_interval(months: i32, days: i32, micros: i64) -> String {
         };
     }
     if months == 0 {
-        return day_time_interval(i64::from(days) * 86_400_000_000 + micros);
+        return day_time_interval(i64::from(days) * 86_400_000_000 + micros, true);
     }
     let (seconds, fraction) = (micros / 1_000_000 % 60, (micros % 1_000_000).abs());
     let sign = if micros < 0 && seconds == 0 { "-" } else { "" };

@@ -11,10 +11,31 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::error::{Result, SparkError};
 
+/// Spark's VARIANT: its bytes in a struct that clients know by a mark.
+pub fn variant() -> DataType {
+    let mark = [(VARIANT_MARK.to_owned(), "true".to_owned())];
+    let metadata = Field::new("metadata", DataType::Binary, false).with_metadata(mark.into());
+    DataType::Struct(vec![Field::new("value", DataType::Binary, false), metadata].into())
+}
+
+/// Whether a type is [`variant`].
+pub fn is_variant(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(fields) if fields.len() == 2 => fields
+            .iter()
+            .any(|f| f.name() == "metadata" && f.metadata().get(VARIANT_MARK).is_some_and(|v| v == "true")),
+        _ => false,
+    }
+}
+
+/// Key in the metadata of a variant's field.
+const VARIANT_MARK: &str = "variant";
+
 /// Name of a type in Spark's messages: `INT`, `STRING`, `DECIMAL(10,2)`, `ARRAY<INT>`.
 pub fn sql_name(data_type: &DataType) -> String {
     match data_type {
         DataType::List(item) => format!("ARRAY<{}>", sql_name(item.data_type())),
+        other if is_variant(other) => "VARIANT".to_owned(),
         DataType::Struct(fields) => {
             let fields: Vec<_> =
                 fields.iter().map(|f| format!("{}: {}", f.name(), sql_name(f.data_type()))).collect();
@@ -34,6 +55,7 @@ pub fn sql_name(data_type: &DataType) -> String {
 pub fn ddl(data_type: &DataType) -> String {
     match data_type {
         DataType::List(item) => format!("ARRAY<{}>", ddl(item.data_type())),
+        other if is_variant(other) => "VARIANT".to_owned(),
         DataType::Struct(fields) => {
             let fields: Vec<_> =
                 fields.iter().map(|f| format!("{}: {}", f.name(), ddl(f.data_type()))).collect();
@@ -98,6 +120,7 @@ fn named(data_type: &DataType, field_name: &dyn Fn(&str) -> String) -> String {
         | DataType::ListView(f)
         | DataType::LargeListView(f)
         | DataType::FixedSizeList(f, _) => format!("array<{}>", simple_name(f.data_type())),
+        other if is_variant(other) => "variant".to_owned(),
         DataType::Struct(fields) => {
             let fields: Vec<_> = fields
                 .iter()
@@ -163,6 +186,7 @@ pub fn from_sql(sql: &SqlType, time_zone: &str) -> Result<DataType> {
                 "timestamp_ltz" => timestamp(time_zone),
                 "timestamp_ntz" => timestamp_ntz(),
                 "void" => DataType::Null,
+                "variant" => variant(),
                 _ => return Err(unknown(sql)),
             }
         }

@@ -26,6 +26,7 @@ mod time;
 mod time_window;
 mod timestamp;
 mod url;
+mod variant;
 mod window;
 mod xml;
 

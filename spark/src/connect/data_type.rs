@@ -75,6 +75,7 @@ pub fn to_proto(data_type: &DataType) -> proto::DataType {
             contains_null: element.is_nullable(),
             ..Default::default()
         })),
+        other if types::is_variant(other) => Kind::Variant(kinds::Variant::default()),
         DataType::Struct(fields) => Kind::Struct(structure(fields)),
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(kv) if kv.len() == 2 => Kind::Map(Box::new(kinds::Map {
@@ -119,7 +120,7 @@ fn structure(fields: &Fields) -> kinds::Struct {
 /// The Arrow type of a message; timestamps get the session's time zone.
 ///
 /// # Errors
-/// UNSUPPORTED_FEATURE for variants, geometries and user-defined types; for unparsed types what
+/// UNSUPPORTED_FEATURE for geometries and user-defined types; for unparsed types what
 /// the DDL parser finds.
 pub fn from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<DataType> {
     let Some(kind) = &data_type.kind else {
@@ -164,7 +165,7 @@ pub fn from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<DataTy
             None => return Err(SparkError::unsupported("user-defined types without an SQL type")),
         },
         Kind::Unparsed(unparsed) => ddl::parse_type(&unparsed.data_type_string, time_zone)?,
-        Kind::Variant(_) => return Err(SparkError::unsupported("the type VARIANT")),
+        Kind::Variant(_) => types::variant(),
         Kind::Geometry(_) | Kind::Geography(_) => {
             return Err(SparkError::unsupported("the types GEOMETRY and GEOGRAPHY"));
         }

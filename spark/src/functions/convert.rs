@@ -92,6 +92,19 @@ fn narrows(from: &DataType, to: &DataType) -> bool {
     )
 }
 
+/// A value as one of another type, in a column of one row; `None` where the cast fails.
+pub(super) fn tolerant_value(value: &ScalarValue, to: &DataType) -> Result<Option<ArrayRef>> {
+    let array = value.to_array()?;
+    let out = if is_needed(array.data_type(), to) {
+        let signature = Signature::any(2, Volatility::Immutable);
+        SparkCast { on_failure: OnFailure::Null, signature }.convert(&array, to)?
+    } else {
+        let options = CastOptions { safe: true, ..CastOptions::default() };
+        cast_with_options(&array, to, &options)?
+    };
+    Ok(out.is_valid(0).then_some(out))
+}
+
 impl ScalarUDFImpl for SparkCast {
     fn name(&self) -> &str {
         match self.on_failure {

@@ -12,6 +12,7 @@ use datafusion::common::Result;
 
 use self::path::Path;
 use self::write::Writer;
+pub(super) use self::write::string as write_string;
 use super::kernel::{Compiled, Kernel, Returns, Rows};
 use crate::error::SparkError;
 use crate::source::json::decoder::ValueDecoder;

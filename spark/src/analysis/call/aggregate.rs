@@ -9,8 +9,10 @@ use super::lambda::wrong_input;
 use super::{Context, arity, exprs, list};
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
+use crate::analysis::operator::scalar_call;
 use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
+use crate::functions::variant::SCHEMA_OF_ALL;
 use crate::types;
 
 /// What may stand in or after the parentheses of an aggregate.
@@ -50,7 +52,7 @@ fn implementation(name: &str) -> Option<&'static str> {
         "max_by" => "max_by",
         "min_by" => "min_by",
         "mode" => "mode",
-        "collect_list" | "array_agg" => "collect_list",
+        "collect_list" | "array_agg" | "schema_of_variant_agg" => "collect_list",
         "collect_set" => "collect_set",
         "bool_and" | "every" => "bool_and",
         "bool_or" | "any" | "some" => "bool_or",
@@ -140,6 +142,7 @@ pub fn aggregate(
             cast(expr, &DataType::Int64, false, context.schema)?
         }
         "grouping" => cast(expr, &DataType::Int8, false, context.schema)?,
+        "schema_of_variant_agg" => scalar_call(SCHEMA_OF_ALL.function(), vec![expr]),
         _ => expr,
     };
     Ok(Named::new(expr, text))

@@ -66,7 +66,7 @@ pub fn generate(
         "inline" => inline(context, name, args, outer)?,
         "stack" => stack(context, name, args, outer)?,
         "json_tuple" => json_tuple(context, name, args)?,
-        "variant_explode" => return Err(SparkError::unsupported("the function variant_explode")),
+        "variant_explode" => variant_explode(context, name, args)?,
         _ => return Err(SparkError::routine_not_found(name)),
     };
     let own = input.schema().columns();
@@ -145,6 +145,18 @@ fn inline(context: &Context<'_>, name: &str, mut args: Vec<Named>, outer: bool) 
         return Ok(Made { rows, single: false, names, is_struct: true });
     }
     Err(wrong_input(&text, 0, "ARRAY<STRUCT>", &arg.name, &data_type))
+}
+
+fn variant_explode(context: &Context<'_>, name: &str, mut args: Vec<Named>) -> Result<Made> {
+    arity(name, &args, 1, 1)?;
+    let text = call_text(name, &args);
+    let arg = args.remove(0);
+    let data_type = arg.expr.get_type(context.schema)?;
+    if !types::is_variant(&data_type) {
+        return Err(wrong_input(&text, 0, "VARIANT", &arg.name, &data_type));
+    }
+    let rows = scalar_call(crate::functions::variant::PARTS.function(), vec![arg.expr]);
+    Ok(Made { rows, single: false, names: names(&["pos", "key", "value"]), is_struct: true })
 }
 
 fn stack(context: &Context<'_>, name: &str, args: Vec<Named>, outer: bool) -> Result<Made> {

@@ -303,7 +303,7 @@ impl Parser<'_> {
                 self.expect('>')?;
                 DataType::Struct(fields)
             }
-            "variant" => return Err(SparkError::unsupported("the type VARIANT")),
+            "variant" => types::variant(),
             _ => {
                 let error = SparkError::new(
                     "UNSUPPORTED_DATATYPE",

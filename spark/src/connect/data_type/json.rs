@@ -86,6 +86,7 @@ pub(super) fn structure(fields: &Fields) -> Value {
 
 fn type_json(data_type: &DataType) -> Value {
     match data_type {
+        other if types::is_variant(other) => json!("variant"),
         DataType::Struct(fields) => structure(fields),
         DataType::List(element) => json!({
             "type": "array",

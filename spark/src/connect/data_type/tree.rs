@@ -51,7 +51,7 @@ fn draw_parts(out: &mut String, data_type: &DataType, prefix: &str, depth: i32) 
                 part("value", &kv[1], "valueContainsNull");
             }
         }
-        DataType::Struct(fields) => {
+        DataType::Struct(fields) if !types::is_variant(data_type) => {
             for field in fields {
                 draw_field(out, field, prefix, depth);
             }
@@ -64,7 +64,7 @@ fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) => "array".to_owned(),
         DataType::Map(_, _) => "map".to_owned(),
-        DataType::Struct(_) => "struct".to_owned(),
+        DataType::Struct(_) if !types::is_variant(data_type) => "struct".to_owned(),
         DataType::Int64 => "long".to_owned(),
         DataType::Int32 => "integer".to_owned(),
         DataType::Int16 => "short".to_owned(),

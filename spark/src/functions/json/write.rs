@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondTyp
 use crate::error::Result;
 use crate::functions::datetime::Zone;
 use crate::functions::string::to_base64;
+use crate::functions::variant;
 use crate::source::options::Options;
 use crate::source::pattern::Pattern;
 use crate::text::{Style, is_null, value};
@@ -60,6 +61,7 @@ impl Writer {
             return Ok(());
         }
         match array.data_type() {
+            other if crate::types::is_variant(other) => out.push_str(&variant::to_json(array.as_ref(), row)?),
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns();
                 let members = fields

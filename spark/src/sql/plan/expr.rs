@@ -6,8 +6,8 @@ mod predicate;
 mod subquery;
 
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Case;
+use datafusion::logical_expr::{Expr, lit};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator, Value};
 
 use super::{Planner, literal};
@@ -257,7 +257,12 @@ impl<'a> Planner<'a> {
                 format!("The feature is not supported: the lambda {expr} outside a call that takes one."),
             )),
             E::Collate { .. } => Err(SparkError::unsupported("collations")),
-            E::JsonAccess { .. } => Err(SparkError::unsupported("the operator : of variants")),
+            E::JsonAccess { value, path } => {
+                let (path, name) = variant_path(&path.path)?;
+                let args = vec![self.expr(value, names)?, Named::new(lit(path.as_str()), path.clone())];
+                let found = call::scalar(&self.context(names), "variant_get", args)?;
+                Ok(Named::new(found.expr, name))
+            }
             other => Err(SparkError::unsupported(format!("the expression {other}"))),
         }
     }
@@ -410,4 +415,30 @@ pub(super) fn position_of(expr: &ast::Expr) -> Option<Position> {
         E::Between { expr, .. } | E::InList { expr, .. } | E::Like { expr, .. } => position_of(expr),
         _ => None,
     }
+}
+
+/// What follows the operator `:` as a path of `variant_get`, and the name of its last member.
+fn variant_path(steps: &[ast::JsonPathElem]) -> Result<(String, String)> {
+    let (mut path, mut name) = ("$".to_owned(), String::new());
+    for step in steps {
+        match step {
+            ast::JsonPathElem::Dot { key, .. } => {
+                path.push_str(&format!("[\"{key}\"]"));
+                name.clone_from(key);
+            }
+            ast::JsonPathElem::Bracket { key } | ast::JsonPathElem::ColonBracket { key } => match key {
+                ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::Number(index, _), .. }) => {
+                    path.push_str(&format!("[{index}]"));
+                }
+                ast::Expr::Value(ast::ValueWithSpan {
+                    value: ast::Value::SingleQuotedString(key), ..
+                }) => {
+                    path.push_str(&format!("['{key}']"));
+                    name.clone_from(key);
+                }
+                other => return Err(SparkError::unsupported(format!("the path {other} into a variant"))),
+            },
+        }
+    }
+    Ok((path, name))
 }
