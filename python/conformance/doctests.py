@@ -1,10 +1,10 @@
 """Runs the doctests that PySpark ships in its own docstrings against a Spark Connect server.
 
-    doctests.py sc://HOST:PORT [--json FILE] [--show NAME] [MODULE ...]
+    doctests.py sc://HOST:PORT [--json FILE] [--page FILE] [--show NAME] [MODULE ...]
 
 A block is one docstring; it passes when each of its examples does. The table has a line a module;
-with --json the failures are written with what was expected and what came. The exit code is 0 when
-all blocks ran, whether they passed or not, and 1 when a module could not be run.
+with --json the failures are written with what was expected and what came, with --page the table and
+the failures with their reasons (reasons.tsv) as Markdown. The exit code is 0 when all blocks ran, whether they passed or not, and 1 when a module could not be run.
 """
 
 import argparse
@@ -113,10 +113,43 @@ def run_module(name, remote, only):
     return result
 
 
+def read_reasons(path):
+    """By the name of a block without `pyspark.sql.`: why it fails."""
+    with open(path, encoding="utf-8") as file:
+        rows = (line.rstrip("\n").split("\t") for line in file if line.strip() and not line.startswith("#"))
+        return {name: reason for name, reason in rows}
+
+
+def as_page(version, results, total, reasons):
+    lines = [
+        "# PySpark's own doctests",
+        "",
+        f"The examples in the docstrings of PySpark {version}, run against `cerium-driver connect`. A block is one",
+        "docstring; it passes when each of its examples prints what PySpark's documentation says.",
+        "Made by `scripts/doctests --page docs/reference/doctests.md`; do not edit.",
+        "",
+        "| module | blocks passed | examples passed |",
+        "|---|---|---|",
+    ]
+    for name, result in [*results.items(), ("all", total)]:
+        lines.append(
+            f"| {name} | {result['passed']} of {result['blocks']} | "
+            f"{result['examples_passed']} of {result['examples']} |"
+        )
+    lines += ["", "## What fails", "", "| block | examples that fail | reason |", "|---|---|---|"]
+    for module, result in results.items():
+        for failure in result["failures"]:
+            name = failure["name"].removeprefix("pyspark.sql.")
+            reason = reasons.get(name, "not looked into yet").replace("|", "\\|")
+            lines.append(f"| `{name}` | {failure['failed']} of {failure['of']} | {reason} |")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("remote")
     parser.add_argument("--json", help="file for the failures")
+    parser.add_argument("--page", help="file for the page of the documentation")
     parser.add_argument("--show", help="only blocks whose name ends so, with what they printed")
     parser.add_argument("modules", nargs="*", default=MODULES)
     options = parser.parse_intermixed_args()
@@ -124,6 +157,8 @@ def main():
     # Read when PySpark's modules are imported.
     os.environ["SPARK_CONNECT_TESTING_REMOTE"] = options.remote
     report = options.json and os.path.abspath(options.json)
+    page = options.page and os.path.abspath(options.page)
+    reasons_file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "reasons.tsv")
     os.chdir(tempfile.mkdtemp(prefix="doctests-"))
     signal.signal(signal.SIGALRM, on_alarm)
 
@@ -146,6 +181,11 @@ def main():
     if report:
         with open(report, "w", encoding="utf-8") as file:
             json.dump({"total": total, "modules": results}, file, indent=1)
+    if page:
+        import pyspark
+
+        with open(page, "w", encoding="utf-8") as file:
+            file.write(as_page(pyspark.__version__, results, total, read_reasons(reasons_file)))
     sys.exit(1 if broken else 0)
 
 
