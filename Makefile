@@ -17,7 +17,7 @@ test lint unit e2e: export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s'|'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
 
 .PHONY: preflight
 preflight: ## check (as root: install) what the build needs

@@ -54,7 +54,8 @@ impl Operator {
     /// Asks it to end, as the kubelet does, and waits for it.
     pub async fn stop(mut self) -> Result<()> {
         let id = self.process.id().context("the operator has ended by itself")?;
-        let asked = Command::new("kill").arg(id.to_string()).status().await?;
+        // The shell's own: a small system has no program of that name.
+        let asked = Command::new("sh").arg("-c").arg(format!("kill {id}")).status().await?;
         ensure!(asked.success(), "the operator has ended by itself");
         let status = tokio::time::timeout(Duration::from_secs(20), self.process.wait())
             .await

@@ -195,7 +195,8 @@ while True:
         command(&folder, &program, &[], "").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
-    let told = Command::new("kill").arg(driver.id().to_string()).status().unwrap();
+    let kill = format!("kill {}", driver.id());
+    let told = Command::new("sh").args(["-c", &kill]).status().unwrap();
     assert!(told.success());
     assert_eq!(lines.next().unwrap().unwrap(), "cleaned up 15");
     assert_eq!(driver.wait().unwrap().code(), Some(143));
