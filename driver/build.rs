@@ -10,7 +10,7 @@ fn main() {
             .route_name(route)
             .input_type(format!("::spark_connect_proto::{input}"))
             .output_type(format!("::spark_connect_proto::{output}"))
-            .codec_path("tonic_prost::ProstCodec")
+            .codec_path("crate::connect::codec::BoundedCodec")
     };
     let unary = |name: &str, route: &str| {
         method(name, route, &format!("{route}Request"), &format!("{route}Response")).build()

@@ -4,6 +4,7 @@ mod analyze;
 mod arrow;
 pub mod artifacts;
 mod client;
+mod codec;
 mod config;
 mod error;
 mod execute;

@@ -23,6 +23,7 @@ use datafusion::prelude::SessionContext;
 use crate::allocation::{Allocation, TooManyFailures};
 use crate::cache::{Blocks, Cache, Prepared};
 use crate::executors::ExecutorProvider;
+use crate::files::{Files, FilesError};
 use crate::parallelism::parallelism;
 use crate::results::{self, ResultError};
 use crate::scheduler::{JobError, JobOutput, JobWatch, Scheduler, SchedulerError};
@@ -41,6 +42,9 @@ pub enum StartError {
     /// The scheduler did not start.
     #[error(transparent)]
     Scheduler(#[from] SchedulerError),
+    /// Files cannot be handed out.
+    #[error(transparent)]
+    Files(#[from] FilesError),
 }
 
 /// Why a plan gave no result.
@@ -84,6 +88,7 @@ pub struct Driver {
     allocation: Allocation,
     provider: Arc<dyn ExecutorProvider>,
     cache: Cache,
+    files: Files,
 }
 
 impl Driver {
@@ -96,6 +101,7 @@ impl Driver {
     ) -> Result<Self, StartError> {
         parallelism(&conf)?;
         let scheduler = Scheduler::start(&conf, host).await?;
+        let files = Files::start(&conf, host).await?;
         let allocation = Allocation::start(&conf, scheduler.clone(), Arc::clone(&provider))?;
         Ok(Self {
             conf: RwLock::new(conf),
@@ -104,6 +110,7 @@ impl Driver {
             allocation,
             provider,
             cache: Cache::default(),
+            files,
         })
     }
 
@@ -161,6 +168,11 @@ impl Driver {
     /// The scheduler, for what shows its state.
     pub fn scheduler(&self) -> &Scheduler {
         &self.scheduler
+    }
+
+    /// The files that executors may fetch.
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// What the application has cached.

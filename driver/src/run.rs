@@ -19,6 +19,7 @@ use crate::executors::kubernetes::{KubernetesError, KubernetesProvider};
 use crate::executors::local::{LocalError, LocalProvider};
 use crate::program::python::{self, Place, PythonError};
 use crate::program::{Language, ScriptError, run_script};
+use crate::runtime::runtime;
 use crate::signals::{EndSignal, told_to_end};
 
 /// Why an application failed.
@@ -101,11 +102,7 @@ pub fn run(application: &Application, provider: Provider) -> Result<(), RunError
     let main_file = &application.main_file;
     let language = Language::of(main_file).ok_or_else(|| RunError::Kind { main_file: main_file.clone() })?;
     let threads = application.conf.get(&keys::DRIVER_CORES)?.max(2) as usize;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .map_err(RunError::Process)?;
+    let runtime = runtime(Some(threads)).map_err(RunError::Process)?;
     // Held until the end: the program's files are in it, and those of local executors.
     let scratch = scratch(provider).map_err(RunError::Scratch)?;
     runtime.block_on(async {
@@ -172,7 +169,7 @@ async fn run_python(
         Provider::Local => Place::Here,
         Provider::Kubernetes => Place::Pod,
     };
-    let outcome = python::run(application, &remote, scratch, place).await;
+    let outcome = python::run(application, &remote, scratch, driver.files(), place).await;
     server.stop().await;
     Ok(outcome?)
 }

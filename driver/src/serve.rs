@@ -9,6 +9,7 @@ use cerium_conf::{ConfError, Key, SparkConf, keys};
 use crate::connect::{Server, ServerError};
 use crate::driver::{Driver, StartError};
 use crate::executors::local::{LocalError, LocalProvider};
+use crate::runtime::runtime;
 use crate::signals::told_to_end;
 
 /// Where executors reach the driver.
@@ -68,8 +69,7 @@ pub fn serve(conf: SparkConf, host: &str, port: Option<u16>) -> Result<(), Serve
         None => conf.get(&keys::CONNECT_PORT)?,
     };
     let address = resolve(host, port)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Process)?;
+    let runtime = runtime(None).map_err(ServeError::Process)?;
     // Held until the end: executors work in it.
     let scratch = tempfile::tempdir().map_err(ServeError::Scratch)?;
     runtime.block_on(async {

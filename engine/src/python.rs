@@ -2,6 +2,7 @@
 
 pub mod exec;
 mod extract;
+pub mod files;
 mod groups;
 mod input;
 mod output;

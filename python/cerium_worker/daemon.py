@@ -38,6 +38,44 @@ def _import():
     return {"pyspark": pyspark.__version__}
 
 
+def _tell_spark_files():
+    """Lets `SparkFiles` of a PySpark without one know the folder that each task brings."""
+    import pyspark
+    from pyspark import worker_util
+
+    from cerium_worker import files
+
+    if hasattr(pyspark, "SparkFiles"):
+        return
+    files.add(pyspark)
+    add_path = worker_util.add_path
+
+    def note_folder(path):
+        if os.path.isdir(path):
+            pyspark.SparkFiles._root_directory = path
+        add_path(path)
+
+    worker_util.add_path = note_folder
+
+
+def _simplify_tracebacks():
+    """Keeps what runs functions row by row out of their tracebacks, as PySpark does with its own."""
+    from pyspark import util, worker
+
+    simplify = util.try_simplify_traceback
+    machinery = tuple(os.path.dirname(module.__file__) + os.sep for module in (util, sys.modules[__name__]))
+
+    def try_simplify_traceback(traceback):
+        rest = traceback
+        while rest is not None and rest.tb_frame.f_code.co_filename.startswith(machinery):
+            rest = rest.tb_next
+        return simplify(traceback) if rest is None else rest
+
+    util.try_simplify_traceback = try_simplify_traceback
+    if hasattr(worker, "try_simplify_traceback"):
+        worker.try_simplify_traceback = try_simplify_traceback
+
+
 def main():
     # What modules and functions print belongs into the executor's log; only the executor's
     # questions are answered on its pipe.
@@ -53,6 +91,8 @@ def main():
 
     import pyspark.daemon
 
+    _tell_spark_files()
+    _simplify_tracebacks()
     printed = sys.stdout
     sys.stdout = answers
     os.register_at_fork(after_in_child=lambda: setattr(sys, "stdout", printed))

@@ -3,6 +3,7 @@
 pub mod errors;
 pub mod files;
 pub mod model;
+mod routines;
 mod store;
 pub mod table;
 
@@ -19,6 +20,7 @@ pub use self::model::{Column, Database, Stored, StoredView, Table};
 use self::store::CatalogFiles;
 use crate::analysis::scope::CaseRule;
 use crate::error::{Result, SparkError};
+use crate::routine::{Loaded, Routine};
 
 /// The one catalog there is.
 pub const CATALOG: &str = "spark_catalog";
@@ -49,6 +51,8 @@ pub enum Entry {
 #[derive(Debug, Default)]
 pub struct SharedViews {
     global: RwLock<BTreeMap<String, View>>,
+    /// Functions of the warehouse that were used.
+    routines: RwLock<Arc<Loaded>>,
     /// Held while the warehouse changes.
     changing: futures::lock::Mutex<()>,
     /// The catalog's files of an application without a warehouse of its own, gone with it.
@@ -58,6 +62,7 @@ pub struct SharedViews {
 #[derive(Debug, Clone)]
 struct Own {
     views: BTreeMap<String, View>,
+    routines: Arc<BTreeMap<String, Routine>>,
     /// The current database.
     database: String,
 }
@@ -131,7 +136,11 @@ impl Catalog {
         Self {
             files: CatalogFiles::new(runtime, warehouse, own),
             shared,
-            own: RwLock::new(Own { views: BTreeMap::new(), database: SCHEMA.to_owned() }),
+            own: RwLock::new(Own {
+                views: BTreeMap::new(),
+                routines: Arc::default(),
+                database: SCHEMA.to_owned(),
+            }),
         }
     }
 
@@ -282,8 +291,13 @@ impl Catalog {
             return if if_exists { Ok(()) } else { Err(missing()) };
         };
         let stored = self.files.all_stored(&folded).await?;
-        if !stored.is_empty() && !cascade {
+        let routines = self.files.routine_names(&folded).await?;
+        if !(cascade || stored.is_empty() && routines.is_empty()) {
             return Err(errors::schema_not_empty(&folded));
+        }
+        for name in routines {
+            self.files.delete_routine(&folded, &name).await?;
+            self.forget_routine(&Identifier { database: folded.clone(), name });
         }
         for (name, stored) in stored {
             self.files.delete_stored(&folded, &name).await?;

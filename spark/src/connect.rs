@@ -4,6 +4,7 @@ pub mod analyze;
 mod catalog;
 mod command;
 pub mod data_type;
+pub mod depth;
 mod expression;
 mod literal;
 mod planner;
@@ -94,7 +95,12 @@ pub enum CommandOutcome {
 /// # Errors
 /// What Spark's analyzer would raise.
 pub async fn relation(env: &Environment<'_>, relation: &proto::Relation) -> Result<ConnectPlan> {
-    planner::Planner::new(env)?.whole(relation).await
+    loop {
+        match planner::Planner::new(env)?.whole(relation).await {
+            Err(error) if env.session.load_routine(&error).await? => {}
+            planned => return planned,
+        }
+    }
 }
 
 /// The observations (`DataFrame.observe`) in a relation: names, and plans that give their row of metrics.

@@ -183,6 +183,8 @@ impl SparkError {
             || self.0.class == "UNCLOSED_BRACKETED_COMMENT"
             || self.0.class.starts_with("INVALID_TYPED_LITERAL")
             || self.0.class.starts_with("UNSUPPORTED_STATEMENT")
+            || self.0.class.starts_with("INVALID_SQL_SYNTAX.CREATE_")
+            || self.0.class == "INVALID_SQL_SYNTAX.MULTI_PART_NAME"
     }
 
     /// `near` is the offending token as written, `None` the end of the statement.
@@ -259,8 +261,13 @@ impl SparkError {
 
     /// A function that does not exist (here or in Spark).
     pub fn routine_not_found(name: &str) -> Self {
+        Self::routine_unresolved(&[name])
+    }
+
+    /// A function that does not exist, by the parts of its name.
+    pub fn routine_unresolved<S: AsRef<str>>(name: &[S]) -> Self {
         let path = "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
-        let quoted = quote(name);
+        let quoted = quote_parts(name);
         Self::new(
             "UNRESOLVED_ROUTINE",
             "42883",
@@ -270,9 +277,29 @@ impl SparkError {
         .with_param("searchPath", path)
     }
 
+    /// A table function that does not exist, by the parts of its name.
+    pub fn table_function_not_found<S: AsRef<str>>(name: &[S]) -> Self {
+        let quoted = quote_parts(name);
+        Self::new(
+            "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
+            "42883",
+            format!(
+                "Could not resolve {quoted} to a table-valued function.\n\
+                 Please make sure that {quoted} is defined as a table-valued function and that all required parameters are provided correctly.\n\
+                 If {quoted} is not defined, please create the table-valued function before using it.\n\
+                 For more information about defining table-valued functions, please refer to the Apache Spark documentation."
+            ),
+        )
+        .with_param("name", quoted)
+    }
+
     /// A call with the wrong number of arguments; `expected` as Spark words it (`1`, `[1, 2]`, `> 0`).
     pub fn wrong_num_args(function: &str, expected: &str, actual: usize) -> Self {
-        let quoted = quote(function);
+        Self::wrong_num_args_of(&quote(function), expected, actual)
+    }
+
+    /// The same for a function whose name is quoted already.
+    pub fn wrong_num_args_of(quoted: &str, expected: &str, actual: usize) -> Self {
         Self::new(
             "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
             "42605",

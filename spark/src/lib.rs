@@ -7,6 +7,7 @@ pub mod error;
 pub mod functions;
 pub mod identity;
 pub mod python;
+pub mod routine;
 pub mod session;
 pub mod show;
 pub mod source;

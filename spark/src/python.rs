@@ -166,6 +166,12 @@ pub fn table_function(
     input: Option<LogicalPlan>,
 ) -> Result<LogicalPlan> {
     expect_kind(&function, &[eval_type::TABLE, eval_type::ARROW_TABLE, eval_type::ARROW_UDTF])?;
+    if function.output == DataType::Null {
+        return Err(SparkError::unsupported(format!(
+            "the table function {} whose columns its method `analyze` tells",
+            function.name
+        )));
+    }
     let keeps_input = input.is_some();
     if keeps_input && function.eval_type == eval_type::ARROW_UDTF {
         return Err(SparkError::new(

@@ -13,7 +13,9 @@ use crate::analysis::ansi::WithoutAnsi;
 use crate::analysis::scope::CaseRule;
 use crate::catalog::{Catalog, Identifier, SharedViews, Stored};
 use crate::error::{Result, SparkError};
+use crate::routine::Routines;
 use crate::sql::plan::AfterWrite;
+use crate::sql::statement::parse_name;
 
 /// The engine below a session, as far as the session's conf reaches it.
 pub trait Engine: std::fmt::Debug + Send + Sync {
@@ -32,6 +34,8 @@ pub struct SparkSession {
     catalog: Catalog,
     cached: Mutex<BTreeSet<Vec<String>>>,
     engine: Option<Arc<dyn Engine>>,
+    /// What executors are told besides the conf.
+    told: Mutex<BTreeMap<&'static str, String>>,
 }
 
 /// What planning one statement needs to know of the session.
@@ -45,6 +49,8 @@ pub struct Snapshot {
     pub time_zone: String,
     /// `spark.sql.sources.default`.
     pub default_format: String,
+    /// Functions that are not built in.
+    pub routines: Routines,
 }
 
 impl SparkSession {
@@ -66,6 +72,7 @@ impl SparkSession {
             catalog,
             cached: Mutex::default(),
             engine: None,
+            told: Mutex::default(),
         }
     }
 
@@ -85,6 +92,7 @@ impl SparkSession {
             catalog: self.catalog.cloned(),
             cached: Mutex::new(self.with_cached(|cached| cached.clone())),
             engine: self.engine.clone(),
+            told: Mutex::default(),
         }
     }
 
@@ -108,6 +116,9 @@ impl SparkSession {
         let carries_conf = options.entries().iter().any(|entry| entry.key.starts_with("spark."));
         if carries_conf {
             for (key, value) in conf.iter().filter(|(key, _)| key.starts_with("spark.")) {
+                options.set(key, value)?;
+            }
+            for (key, value) in self.told.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 options.set(key, value)?;
             }
         }
@@ -185,6 +196,11 @@ impl SparkSession {
         Ok(())
     }
 
+    /// Gives executors a setting that is none of the session's conf.
+    pub fn tell_executors(&self, key: &'static str, value: String) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+    }
+
     /// `spark.sql.session.timeZone`.
     pub fn time_zone(&self) -> Result<String> {
         time_zone(&self.conf())
@@ -238,6 +254,20 @@ impl SparkSession {
         self.with_cached(|cached| cached.contains(name))
     }
 
+    /// Makes the function known that planning did not find; false if there is none in the catalog
+    /// either.
+    pub(crate) async fn load_routine(&self, error: &SparkError) -> Result<bool> {
+        let parameter = match error.class() {
+            "UNRESOLVED_ROUTINE" => "routineName",
+            "UNRESOLVABLE_TABLE_VALUED_FUNCTION" => "name",
+            _ => return Ok(false),
+        };
+        match error.params().get(parameter).map(|name| parse_name(name)) {
+            Some(Ok(name)) => self.catalog.load_routine(&name).await,
+            _ => Ok(false),
+        }
+    }
+
     /// What planning one statement needs.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let conf = self.conf();
@@ -246,6 +276,7 @@ impl SparkSession {
             case: CaseRule { sensitive: conf.get(&keys::SQL_CASE_SENSITIVE).map_err(bad_conf)? },
             time_zone: time_zone(&conf)?,
             default_format: conf.get(&keys::SQL_SOURCES_DEFAULT).map_err(bad_conf)?,
+            routines: self.catalog.routines(),
         })
     }
 

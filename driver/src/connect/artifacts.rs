@@ -84,9 +84,10 @@ impl SessionArtifacts {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All files of a kind, ordered by name.
-    pub fn of_kind(&self, kind: ArtifactKind) -> Vec<Artifact> {
-        self.known().values().filter(|artifact| artifact.kind == kind).cloned().collect()
+    /// All files that Python functions may ask for, ordered by name.
+    pub fn for_functions(&self) -> Vec<Artifact> {
+        let wanted = [ArtifactKind::File, ArtifactKind::PythonFile, ArtifactKind::Archive];
+        self.known().values().filter(|artifact| wanted.contains(&artifact.kind)).cloned().collect()
     }
 
     /// Whether a file of this name (as the client writes it) is there.
@@ -350,7 +351,7 @@ mod tests {
         upload.accept(Payload::BeginChunk(begin(5))).unwrap();
         upload.accept(Payload::Chunk(chunk(b"de"))).unwrap();
         assert!(upload.finish().unwrap()[0].is_crc_successful);
-        let files = artifacts.of_kind(ArtifactKind::PythonFile);
+        let files = artifacts.for_functions();
         assert_eq!(files[0].name, "helpers.py");
         assert_eq!(fs::read(&files[0].path).unwrap(), b"abcde");
 
@@ -379,7 +380,7 @@ mod tests {
     fn archives_keep_their_alias() {
         let (_folder, artifacts) = artifacts();
         send(&artifacts, "archives/env.zip#python", chunk(b"z")).unwrap();
-        let archive = &artifacts.of_kind(ArtifactKind::Archive)[0];
+        let archive = &artifacts.for_functions()[0];
         assert_eq!((archive.name.as_str(), archive.alias.as_deref()), ("env.zip", Some("python")));
     }
 }

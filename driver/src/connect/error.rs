@@ -7,6 +7,7 @@ mod java;
 use std::collections::HashMap;
 
 use cerium_conf::ConfError;
+use cerium_engine::python::worker::WorkerError;
 use cerium_spark::error::{QueryContext, SparkError};
 use datafusion::error::DataFusionError;
 use spark_connect_proto::fetch_error_details_response as details;
@@ -141,6 +142,12 @@ fn query_context(error: &SparkError) -> Option<details::QueryContext> {
 
 impl From<SparkError> for Failure {
     fn from(error: SparkError) -> Self {
+        // Clients put their own words before the traceback, and expect no class.
+        if error.class() == WorkerError::PYTHON_EXCEPTION {
+            let text = error.message();
+            let traceback = text.strip_prefix(WorkerError::RAISED).unwrap_or(text).trim_start();
+            return Self::plain(java::PYTHON, traceback);
+        }
         Self { message: error.to_string(), java_class: java::class_of(&error), error: Some(error) }
     }
 }

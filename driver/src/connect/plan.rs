@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
-use prost::Message;
 use spark_connect_proto as proto;
 use spark_connect_proto::plan::OpType;
 use spark_connect_proto::plan::compressed_operation::OpType as PackedType;
 
+use super::codec::decode;
 use super::error::{Failure, handle};
 
 /// What a plan asks for.
@@ -28,14 +28,10 @@ pub fn unpack(plan: proto::Plan, limit: u64) -> Result<Asked, Failure> {
                 return Err(handle::cannot_parse("unknown compression codec"));
             }
             let data = decompress(&packed.data, limit)?;
-            let failed = |error: prost::DecodeError| handle::cannot_parse(&error.to_string());
+            let failed = |problem: String| handle::cannot_parse(&problem);
             match packed.op_type() {
-                PackedType::Relation => {
-                    proto::Relation::decode(data.as_slice()).map(Asked::Relation).map_err(failed)
-                }
-                PackedType::Command => {
-                    proto::Command::decode(data.as_slice()).map(Asked::Command).map_err(failed)
-                }
+                PackedType::Relation => decode(data.into()).map(Asked::Relation).map_err(failed),
+                PackedType::Command => decode(data.into()).map(Asked::Command).map_err(failed),
                 PackedType::Unspecified => Err(handle::cannot_parse("unknown operation type")),
             }
         }
@@ -56,6 +52,8 @@ fn decompress(packed: &[u8], limit: u64) -> Result<Vec<u8>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
 
     fn packed(data: &[u8]) -> proto::Plan {

@@ -1,10 +1,11 @@
 //! One client's session: its conf, catalog, artifacts, executions and errors.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use cerium_engine::python::files::{FILES_KEY, FileKind, SessionFile};
 use cerium_spark::connect::Artifacts;
 use cerium_spark::error::SparkError;
 use cerium_spark::session::SparkSession;
@@ -14,9 +15,10 @@ use spark_connect_proto::get_status_response::operation_status::OperationState;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::artifacts::{ArtifactError, SessionArtifacts};
+use super::artifacts::{Artifact, ArtifactError, ArtifactKind, SessionArtifacts};
 use super::error::{Failure, handle};
 use super::operation::{self, Operation};
+use crate::files::Files;
 
 /// Errors whose details can still be fetched.
 const KEPT_ERRORS: usize = 20;
@@ -55,6 +57,8 @@ pub struct Session {
     fates: Mutex<VecDeque<(String, Fate)>>,
     errors: Mutex<VecDeque<(String, details::Error)>>,
     checkpoints: Mutex<HashMap<String, LogicalPlan>>,
+    /// Files that executors may fetch, and where they lie.
+    published: Mutex<Vec<(PathBuf, SessionFile)>>,
     used: Mutex<Instant>,
 }
 
@@ -76,6 +80,7 @@ impl Session {
             fates: Mutex::default(),
             errors: Mutex::default(),
             checkpoints: Mutex::default(),
+            published: Mutex::default(),
             used: Mutex::new(Instant::now()),
         })
     }
@@ -125,6 +130,34 @@ impl Session {
     /// Forgets an execution, and ends it if it still runs.
     pub fn release(&self, id: &str) -> Option<Arc<Operation>> {
         self.remove(id, false)
+    }
+
+    /// Lets executors have the files that Python functions of this session need.
+    pub fn publish(&self, files: &Files) {
+        let mut published = lock(&self.published);
+        let known = |artifact: &Artifact| published.iter().any(|(path, _)| *path == artifact.path);
+        let new: Vec<_> = self.artifacts.for_functions().into_iter().filter(|a| !known(a)).collect();
+        for artifact in new {
+            let kind = match artifact.kind {
+                ArtifactKind::PythonFile => FileKind::Python,
+                ArtifactKind::Archive => FileKind::Archive,
+                ArtifactKind::File | ArtifactKind::Cache | ArtifactKind::Java => FileKind::Plain,
+            };
+            let name = artifact.alias.unwrap_or_else(|| artifact.name.clone());
+            let offered = files.offer(artifact.path.clone(), name, artifact.name, kind);
+            published.push((artifact.path, offered));
+        }
+        let own = published.iter().map(|(_, file)| file.clone()).collect();
+        if let Some(list) = files.list(own) {
+            self.spark.tell_executors(FILES_KEY, list.to_text());
+        }
+    }
+
+    /// Takes back what [`Self::publish`] offered.
+    pub fn withdraw(&self, files: &Files) {
+        for (_, file) in lock(&self.published).drain(..) {
+            files.withdraw(&file);
+        }
     }
 
     fn remove(&self, id: &str, abandoned: bool) -> Option<Arc<Operation>> {

@@ -105,6 +105,7 @@ impl Sessions {
         let spark = self.driver.session(Arc::clone(&self.views))?;
         let session =
             Arc::new(Session::new(key.clone(), spark, self.folder()).map_err(SparkError::internal)?);
+        session.publish(self.driver.files());
         tracing::info!(session = key.session_id, user = key.user_id, "session opened");
         table.live.insert(key, Arc::clone(&session));
         Ok(session)
@@ -133,6 +134,7 @@ impl Sessions {
         drop(table);
         tracing::info!(session = key.session_id, user = key.user_id, "session closed");
         session.close();
+        session.withdraw(self.driver.files());
         Some(session)
     }
 
@@ -143,6 +145,7 @@ impl Sessions {
             return Err(handle::clone_format(&id));
         }
         let copy = Arc::new(session.fork(&id, self.folder())?);
+        copy.publish(self.driver.files());
         let mut table = self.table();
         if table.live.contains_key(&copy.key) {
             return Err(handle::clone_exists(&id));

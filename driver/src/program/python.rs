@@ -16,6 +16,7 @@ use cerium_engine::object_stores::{ObjectStores, StoreError};
 use tokio::process::Command;
 
 use crate::application::Application;
+use crate::files::Files;
 use crate::signals::{EndSignal, told_to_end};
 
 use self::dependencies::Dependencies;
@@ -127,11 +128,12 @@ pub enum Place {
 }
 
 /// Runs the program of `application` to its end, with the Connect server at `remote` (a `sc://` URL).
-/// `scratch` takes downloaded files. A signal that asks the driver to end is passed on to the program.
+/// `scratch` takes downloaded files; `files` gives them to executors. A signal that asks the driver to end is passed on to the program.
 pub async fn run(
     application: &Application,
     remote: &str,
     scratch: &Path,
+    files: &Files,
     place: Place,
 ) -> Result<(), PythonError> {
     let stores = ObjectStores::new(application.conf.clone());
@@ -139,6 +141,10 @@ pub async fn run(
         needed = Dependencies::fetch(application, &stores, scratch, place) => needed?,
         signal = told_to_end() => return Err(PythonError::Ended(signal.map_err(PythonError::Follow)?)),
     };
+    for (path, name, kind) in &needed.for_functions {
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        files.share(path.clone(), name.clone(), file_name, *kind);
+    }
     let add_on = add_on::write(scratch)?;
     let variable = |name: &str| {
         let own = application.environment.iter().rev().find(|(key, _)| key == name);

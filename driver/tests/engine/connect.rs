@@ -398,10 +398,10 @@ fn python() -> PathBuf {
     python
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pyspark_programs_run() {
-    let Connect { app, server, client } = Connect::start(&[("spark.executor.instances", "1")]).await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/connect/smoke.py");
+/// Runs a script of `tests/connect` to its end, which must be good.
+async fn run_script(name: &str, conf: &[(&str, &str)]) {
+    let Connect { app, server, client } = Connect::start(conf).await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/connect").join(name);
     let remote = format!("sc://localhost:{}", server.local_addr().port());
     let output = tokio::task::spawn_blocking(move || {
         Command::new(python()).arg(script).env("SPARK_REMOTE", remote).output().unwrap()
@@ -410,4 +410,20 @@ async fn pyspark_programs_run() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{told}", String::from_utf8_lossy(&output.stdout));
     Connect { app, server, client }.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pyspark_programs_run() {
+    run_script("smoke.py", &[("spark.executor.instances", "1")]).await;
+}
+
+#[test]
+fn pyspark_functions_run() {
+    // Planning deep plans takes stack, of which the driver's own threads have plenty.
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(256 << 20).enable_all().build();
+    runtime.unwrap().block_on(async {
+        let python = python();
+        let conf = [("spark.executor.instances", "1"), ("spark.pyspark.python", python.to_str().unwrap())];
+        run_script("functions.py", &conf).await;
+    });
 }

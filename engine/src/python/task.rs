@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use cerium_conf::SparkConf;
 use cerium_spark::error::SparkError;
 use cerium_spark::python::eval_type;
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
 use futures::stream::BoxStream;
 
+use super::files::place;
 use super::work::{Argument, Call, Function};
 use super::worker::{
     self, Body, Dialect, FunctionCall, Header, Interpreter, Results, TableFunction, TaskIds, Worker, Workers,
@@ -34,6 +36,8 @@ pub struct PythonTask {
     interpreter: Interpreter,
     ids: TaskIds,
     conf: BTreeMap<String, String>,
+    /// The session's configuration.
+    spark: SparkConf,
     /// The most rows of a batch.
     pub max_records: usize,
 }
@@ -57,12 +61,14 @@ impl PythonTask {
                 None => DEFAULT_MAX_RECORDS,
                 Some(records) => usize::try_from(records).ok().filter(|n| *n > 0).unwrap_or(usize::MAX),
             },
+            spark,
         }
     }
 
     /// A worker of its own.
     pub async fn worker(&self) -> Result<Worker> {
-        Ok(Workers::shared().take(&self.interpreter).await?)
+        let files = place(&self.spark).await?;
+        Ok(Workers::shared().take(&self.interpreter.within(&files.folder), &files).await?)
     }
 
     /// Runs functions of one kind over `input`.
@@ -74,20 +80,27 @@ impl PythonTask {
     ) -> Result<Results> {
         let function = &request.function;
         // Workers that do not know a kind misread its header and wait for ever.
-        if worker.dialect() < Dialect::V4_1
-            && matches!(request.eval_type, 215 | 216 | 250..=253 | eval_type::ARROW_UDTF)
-        {
+        let (known_from, version) = known_from(request.eval_type);
+        if worker.dialect() < known_from {
             return Err(SparkError::unsupported(format!(
-                "the Python function {} of a kind that PySpark on executors knows from 4.1 on",
+                "the Python function {} of a kind that PySpark on executors knows from {version} on",
                 function.name
             ))
             .into());
         }
+        let mut includes = function.includes.clone();
+        let folder = match &worker.files {
+            Some(files) => {
+                includes.extend(files.includes.iter().cloned());
+                files.folder.clone()
+            }
+            None => worker::home()?.to_owned(),
+        };
         let header = Header {
             ids: self.ids,
             python_version: function.python_version.clone(),
-            files: worker::files_dir()?.display().to_string(),
-            includes: function.includes.clone(),
+            files: folder.display().to_string(),
+            includes,
             eval_type: request.eval_type,
             conf: self.conf.clone(),
             window_bounds: request.window_bounds,
@@ -95,7 +108,20 @@ impl PythonTask {
             body: request.body,
         };
         let header = header.encode(worker.dialect());
-        worker::run(self.interpreter.clone(), worker, header, input)
+        worker::run(self.interpreter.within(&folder), worker, header, input)
+    }
+}
+
+/// The first PySpark that knows a kind of function.
+fn known_from(eval_type: i32) -> (Dialect, &'static str) {
+    use eval_type as kinds;
+    match eval_type {
+        kinds::GROUPED_MAP_ARROW_ITER
+        | kinds::GROUPED_MAP_PANDAS_ITER
+        | kinds::SCALAR_ARROW..=kinds::WINDOW_AGG_ARROW
+        | kinds::ARROW_UDTF => (Dialect::V4_1, "4.1"),
+        kinds::GROUPED_MAP_ARROW | kinds::COGROUPED_MAP_ARROW => (Dialect::V4_0, "4.0"),
+        _ => (Dialect::V3_5, "3.5"),
     }
 }
 

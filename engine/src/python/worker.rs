@@ -8,7 +8,7 @@ mod pool;
 mod results;
 
 pub use connection::Worker;
-pub use daemon::{Interpreter, files_dir};
+pub use daemon::{Interpreter, home};
 pub use error::WorkerError;
 pub use header::{Body, Dialect, FunctionCall, Header, TableFunction, TaskIds};
 pub use pool::Workers;

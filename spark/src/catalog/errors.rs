@@ -199,3 +199,48 @@ pub fn temp_object(name: &[String], operation: &str) -> SparkError {
     .with_param("viewName", view)
     .with_param("operation", operation)
 }
+
+/// A function whose name is taken.
+pub fn routine_exists(name: &[String]) -> SparkError {
+    let quoted = quote_parts(name);
+    SparkError::new(
+        "ROUTINE_ALREADY_EXISTS",
+        "42723",
+        format!(
+            "Cannot create the routine {quoted} because a routine of that name already exists.\n\
+             Choose a different name, drop or replace the existing routine, or add the IF NOT EXISTS clause to tolerate a pre-existing routine."
+        ),
+    )
+    .with_param("routineName", quoted)
+    .with_param("newRoutineType", "routine")
+    .with_param("existingRoutineType", "routine")
+}
+
+/// A function to drop that is not there.
+pub fn routine_not_found(name: &[String]) -> SparkError {
+    let quoted = quote_parts(name);
+    SparkError::new(
+        "ROUTINE_NOT_FOUND",
+        "42883",
+        format!(
+            "The routine {quoted} cannot be found. Verify the spelling and correctness of the schema and catalog.\n\
+             If you did not qualify the name with a schema and catalog, verify the current_schema() output, or qualify the name with the correct schema and catalog.\n\
+             To tolerate the error on drop use DROP ... IF EXISTS."
+        ),
+    )
+    .with_param("routineName", quoted)
+}
+
+/// A function of a Java class, which there is no way to load.
+pub fn class_not_loaded(name: &[String], class: &str) -> SparkError {
+    let quoted = quote_parts(name);
+    SparkError::new(
+        "CANNOT_LOAD_FUNCTION_CLASS",
+        "46103",
+        format!(
+            "Cannot load class {class} when registering the function {quoted}, please make sure it is on the classpath."
+        ),
+    )
+    .with_param("className", class)
+    .with_param("functionName", quoted)
+}

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::model::{Database, Stored};
 use crate::error::{Result, SparkError};
+use crate::routine::Definition;
 use crate::source::paths::{Location, store_error};
 
 /// Folder of the catalog's files below the warehouse; its name hides it from readers of tables.
@@ -135,7 +136,7 @@ impl CatalogFiles {
         let folder = self.folder()?;
         let path = match below {
             None => folder.path.clone(),
-            Some(below) => folder.path.clone().join(below),
+            Some(below) => below.split('/').fold(folder.path.clone(), |path, part| path.join(part)),
         };
         let listed = match folder.store.list_with_delimiter(Some(&path)).await {
             Ok(listed) => listed.objects,
@@ -205,4 +206,39 @@ impl CatalogFiles {
     pub async fn delete_stored(&self, database: &str, name: &str) -> Result<()> {
         self.delete(&format!("{database}/{name}")).await
     }
+
+    /// A function, if it is there.
+    pub async fn routine(&self, database: &str, name: &str) -> Result<Option<Definition>> {
+        Self::read(&self.folder()?, &routine_file(database, name)).await
+    }
+
+    /// Names of the functions of a database, sorted.
+    pub async fn routine_names(&self, database: &str) -> Result<Vec<String>> {
+        self.names(Some(&routine_folder(database))).await
+    }
+
+    /// Writes a function; false if it is `new` and yet there.
+    pub async fn put_routine(
+        &self,
+        database: &str,
+        name: &str,
+        definition: &Definition,
+        new: bool,
+    ) -> Result<bool> {
+        self.write(&routine_file(database, name), definition, new).await
+    }
+
+    /// Forgets a function.
+    pub async fn delete_routine(&self, database: &str, name: &str) -> Result<()> {
+        self.delete(&routine_file(database, name)).await
+    }
+}
+
+/// Where the functions of a database are; no table's file has this name.
+fn routine_folder(database: &str) -> String {
+    format!("{database}/-functions")
+}
+
+fn routine_file(database: &str, name: &str) -> String {
+    format!("{}/{name}", routine_folder(database))
 }

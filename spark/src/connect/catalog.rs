@@ -9,12 +9,13 @@ use datafusion::arrow::record_batch::RecordBatch;
 
 use super::proto::catalog::CatType;
 use super::{ConnectPlan, Environment, data_type, proto};
-use crate::catalog::{CATALOG, Column, Database, Identifier, Listed, SCHEMA, Stored, errors, model, table};
+use crate::catalog::{CATALOG, Column, Database, Identifier, Listed, Stored, errors, model, table};
 use crate::error::{Result, SparkError};
+use crate::routine::Routine;
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::plan::command::{
     NewTable, add, create_statement, function_names, known, matches_pattern, new_table, partition_names,
-    recover, truncate,
+    recover, routine, truncate, usage,
 };
 use crate::sql::statement::{Name, parse_name};
 
@@ -82,16 +83,22 @@ pub async fn catalog(env: &Environment<'_>, message: &proto::Catalog) -> Result<
         CatType::ListColumns(list) => {
             call.columns(&table_name(&list.table_name, list.db_name.as_deref())?).await
         }
-        CatType::ListFunctions(list) => call.functions(|name| selected(name, list.pattern.as_deref())),
+        CatType::ListFunctions(list) => {
+            let database = list.db_name.as_deref().map(parse_name).transpose()?.unwrap_or_default();
+            let mut found = call.all_functions(&database).await?;
+            found.retain(|function| selected(&function.name, list.pattern.as_deref()));
+            functions(&found)
+        }
         CatType::GetFunction(get) => {
             let name = table_name(&get.function_name, get.db_name.as_deref())?;
-            match call.function(&name) {
-                Some(found) => call.functions(|name| name == found),
-                None => Err(SparkError::routine_not_found(&full(&name).join("."))),
+            match call.function(&name).await? {
+                Some(found) => functions(&[found]),
+                None => Err(SparkError::routine_unresolved(&name)),
             }
         }
         CatType::FunctionExists(ask) => {
-            flag(call.function(&table_name(&ask.function_name, ask.db_name.as_deref())?).is_some())
+            let name = table_name(&ask.function_name, ask.db_name.as_deref())?;
+            flag(call.function(&name).await?.is_some())
         }
         CatType::CreateExternalTable(create) => {
             let new = Create {
@@ -194,13 +201,6 @@ fn table_name(text: &str, database: Option<&str>) -> Result<Vec<String>> {
     match database {
         None => parse_name(text),
         Some(database) => Ok(vec![database.to_owned(), text.to_owned()]),
-    }
-}
-
-fn full(name: &[String]) -> Vec<String> {
-    match name {
-        [one] => vec![CATALOG.to_owned(), SCHEMA.to_owned(), one.clone()],
-        other => other.to_vec(),
     }
 }
 
@@ -382,24 +382,32 @@ impl Call<'_> {
             .done()
     }
 
-    /// The name of a built-in function, if it is one.
-    fn function(&self, name: &[String]) -> Option<String> {
-        let [name] = name else { return None };
-        let name = name.to_lowercase();
-        function_names(self.snapshot).contains(&name).then_some(name)
+    /// A function by its name.
+    async fn function(&self, name: &[String]) -> Result<Option<FunctionRow>> {
+        if let [short] = name
+            && !self.snapshot.routines.temporary.contains_key(&short.to_lowercase())
+        {
+            let short = short.to_lowercase();
+            if function_names(self.snapshot).contains(&short) {
+                return Ok(Some(FunctionRow::built_in(short)));
+            }
+        }
+        let found = routine(self.session, name).await?;
+        Ok(found.map(|(name, routine)| FunctionRow::of(name, &routine)))
     }
 
-    fn functions(&self, wanted: impl Fn(&str) -> bool) -> Result<ConnectPlan> {
-        let names: Vec<String> =
-            function_names(self.snapshot).into_iter().filter(|name| wanted(name)).collect();
-        Rows::default()
-            .text("name", names.iter().cloned())
-            .optional("catalog", names.iter().map(|_| None))
-            .lists("namespace", names.iter().map(|_| None))
-            .optional("description", names.iter().map(|_| Some("N/A.".to_owned())))
-            .text("className", names.iter().map(|_| String::new()))
-            .flags("isTemporary", names.iter().map(|_| true))
-            .done()
+    /// All functions that can be called from a database: built-in ones, those of the session, its own.
+    async fn all_functions(&self, database: &[String]) -> Result<Vec<FunctionRow>> {
+        let temporary = &self.snapshot.routines.temporary;
+        let built_in = function_names(self.snapshot).into_iter().filter(|n| !temporary.contains_key(n));
+        let mut all: Vec<FunctionRow> = built_in.map(FunctionRow::built_in).collect();
+        all.extend(temporary.iter().map(|(name, routine)| FunctionRow::of(vec![name.clone()], routine)));
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let stored = self.session.catalog().list_routines(database).await?;
+        all.extend(stored.into_iter().map(|(identifier, definition)| {
+            FunctionRow::of(identifier.parts().to_vec(), &Routine::Defined(definition))
+        }));
+        Ok(all)
     }
 
     async fn create_table(&self, text: &str, create: Create<'_>) -> Result<ConnectPlan> {
@@ -432,6 +440,45 @@ impl Call<'_> {
             None => Err(SparkError::table_not_found(&parts)),
         }
     }
+}
+
+/// A function as the catalog shows it.
+struct FunctionRow {
+    name: String,
+    /// Catalog and database of one in the catalog.
+    place: Option<(String, String)>,
+    description: String,
+    class: String,
+}
+
+impl FunctionRow {
+    fn built_in(name: String) -> Self {
+        Self { name, place: None, description: "N/A.".to_owned(), class: String::new() }
+    }
+
+    fn of(mut full: Vec<String>, routine: &Routine) -> Self {
+        let name = full.pop().unwrap_or_default();
+        let place = full.pop().map(|database| (full.pop().unwrap_or_default(), database));
+        Self {
+            name,
+            place,
+            description: usage(routine).unwrap_or_else(|| "N/A.".to_owned()),
+            class: routine.class_name().to_owned(),
+        }
+    }
+}
+
+fn functions(found: &[FunctionRow]) -> Result<ConnectPlan> {
+    let catalog = |row: &FunctionRow| row.place.as_ref().map(|(catalog, _)| catalog.clone());
+    let database = |row: &FunctionRow| row.place.as_ref().map(|(_, database)| vec![database.clone()]);
+    Rows::default()
+        .text("name", found.iter().map(|row| row.name.clone()))
+        .optional("catalog", found.iter().map(catalog))
+        .lists("namespace", found.iter().map(database))
+        .optional("description", found.iter().map(|row| Some(row.description.clone())))
+        .text("className", found.iter().map(|row| row.class.clone()))
+        .flags("isTemporary", found.iter().map(|row| row.place.is_none()))
+        .done()
 }
 
 fn shown(name: &str) -> String {

@@ -18,6 +18,15 @@ use crate::sql::{self, Parameters, Planned, ScriptStatement};
 /// # Errors
 /// What Spark's analyzer would raise; UNSUPPORTED_FEATURE naming what is not there.
 pub async fn command(env: &Environment<'_>, command: &proto::Command) -> Result<CommandOutcome> {
+    loop {
+        match carried_out(env, command).await {
+            Err(error) if env.session.load_routine(&error).await? => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn carried_out(env: &Environment<'_>, command: &proto::Command) -> Result<CommandOutcome> {
     let Some(kind) = &command.command_type else {
         return Err(super::expression::missing("a command"));
     };
@@ -36,6 +45,14 @@ pub async fn command(env: &Environment<'_>, command: &proto::Command) -> Result<
                 command.relation.as_ref().ok_or_else(|| super::expression::missing("a relation"))?;
             Ok(CommandOutcome::Forget(relation.relation_id.clone()))
         }
+        CommandType::RegisterFunction(function) => {
+            super::python::register(env, function)?;
+            Ok(CommandOutcome::Done)
+        }
+        CommandType::RegisterTableFunction(function) => {
+            super::python::register_table(env, function)?;
+            Ok(CommandOutcome::Done)
+        }
         CommandType::WriteOperation(operation) => super::write::write_operation(env, operation).await,
         CommandType::WriteOperationV2(operation) => super::write::write_operation_v2(env, operation).await,
         CommandType::GetResourcesCommand(_) => Ok(CommandOutcome::Resources),
@@ -50,8 +67,6 @@ fn feature(command: &CommandType) -> &'static str {
         | CommandType::StreamingQueryCommand(_)
         | CommandType::StreamingQueryManagerCommand(_)
         | CommandType::StreamingQueryListenerBusCommand(_) => "structured streaming",
-        CommandType::RegisterFunction(_) => "registering functions",
-        CommandType::RegisterTableFunction(_) => "registering table functions",
         CommandType::RegisterDataSource(_) => "user-defined data sources",
         CommandType::CreateResourceProfileCommand(_) => "resource profiles",
         CommandType::MergeIntoTableCommand(_) => "MERGE INTO",

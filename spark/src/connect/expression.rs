@@ -25,11 +25,12 @@ use crate::analysis::scope::ScopeColumn;
 use crate::analysis::select::SortKey;
 use crate::analysis::{Named, call, fields};
 use crate::error::{Result, SparkError};
+use crate::session::Snapshot;
 use crate::sql::plan::fragment::Fragment;
 use crate::types;
 
 /// Expressions may not be nested deeper; a chain of one operator counts once.
-const MAX_DEPTH: usize = 200;
+const MAX_DEPTH: usize = super::depth::MAX_DEPTH;
 
 /// Resolves expressions over one relation.
 #[derive(Clone)]
@@ -71,6 +72,16 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// What planning needs to know of the session.
+    pub fn session(&self) -> &'a Snapshot {
+        &self.planner.session
+    }
+
+    /// The columns that names may mean.
+    pub fn schema(&self) -> &'a DFSchema {
+        self.schema
+    }
+
     fn deeper(&self) -> Result<Self> {
         if self.depth >= MAX_DEPTH {
             return Err(SparkError::unsupported(format!(
@@ -92,8 +103,13 @@ impl<'a> Resolver<'a> {
             }
             ExprType::CallFunction(call) => {
                 let parts = name_parts(&call.function_name)?;
-                let name = parts.last().map_or("", String::as_str);
-                self.deeper()?.function(name, &call.arguments, false)
+                match self.deeper()?.routine(&parts, &call.arguments, false)? {
+                    Some(call) => Ok(call),
+                    None => {
+                        let name = parts.last().map_or("", String::as_str);
+                        self.deeper()?.function(name, &call.arguments, false)
+                    }
+                }
             }
             ExprType::ExpressionString(text) => {
                 let fragment = Fragment::without_tables(&text.expression)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use super::expression::{Resolver, missing};
@@ -14,8 +15,11 @@ use super::scope::Scope;
 use super::{data_type, proto};
 use crate::analysis::Named;
 use crate::analysis::scope::{Relation, display_name};
+use crate::catalog::errors;
 use crate::error::{Result, SparkError};
 use crate::python::{self, PythonArgument, PythonFunction};
+use crate::routine::{Definition, Routine};
+use crate::sql::plan::routine::sql_call;
 
 impl Resolver<'_> {
     /// A call of a function sent with it.
@@ -23,6 +27,40 @@ impl Resolver<'_> {
         let context = self.context();
         let function = function(message, context.time_zone)?;
         python::call(&context, function, self.python_arguments(&message.arguments)?)
+    }
+
+    /// A call of a function by its name, if it is one that is not built in.
+    pub(super) fn routine(
+        &self,
+        name: &[String],
+        arguments: &[proto::Expression],
+        distinct: bool,
+    ) -> Result<Option<Named>> {
+        let session = self.session();
+        let built_in = || {
+            matches!(name, [_])
+                || name.iter().rev().nth(1).is_some_and(|place| place.eq_ignore_ascii_case("builtin"))
+        };
+        let Some(found) = session.routines.find(name).filter(|found| !found.routine.is_table()) else {
+            return if built_in() { Ok(None) } else { Err(SparkError::routine_unresolved(name)) };
+        };
+        if distinct {
+            return Err(SparkError::unsupported(format!(
+                "DISTINCT on the function {}",
+                found.name.join(".")
+            )));
+        }
+        let arguments = self.python_arguments(arguments)?;
+        let context = self.context();
+        match &found.routine {
+            Routine::Python(udf) => python::call(&context, Arc::clone(udf), arguments).map(Some),
+            Routine::Defined(Definition::Class(class)) => Err(errors::class_not_loaded(&found.name, class)),
+            _ => {
+                let arguments =
+                    arguments.into_iter().map(|argument| (argument.keyword, argument.value)).collect();
+                sql_call(session, &found, arguments, self.schema()).map(Some)
+            }
+        }
     }
 
     fn python_arguments(&self, arguments: &[proto::Expression]) -> Result<Vec<PythonArgument>> {
@@ -151,25 +189,81 @@ pub(super) fn table_function(
     let Some(TableFunction::PythonUdtf(udtf)) = &message.function else {
         return Err(missing("a table function"));
     };
-    let Some(output) = &udtf.return_type else {
-        return Err(SparkError::unsupported(format!(
-            "the table function {} whose columns its method `analyze` tells",
-            message.function_name
-        )));
-    };
-    let function = PythonFunction {
-        name: message.function_name.clone(),
-        eval_type: udtf.eval_type,
-        command: udtf.command.clone(),
-        python_version: udtf.python_ver.clone(),
-        output: data_type::from_proto(output, planner.time_zone())?,
-        deterministic: message.deterministic,
-        includes: vec![],
-    };
+    let function =
+        table_function_of(udtf, &message.function_name, message.deterministic, planner.time_zone())?;
     let plan = LogicalPlanBuilder::empty(true).build()?;
     let scope = Scope::leaf(Relation { plan, columns: Vec::new() });
     let none = HashMap::new();
     let arguments = planner.resolver(&scope, &none).python_arguments(&message.arguments)?;
     let plan = python::table_function(Arc::new(function), arguments, None)?;
     made(planner, plan)
+}
+
+fn table_function_of(
+    udtf: &proto::PythonUdtf,
+    name: &str,
+    deterministic: bool,
+    time_zone: &str,
+) -> Result<PythonFunction> {
+    // Without a type the function's own method `analyze` tells the columns.
+    let output = match &udtf.return_type {
+        Some(output) => data_type::from_proto(output, time_zone)?,
+        None => DataType::Null,
+    };
+    Ok(PythonFunction {
+        name: name.to_owned(),
+        eval_type: udtf.eval_type,
+        command: udtf.command.clone(),
+        python_version: udtf.python_ver.clone(),
+        output,
+        deterministic,
+        includes: vec![],
+    })
+}
+
+/// A registered table function called by name.
+pub(super) fn registered_table(
+    planner: &mut Planner<'_>,
+    message: &proto::UnresolvedTableValuedFunction,
+) -> Result<Option<Scope>> {
+    let Some(found) = planner.session.routines.find(std::slice::from_ref(&message.function_name)) else {
+        return Ok(None);
+    };
+    let Routine::PythonTable(udtf) = &found.routine else { return Ok(None) };
+    let plan = LogicalPlanBuilder::empty(true).build()?;
+    let scope = Scope::leaf(Relation { plan, columns: Vec::new() });
+    let none = HashMap::new();
+    let arguments = planner.resolver(&scope, &none).python_arguments(&message.arguments)?;
+    let plan = python::table_function(Arc::clone(udtf), arguments, None)?;
+    made(planner, plan).map(Some)
+}
+
+/// `spark.udf.register` and `registerJavaFunction`.
+pub(super) fn register(
+    env: &super::Environment<'_>,
+    message: &proto::CommonInlineUserDefinedFunction,
+) -> Result<()> {
+    if let Some(Function::JavaUdf(java)) = &message.function {
+        return Err(SparkError::new(
+            "_LEGACY_ERROR_TEMP_1329",
+            "",
+            format!("Can not load class {}, please make sure it is on the classpath.", java.class_name),
+        )
+        .with_param("className", java.class_name.clone()));
+    }
+    let function = function(message, &env.session.time_zone()?)?;
+    env.session.catalog().register(&message.function_name, Routine::Python(function), true)
+}
+
+/// `spark.udtf.register`.
+pub(super) fn register_table(
+    env: &super::Environment<'_>,
+    message: &proto::CommonInlineUserDefinedTableFunction,
+) -> Result<()> {
+    let Some(TableFunction::PythonUdtf(udtf)) = &message.function else {
+        return Err(missing("a table function"));
+    };
+    let zone = env.session.time_zone()?;
+    let function = table_function_of(udtf, &message.function_name, message.deterministic, &zone)?;
+    env.session.catalog().register(&message.function_name, Routine::PythonTable(Arc::new(function)), true)
 }

@@ -10,6 +10,7 @@ mod join;
 mod literal;
 mod pivot;
 mod query;
+pub(crate) mod routine;
 mod sample;
 mod select;
 mod star;
@@ -27,12 +28,14 @@ use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor
 
 pub(crate) use self::literal::fold;
 pub(crate) use self::query::finish;
+use self::routine::Variables;
 use super::stack::with_room;
 use super::statement::{self, Name, Statement};
 use super::substitute::substitute;
 use super::{Parameters, ScriptStatement};
+use crate::analysis::Named;
+use crate::analysis::correlate;
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
-use crate::analysis::{Named, correlate};
 use crate::catalog::table::{self, Opened as TableEntry, ViewScope};
 use crate::catalog::{Identifier, Stored};
 use crate::error::{QueryContext, Result, SparkError};
@@ -102,7 +105,12 @@ pub async fn plan_with(
             text = substitute(&text, &|prefix, name| session.variable(prefix, name))?;
         }
         let statement = statement::parse(&text, parameters)?;
-        command::plan(session, statement).await
+        loop {
+            match command::plan(session, statement.clone()).await {
+                Err(error) if session.load_routine(&error).await? => {}
+                planned => return planned,
+            }
+        }
     }
     .await;
     planned.map_err(|error: SparkError| {
@@ -152,10 +160,12 @@ struct Planner<'a> {
     outer: Vec<OuterScope>,
     aliases: UniqueNames,
     windows: Vec<(Ident, NamedWindowExpr)>,
-    /// Parameters of the lambdas around, innermost last.
-    lambdas: Vec<Vec<(String, Named)>>,
+    /// Parameters of the lambdas around, innermost last; in the body of a function its parameters.
+    lambdas: Vec<Variables>,
     /// The columns of GROUP BY of the queries around, where it has grouping sets.
     grouping: Vec<Vec<Named>>,
+    /// How many functions written in SQL are around.
+    calls: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -169,6 +179,7 @@ impl<'a> Planner<'a> {
             windows: Vec::new(),
             lambdas: Vec::new(),
             grouping: Vec::new(),
+            calls: 0,
         }
     }
 }
@@ -199,6 +210,7 @@ async fn plan_query_in(
     let mut names = TableNames::default();
     // The visitor never breaks.
     let _ = query.visit(&mut names);
+    names.0.extend(routine::tables_of_routines(&snapshot, query)?.0);
     let tables = lookup_tables(session, &snapshot, names, scope).await?;
     with_room(|| {
         let relation = Planner::new(&snapshot, tables).query(query)?;

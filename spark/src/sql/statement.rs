@@ -2,6 +2,7 @@
 
 mod commands;
 mod definitions;
+mod functions;
 mod queries;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub use self::definitions::{
     AlterTable, ColumnDef, CreateDatabase, CreateTable, CreateView, FileTable, TableChange, ViewKind,
     ViewSource,
 };
+pub use self::functions::{CreateFunction, FunctionSource, SqlFunction};
 pub use self::queries::{Insert, InsertDirectory, QueryText};
 use super::Parameters;
 use super::lex::{self, SparkDialect};
@@ -41,6 +43,17 @@ pub enum Statement {
     },
     /// CREATE DATABASE.
     CreateDatabase(CreateDatabase),
+    /// CREATE FUNCTION.
+    CreateFunction(CreateFunction),
+    /// DROP FUNCTION.
+    DropFunction {
+        /// What is dropped.
+        name: Name,
+        /// TEMPORARY.
+        temporary: bool,
+        /// IF EXISTS.
+        if_exists: bool,
+    },
     /// INSERT INTO and INSERT OVERWRITE a table.
     Insert(Insert),
     /// INSERT OVERWRITE DIRECTORY.
@@ -162,6 +175,11 @@ pub fn parse(text: &str, parameters: &Parameters) -> Result<Statement> {
         return commands::set(text, first);
     }
     whole(text, tokens, parameters, |p| statement(p, text))
+}
+
+/// Parses an expression.
+pub(crate) fn parse_expression(text: &str) -> Result<Expr> {
+    whole(text, lex::tokenize(text)?, &Parameters::default(), |p| Ok(p.parse_expr()?))
 }
 
 /// Parses an expression, with or without an alias, or a star.

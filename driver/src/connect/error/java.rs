@@ -21,7 +21,8 @@ const NO_SUCH_ELEMENT: &str = "org.apache.spark.SparkNoSuchElementException";
 const RUNTIME: &str = "org.apache.spark.SparkRuntimeException";
 const UNSUPPORTED: &str = "org.apache.spark.SparkUnsupportedOperationException";
 const UPGRADE: &str = "org.apache.spark.SparkUpgradeException";
-const PYTHON: &str = "org.apache.spark.api.python.PythonException";
+/// What a function of the user raised.
+pub const PYTHON: &str = "org.apache.spark.api.python.PythonException";
 
 const RUNTIME_EXCEPTION: &str = "java.lang.RuntimeException";
 
@@ -96,7 +97,8 @@ const CLASSES: &[(&str, &str)] = &[
     ("CONNECT_INVALID_PLAN", INVALID_PLAN_INPUT),
     ("INVALID_ARTIFACT_PATH", RUNTIME),
     ("ARTIFACT_ALREADY_EXISTS", RUNTIME),
-    ("PYTHON_EXCEPTION", PYTHON),
+    ("PYTHON_WORKER_ENVIRONMENT", SPARK_EXCEPTION),
+    ("PYTHON_WORKER_FAILED", SPARK_EXCEPTION),
 ];
 
 /// The Java class that Spark raises an error as.

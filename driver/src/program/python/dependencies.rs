@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use cerium_conf::keys;
 use cerium_engine::archive;
 use cerium_engine::object_stores::{ObjectStores, StoreError, download, local_path};
+use cerium_engine::python::files::FileKind;
 
 use super::{Place, PythonError};
 use crate::application::Application;
@@ -23,6 +24,8 @@ pub struct Dependencies {
     pub python_path: Vec<PathBuf>,
     /// Where `SparkFiles` looks: all files and unpacked archives.
     pub files: PathBuf,
+    /// What executors need of it: where it lies, its name, and what it is for.
+    pub for_functions: Vec<(PathBuf, String, FileKind)>,
     /// The folder to run in, where it is not that of the driver.
     pub working_folder: Option<PathBuf>,
 }
@@ -45,11 +48,15 @@ impl Dependencies {
         };
 
         let mut python_path = vec![modules.clone()];
+        let mut for_functions = Vec::new();
         for file in conf.get(&keys::SUBMIT_PY_FILES)? {
             let path = match local(&file)? {
                 Some(path) => path,
                 None => fetch(stores, &file, &downloads).await?,
             };
+            if path.is_file() {
+                for_functions.push((path.clone(), name_of(&file).to_owned(), FileKind::Python));
+            }
             if path.extension().is_some_and(|extension| extension == "py") {
                 link(&path, &modules.join(name_of(&file)), &modules)?;
             } else {
@@ -64,6 +71,7 @@ impl Dependencies {
                 Some(path) => link(&path, &target, &files)?,
                 None => download_to(stores, url, &target).await?,
             }
+            for_functions.push((target, name, FileKind::Plain));
             any = true;
         }
         for archive in conf.get(&keys::ARCHIVES)? {
@@ -72,6 +80,9 @@ impl Dependencies {
                 Some(path) => path,
                 None => fetch(stores, url, &downloads).await?,
             };
+            if path.is_file() {
+                for_functions.push((path.clone(), name.clone(), FileKind::Archive));
+            }
             unpack(url, path, files.join(name)).await?;
             any = true;
         }
@@ -79,7 +90,7 @@ impl Dependencies {
             Place::Pod if any => Some(working_folder(scratch, &files)?),
             Place::Pod | Place::Here => None,
         };
-        Ok(Self { main_file, python_path, files, working_folder })
+        Ok(Self { main_file, python_path, files, for_functions, working_folder })
     }
 
     /// A program named by a path that may lead into an unpacked archive, such as `./venv/bin/python`.

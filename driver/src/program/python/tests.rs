@@ -41,7 +41,8 @@ impl Program {
 
     async fn run(&self, place: Place) -> Result<(), PythonError> {
         let scratch = tempfile::tempdir().unwrap();
-        run(&self.application, "sc://localhost:15002", scratch.path(), place).await
+        let files = Files::start(&SparkConf::new(), "127.0.0.1").await.unwrap();
+        run(&self.application, "sc://localhost:15002", scratch.path(), &files, place).await
     }
 
     /// What the program wrote to the file that is its first argument.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::super::files::Placed;
 use super::WorkerError;
 use super::daemon::{Address, Daemon};
 use super::header::{Dialect, Writer};
@@ -29,6 +30,8 @@ pub struct Worker {
     daemon: Arc<Daemon>,
     pid: i32,
     socket: Socket,
+    /// The session's files that it works with.
+    pub files: Option<Arc<Placed>>,
 }
 
 impl Worker {
@@ -48,7 +51,7 @@ impl Worker {
             }
         };
         let needs_secret = matches!(socket, Socket::Tcp(_));
-        let mut worker = Self { daemon, pid: 0, socket };
+        let mut worker = Self { daemon, pid: 0, socket, files: None };
         let mut stream = worker.stream().map_err(lost)?;
         worker.pid = stream.read_i32().await.map_err(lost)?;
         if worker.pid <= 0 {

@@ -23,6 +23,7 @@ const LONGEST_SOCKET_DIR: usize = 107 - 42;
 /// The package with what runs beside PySpark; part of the program, so that it fits always.
 const PACKAGE: &[(&str, &str)] = &[
     ("__init__.py", include_str!("../../../../python/cerium_worker/__init__.py")),
+    ("files.py", include_str!("../../../../python/cerium_client/files.py")),
     ("daemon.py", include_str!("../../../../python/cerium_worker/daemon.py")),
     ("plain.py", include_str!("../../../../python/cerium_worker/plain.py")),
 ];
@@ -53,6 +54,19 @@ impl Interpreter {
             environment.insert("PYSPARK_EXECUTOR_MEMORY_MB".into(), mebibytes.to_string());
         }
         Self { python, environment }
+    }
+}
+
+impl Interpreter {
+    /// The same, where its command is a path that leads into a folder of files, such as that of an
+    /// unpacked archive.
+    #[must_use]
+    pub fn within(&self, folder: &Path) -> Self {
+        let path = Path::new(&self.python);
+        let inside = folder.join(path);
+        let found = path.is_relative() && path.components().count() > 1 && inside.exists();
+        let python = if found { inside.display().to_string() } else { self.python.clone() };
+        Self { python, environment: self.environment.clone() }
     }
 }
 
@@ -88,16 +102,12 @@ impl Home {
 
 static HOME: LazyLock<Result<Home, WorkerError>> = LazyLock::new(Home::create);
 
-fn home() -> Result<&'static Path, WorkerError> {
+/// The directory that everything of workers is below.
+pub fn home() -> Result<&'static Path, WorkerError> {
     match HOME.as_ref() {
         Ok(home) => Ok(home.0.path()),
         Err(error) => Err(WorkerError::Protocol(error.to_string())),
     }
-}
-
-/// The directory that workers have on their path.
-pub fn files_dir() -> Result<PathBuf, WorkerError> {
-    Ok(home()?.join("files"))
 }
 
 /// Where workers are asked for.

@@ -42,20 +42,31 @@ pub enum WorkerError {
     /// Files for workers could not be written.
     #[error("cannot write the files of Python workers to {0}")]
     Files(String, #[source] std::io::Error),
+    /// A file of the session could not be had.
+    #[error("cannot fetch the file {0} for Python workers: {1}")]
+    Fetch(String, String),
     /// The connection broke: the worker is gone.
-    #[error("Python worker exited unexpectedly (crashed)")]
+    #[error(
+        "Python worker exited unexpectedly (crashed). Consider setting \
+         'spark.sql.execution.pyspark.udf.faulthandler.enabled' or \
+         'spark.python.worker.faulthandler.enabled' configuration to 'true' for the better Python traceback."
+    )]
     Crashed(#[source] std::io::Error),
     /// The worker said something that is not part of the protocol.
     #[error("a Python worker sent {0}")]
     Protocol(String),
     /// The function raised an exception; the text is its traceback.
-    #[error("An exception was thrown from the Python worker. Please see the stack trace below.\n{0}")]
+    #[error("{RAISED}\n{0}", RAISED = Self::RAISED)]
     Raised(String),
 }
 
 impl WorkerError {
     /// The class under which a client finds an exception of the user's function.
     pub const PYTHON_EXCEPTION: &'static str = "PYTHON_EXCEPTION";
+
+    /// What comes before the traceback.
+    pub const RAISED: &'static str =
+        "An exception was thrown from the Python worker. Please see the stack trace below.";
 
     /// What it is called in Spark's list of errors, and its SQLSTATE.
     fn class(&self) -> (&'static str, &'static str) {

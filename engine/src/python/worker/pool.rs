@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::super::files::Placed;
 use super::daemon::{Daemon, Interpreter};
 use super::{Worker, WorkerError};
 
@@ -60,12 +61,25 @@ impl Workers {
         Arc::clone(seat)
     }
 
-    /// A worker for one task: one that waits, or else a new one.
-    pub async fn take(&self, interpreter: &Interpreter) -> Result<Worker, WorkerError> {
+    /// A worker for one task: one that waits and had the same files, or else a new one.
+    pub async fn take(&self, interpreter: &Interpreter, files: &Arc<Placed>) -> Result<Worker, WorkerError> {
+        let mut worker = self.any(interpreter, files).await?;
+        worker.files = Some(Arc::clone(files));
+        Ok(worker)
+    }
+
+    async fn any(&self, interpreter: &Interpreter, files: &Placed) -> Result<Worker, WorkerError> {
         let seat = self.seat(interpreter);
         *lock(&seat.used) = Instant::now();
         loop {
-            let Some((worker, _)) = lock(&seat.idle).pop() else { break };
+            // What a worker has imported stays with it.
+            let waiting = {
+                let mut idle = lock(&seat.idle);
+                let fits = |worker: &Worker| worker.files.as_ref().is_some_and(|known| known.id == files.id);
+                let at = idle.iter().rposition(|(worker, _)| fits(worker));
+                at.map(|at| idle.remove(at))
+            };
+            let Some((worker, _)) = waiting else { break };
             if worker.waits() {
                 return Ok(worker);
             }

@@ -51,6 +51,9 @@ fn ignores_nulls(name: &str, arguments: usize) -> bool {
 impl Resolver<'_> {
     /// A call by the name of a function or operator.
     pub(super) fn function(&self, name: &str, arguments: &[Expression], distinct: bool) -> Result<Named> {
+        if let Some(call) = self.routine(&[name.to_owned()], arguments, distinct)? {
+            return Ok(call);
+        }
         let name = name.to_ascii_lowercase();
         if arguments.len() == 2
             && let Some(operator) = binary_operator(&name)

@@ -39,6 +39,9 @@ impl Resolver<'_> {
                 .with_param("sqlExpr", format!("\"{}\"", named.name)));
             }
         };
+        if let Some(aggregate) = self.routine(&super::name_parts(name)?, arguments, distinct)? {
+            return aggregate_over(name, aggregate, window);
+        }
         let name = name.to_ascii_lowercase();
         let (args, options) = self.aggregate_arguments(&name, arguments, distinct)?;
         over(&self.context(), &name, args, options, window)

@@ -29,6 +29,7 @@ pub(super) fn relation(planner: &mut Planner<'_>, message: &proto::LocalRelation
 /// Rows sent beforehand, as one message.
 pub(super) fn cached(planner: &mut Planner<'_>, message: &proto::CachedLocalRelation) -> Result<Scope> {
     let bytes = artifact(planner, &message.hash)?;
+    crate::connect::depth::check(&bytes).map_err(|error| bad(&error))?;
     let local = proto::LocalRelation::decode(bytes).map_err(|error| bad(&error))?;
     relation(planner, &local)
 }

@@ -77,6 +77,9 @@ pub(super) fn table_valued(
     planner: &mut Planner<'_>,
     message: &proto::UnresolvedTableValuedFunction,
 ) -> Result<Scope> {
+    if let Some(scope) = crate::connect::python::registered_table(planner, message)? {
+        return Ok(scope);
+    }
     let name = message.function_name.to_lowercase();
     let plan = LogicalPlanBuilder::empty(true).build()?;
     let one_row = Scope::leaf(Relation { plan, columns: Vec::new() });
@@ -86,15 +89,7 @@ pub(super) fn table_valued(
         return range_of(planner, args);
     }
     if !is_generator(&name) {
-        return Err(SparkError::new(
-            "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
-            "42883",
-            format!(
-                "Could not resolve `{name}` to a table-valued function.\n\
-                 Please make sure that `{name}` is defined as a table-valued function and that all required parameters are provided correctly."
-            ),
-        )
-        .with_param("name", format!("`{name}`")));
+        return Err(SparkError::table_function_not_found(&[name]));
     }
     let (plan, columns) = run_generator(planner, one_row.plan.clone(), &name, args)?;
     let scope = Scope { plan, ..one_row };

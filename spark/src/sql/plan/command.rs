@@ -4,6 +4,7 @@ mod alter;
 mod create;
 mod describe;
 mod explain;
+mod function;
 mod insert;
 mod session;
 mod show;
@@ -26,6 +27,7 @@ use crate::sql::statement::{Name, PartitionSpec, Statement};
 pub use self::alter::{partition_names, recover, truncate_table as truncate};
 pub use self::create::{CreateAs, NewTable, add, create_as, new_table, query_columns};
 pub use self::explain::text as explain_text;
+pub use self::function::{routine, usage};
 pub use self::insert::{Into, file_format, into_table};
 pub use self::session::known;
 pub use self::show::{create_statement, function_names, matches_pattern};
@@ -37,6 +39,10 @@ pub(super) async fn plan(session: &SparkSession, statement: Statement) -> Result
         Statement::CreateTable(table) => create::table(session, table).await,
         Statement::CreateTableLike { table, like } => create::table_like(session, table, &like).await,
         Statement::CreateDatabase(database) => create::database(session, database).await,
+        Statement::CreateFunction(create) => function::create(session, create).await,
+        Statement::DropFunction { name, temporary, if_exists } => {
+            function::drop(session, &name, temporary, if_exists).await
+        }
         Statement::Insert(insert) => insert::insert(session, insert).await,
         Statement::InsertDirectory(directory) => insert::directory(session, directory).await,
         Statement::Drop { name, view, if_exists } => {

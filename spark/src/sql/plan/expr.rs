@@ -58,7 +58,7 @@ impl<'s> Names<'s> {
     }
 
     /// Inside an aggregate, names mean the input's columns first.
-    fn inside_aggregate(self) -> Self {
+    pub(super) fn inside_aggregate(self) -> Self {
         Self { prefer_select: false, filters: false, conjunct: false, ..self }
     }
 }

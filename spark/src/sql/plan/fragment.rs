@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::expr::Names;
+use super::routine::tables_of_routines;
 use super::{Planner, TableEntry, TableKey, TableNames, lookup_tables};
 use crate::analysis::Named;
 use crate::analysis::scope::{Relation, ScopeColumn};
@@ -41,7 +42,9 @@ impl Fragment {
         };
         // The visitor never breaks.
         let _ = expr.visit(&mut names);
-        let tables = lookup_tables(session, &session.snapshot()?, names, None).await?;
+        let snapshot = session.snapshot()?;
+        names.0.extend(tables_of_routines(&snapshot, expr)?.0);
+        let tables = lookup_tables(session, &snapshot, names, None).await?;
         Ok(Self { text: text.to_owned(), item, tables })
     }
 

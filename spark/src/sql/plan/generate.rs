@@ -69,9 +69,6 @@ impl Planner<'_> {
         alias: Option<&ast::TableAlias>,
         op: &JoinOperator,
     ) -> Result<Relation> {
-        if !generator::is_generator(name) {
-            return Err(SparkError::unsupported(format!("LATERAL {name}")));
-        }
         let (outer, constraint) = match op {
             JoinOperator::Inner(c) | JoinOperator::CrossJoin(c) => (false, c),
             JoinOperator::LeftOuter(c) => (true, c),

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{self, JoinConstraint, JoinOperator, TableF
 use super::expr::Names;
 use super::{OuterScope, Planner};
 use crate::analysis::Named;
+use crate::analysis::call::generator;
 use crate::analysis::correlate;
 use crate::analysis::operator::{self, Binary};
 use crate::analysis::scope::{Relation, ScopeColumn, find};
@@ -23,7 +24,14 @@ impl Planner<'_> {
                 self.lateral_join(left, subquery, alias.as_ref(), &join.join_operator)
             }
             TableFactor::Function { lateral: true, name, args, alias, .. } => {
-                let name = Name::new(name).parts.pop().unwrap_or_default().to_lowercase();
+                let called = Name::new(name);
+                if let Some(found) = self.session.routines.find(&called.parts) {
+                    return self.lateral_routine(left, &found, args, alias.as_ref(), &join.join_operator);
+                }
+                let name = called.parts.last().cloned().unwrap_or_default().to_lowercase();
+                if !generator::is_generator(&name) {
+                    return Err(SparkError::table_function_not_found(&called.parts).at(called.position));
+                }
                 self.lateral_function(left, &name, args, alias.as_ref(), &join.join_operator)
             }
             other => {
@@ -45,6 +53,11 @@ impl Planner<'_> {
         let planned = self.query(subquery);
         self.outer.pop();
         let right = planned.and_then(|relation| self.aliased(relation, alias, None))?;
+        self.lateral(left, right, op)
+    }
+
+    /// A join with a relation that may refer to columns of the left side.
+    pub(super) fn lateral(&mut self, left: Relation, right: Relation, op: &JoinOperator) -> Result<Relation> {
         if right.plan.all_out_ref_exprs().is_empty() {
             return self.join(left, right, op);
         }

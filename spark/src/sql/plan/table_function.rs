@@ -17,6 +17,9 @@ use crate::sql::statement::Name;
 impl Planner<'_> {
     /// A call in FROM.
     pub(super) fn table_function(&mut self, name: &Name, args: &[FunctionArg]) -> Result<Relation> {
+        if let Some(found) = self.session.routines.find(&name.parts) {
+            return self.routine_table(&found, args).map_err(|error| error.at(name.position));
+        }
         let function = name.parts.last().map(|n| n.to_lowercase()).unwrap_or_default();
         let empty = datafusion::common::DFSchema::empty();
         let names = Names::input(&[], &empty);
@@ -24,16 +27,7 @@ impl Planner<'_> {
             return self.generated_table(&function, args);
         }
         if function != "range" {
-            return Err(SparkError::new(
-                "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
-                "42883",
-                format!(
-                    "Could not resolve `{function}` to a table-valued function.\n\
-                     Please make sure that `{function}` is defined as a table-valued function and that all required parameters are provided correctly."
-                ),
-            )
-            .with_param("name", format!("`{function}`"))
-            .at(name.position));
+            return Err(SparkError::table_function_not_found(&name.parts).at(name.position));
         }
         let args = self.arguments(&function, args, &names)?;
         if args.is_empty() || args.len() > 4 {

@@ -23,6 +23,13 @@ impl Planner<'_> {
         over: &WindowType,
         names: &Names<'_>,
     ) -> Result<Named> {
+        let window = self.window(over, names)?;
+        let options = self.aggregate_options(function, names)?;
+        window::over(&self.context(names), name, args, options, window)
+    }
+
+    /// What stands behind OVER.
+    pub(super) fn window(&mut self, over: &WindowType, names: &Names<'_>) -> Result<Window> {
         let spec = self.window_spec(over)?;
         let mut partitions = Vec::new();
         for key in &spec.partition_by {
@@ -33,9 +40,7 @@ impl Planner<'_> {
             Some(frame) => Some(self.frame(frame, &keys, names)?),
             None => None,
         };
-        let window = Window { partitions, keys, frame };
-        let options = self.aggregate_options(function, names)?;
-        window::over(&self.context(names), name, args, options, window)
+        Ok(Window { partitions, keys, frame })
     }
 
     /// The frame and its text.

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use super::functions;
 use super::queries::query_text;
 use super::{
     Failure, Name, PartitionSpec, QueryText, Statement, at_end, data_type, expect, format_name, if_exists,
@@ -174,7 +175,7 @@ pub(super) fn create(p: &mut Parser, text: &str) -> Result<Statement, Failure> {
             return Err(unsupported("CREATE TEMPORARY TABLE, use CREATE TEMPORARY VIEW", &start));
         }
         if next_is(p, "FUNCTION") {
-            return Err(unsupported("CREATE TEMPORARY FUNCTION", &start));
+            return functions::create(p, text, true, replace);
         }
         expect(p, "VIEW")?;
         let kind = if global { ViewKind::Global } else { ViewKind::Temporary };
@@ -193,7 +194,7 @@ pub(super) fn create(p: &mut Parser, text: &str) -> Result<Statement, Failure> {
         return database(p);
     }
     if next_is(p, "FUNCTION") {
-        return Err(unsupported("CREATE FUNCTION", &start));
+        return functions::create(p, text, false, replace);
     }
     near(p)
 }
@@ -348,7 +349,7 @@ fn table(p: &mut Parser) -> Result<Statement, Failure> {
 }
 
 pub(super) fn drop(p: &mut Parser) -> Result<Statement, Failure> {
-    let start = p.next_token();
+    p.next_token();
     if next_of(p, &["DATABASE", "SCHEMA", "NAMESPACE"]) {
         let if_exists = if_exists(p);
         let name = name(p)?;
@@ -358,13 +359,15 @@ pub(super) fn drop(p: &mut Parser) -> Result<Statement, Failure> {
         }
         return Ok(Statement::DropDatabase { name, if_exists, cascade });
     }
+    if next_of(p, &["TEMPORARY", "TEMP"]) {
+        expect(p, "FUNCTION")?;
+        return functions::drop(p, true);
+    }
+    if next_is(p, "FUNCTION") {
+        return functions::drop(p, false);
+    }
     let view = next_is(p, "VIEW");
     if !view && !next_is(p, "TABLE") {
-        for what in ["FUNCTION", "TEMPORARY", "TEMP"] {
-            if peek_is(p, what) {
-                return Err(unsupported("DROP FUNCTION", &start));
-            }
-        }
         return near(p);
     }
     let if_exists = if_exists(p);

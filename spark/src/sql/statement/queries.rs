@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use super::{
     Failure, FileTable, Name, PartitionSpec, Statement, expect, format_name, if_not_exists, is_word, name,
@@ -54,10 +54,20 @@ pub struct InsertDirectory {
 /// A query up to the end of the statement, with its text.
 pub(super) fn query_text(p: &mut Parser, text: &str) -> Result<QueryText, Failure> {
     let start = p.peek_token().span.start;
-    let skip: usize = text.split('\n').take(start.line as usize - 1).map(|line| line.len() + 1).sum();
-    let within: usize = text[skip..].chars().take(start.column as usize - 1).map(char::len_utf8).sum();
     let query = query(p)?;
-    Ok(QueryText { query, text: text[skip + within..].trim_end().to_owned() })
+    Ok(QueryText { query, text: rest_of(text, start).trim_end().to_owned() })
+}
+
+/// The text from a place on; nothing behind its end.
+pub(super) fn rest_of(text: &str, start: Location) -> &str {
+    if start.line == 0 {
+        return "";
+    }
+    let skip: usize = text.split('\n').take(start.line as usize - 1).map(|line| line.len() + 1).sum();
+    let Some(rest) = text.get(skip..) else { return "" };
+    let within: usize =
+        rest.chars().take((start.column as usize).saturating_sub(1)).map(char::len_utf8).sum();
+    &rest[within..]
 }
 
 pub(super) fn insert(p: &mut Parser) -> Result<Statement, Failure> {

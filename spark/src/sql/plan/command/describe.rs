@@ -7,8 +7,7 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::LogicalPlan;
 
 use super::alter::{matching, partitions};
-use super::show::function_names;
-use super::{Planned, columns_of, local, pairs, plan_query, stored, strings};
+use super::{Planned, columns_of, local, pairs, plan_query, stored};
 use crate::catalog::{CATALOG, Column, Identifier, Stored};
 use crate::error::{Result, SparkError, quote, quote_parts};
 use crate::session::{Snapshot, SparkSession};
@@ -22,7 +21,7 @@ pub(super) async fn describe(session: &SparkSession, what: Describe) -> Result<P
             table(session, &name, extended, &partition, column).await
         }
         Describe::Database { name, extended } => database(session, &name, extended).await,
-        Describe::Function { name, extended } => function(session, &name, extended),
+        Describe::Function { name, extended } => super::function::describe(session, &name, extended).await,
     }
 }
 
@@ -234,17 +233,4 @@ async fn database(session: &SparkSession, name: &Name, extended: bool) -> Result
         lines.push(("Properties", properties));
     }
     pairs(["info_name", "info_value"], lines.into_iter().map(|(key, value)| (key.to_owned(), value)))
-}
-
-fn function(session: &SparkSession, name: &Name, extended: bool) -> Result<Planned> {
-    let snapshot = session.snapshot()?;
-    let wanted = name.parts.last().map(|part| part.to_lowercase()).unwrap_or_default();
-    if !function_names(&snapshot).contains(&wanted) {
-        return Err(SparkError::routine_not_found(&name.parts.join(".")).at(name.position));
-    }
-    let mut lines = vec![format!("Function: {wanted}"), "Class: N/A.".to_owned(), "Usage: N/A.".to_owned()];
-    if extended {
-        lines.push("Extended Usage: N/A.".to_owned());
-    }
-    strings(&["function_desc"], vec![lines])
 }

@@ -54,8 +54,13 @@ pub(super) async fn show(session: &SparkSession, what: Show) -> Result<Planned> 
             strings(&["createtab_stmt"], vec![vec![create_statement(&identifier, &found)]])
         }
         Show::Properties(name, key) => properties(session, &snapshot, &name, key).await,
-        Show::Functions { user: _, system, pattern } => {
-            let names = if system { function_names(&snapshot) } else { Vec::new() };
+        Show::Functions { user, system, pattern } => {
+            let mut names = if system { function_names(&snapshot) } else { Vec::new() };
+            if user {
+                names.extend(user_functions(session, &snapshot).await?);
+                names.sort();
+                names.dedup();
+            }
             strings(&["function"], vec![select(names, pattern.as_deref())])
         }
         Show::Catalogs(pattern) => {
@@ -70,6 +75,13 @@ pub(super) async fn show(session: &SparkSession, what: Show) -> Result<Planned> 
 /// The names that a pattern selects.
 fn select(names: impl IntoIterator<Item = String>, pattern: Option<&str>) -> Vec<String> {
     names.into_iter().filter(|name| pattern.is_none_or(|p| matches_pattern(name, p))).collect()
+}
+
+/// Names of the functions that are not built in: temporary ones, and those of the current database.
+async fn user_functions(session: &SparkSession, snapshot: &Snapshot) -> Result<Vec<String>> {
+    let stored = session.catalog().list_routines(&[]).await?;
+    let stored = stored.into_iter().map(|(identifier, _)| identifier.parts().join("."));
+    Ok(snapshot.routines.temporary.keys().cloned().chain(stored).collect())
 }
 
 /// Names of the built-in functions, sorted.

@@ -9,11 +9,13 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::Planner;
+use super::super::routine::Variables;
 use super::Names;
 use crate::analysis::Named;
 use crate::analysis::call::lambda::{self, Lambda};
 use crate::analysis::call::{self, generator};
 use crate::error::{Result, SparkError};
+use crate::routine::Found;
 use crate::sql::statement::Name;
 
 /// Functions whose first argument may be the name of a unit of time.
@@ -26,6 +28,9 @@ impl Planner<'_> {
             return Err(SparkError::routine_not_found(&function.name.to_string()));
         };
         let name = ident.value.to_lowercase();
+        if let Some(found) = self.routine(&Name::new(&function.name))? {
+            return self.routine_call(found, function, names);
+        }
         let list = match &function.args {
             FunctionArguments::None => None,
             FunctionArguments::List(list) => Some(list),
@@ -102,6 +107,26 @@ impl Planner<'_> {
         Ok(Named::new(call.expr, text.unwrap_or(call.name)))
     }
 
+    /// The function that is not built in of this name.
+    ///
+    /// # Errors
+    /// UNRESOLVED_ROUTINE for a name in a database that is none's.
+    fn routine(&self, name: &Name) -> Result<Option<Found>> {
+        let found = self.session.routines.find(&name.parts);
+        let built_in = match name.parts.as_slice() {
+            [_] => true,
+            [place, _] => place.eq_ignore_ascii_case("builtin"),
+            [system, place, _] => {
+                system.eq_ignore_ascii_case("system") && place.eq_ignore_ascii_case("builtin")
+            }
+            _ => false,
+        };
+        if found.is_none() && !built_in {
+            return Err(SparkError::routine_unresolved(&name.parts).at(name.position));
+        }
+        Ok(found.filter(|found| !found.routine.is_table()))
+    }
+
     /// Spark's text of a call with aliases among its arguments.
     fn aliased_text(&mut self, name: &str, args: &[FunctionArg], names: &Names<'_>) -> Result<String> {
         let mut shown = Vec::with_capacity(args.len());
@@ -154,7 +179,9 @@ impl Planner<'_> {
             let scope = parameters.clone();
             let body = move |values: &[Named]| {
                 let mut planner = planner.lock().unwrap_or_else(PoisonError::into_inner);
-                planner.lambdas.push(scope.iter().cloned().zip(values.iter().cloned()).collect());
+                let values = scope.iter().cloned().zip(values.iter().cloned()).collect();
+                let level = planner.outer.len();
+                planner.lambdas.push(Variables { level, values });
                 let body = planner.expr(&written.body, names);
                 planner.lambdas.pop();
                 body

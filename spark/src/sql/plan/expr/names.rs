@@ -8,6 +8,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use datafusion::sql::sqlparser::ast::{self, AccessExpr, Subscript};
 
 use super::super::Planner;
+use super::super::routine::{Variables, seen_from_within};
 use super::Names;
 use crate::analysis::scope::{ScopeColumn, find};
 use crate::analysis::{Named, call};
@@ -30,9 +31,13 @@ impl Planner<'_> {
     /// outer query.
     pub(in crate::sql::plan) fn column(&mut self, parts: &[String], names: &Names<'_>) -> Result<Named> {
         let case = self.session.case;
-        let parameter = self.lambdas.iter().rev().flatten().find(|(name, _)| case.same(name, &parts[0]));
-        if let Some((_, parameter)) = parameter {
-            return self.fields(parameter.clone(), &parts[1..], names.schema);
+        let bound = |variables: &Variables| {
+            let named = variables.values.iter().find(|(name, _)| case.same(name, &parts[0]));
+            named.map(|(_, value)| (value.clone(), variables.level))
+        };
+        if let Some((value, level)) = self.lambdas.iter().rev().find_map(bound) {
+            let value = seen_from_within(value, &self.outer, level)?;
+            return self.fields(value, &parts[1..], names.schema);
         }
         if names.prefer_select
             && let Some(named) = self.alias(parts, names)

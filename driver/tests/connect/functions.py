@@ -1,0 +1,103 @@
+"""Python functions by name, their errors and files; plans as deep as they may be."""
+
+import os
+import tempfile
+import zipfile
+
+import pandas as pd
+from pyspark.errors import PythonException
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+spark = SparkSession.builder.getOrCreate()
+
+# Functions by name.
+spark.udf.register("plus", lambda x, y=5: x + y, "int")
+assert spark.sql("select plus(1, 2), plus(y => 1, x => 2), plus(1)").collect() == [(3, 3, 6)]
+assert spark.range(2).select(F.call_udf("plus", F.col("id").cast("int"), F.lit(1))).collect() == [(1,), (2,)]
+assert spark.catalog.getFunction("plus").isTemporary and spark.catalog.functionExists("plus")
+spark.sql("create function add1(x int) returns int return x + 1")
+assert spark.range(1).select(F.call_function("default.add1", F.lit(1))).collect() == [(2,)]
+spark.sql("drop function add1")
+assert not spark.catalog.functionExists("add1")
+
+
+@F.pandas_udf("double")
+def mean(values: pd.Series) -> float:
+    return values.mean()
+
+
+spark.udf.register("pmean", mean)
+means = spark.sql("select id % 2 k, pmean(id) m from range(4) group by k order by k").collect()
+assert means == [(0, 1.0), (1, 2.0)], means
+
+
+@F.udtf(returnType="a: int, b: int")
+class Twice:
+    def eval(self, x: int, y: int = 7):
+        yield x, y
+        yield x + 1, y
+
+
+spark.udtf.register("twice", Twice)
+assert spark.sql("select * from twice(y => 1, x => 3)").collect() == [(3, 1), (4, 1)]
+assert spark.sql("select id, a from range(1), lateral twice(cast(id as int))").collect() == [(0, 0), (0, 1)]
+
+
+# An exception comes with the traceback of the user's code alone.
+@F.udf("int")
+def fails(x):
+    raise ValueError(f"no {x}")
+
+
+try:
+    spark.range(1).select(fails("id")).collect()
+    raise AssertionError("an exception of a function is an error")
+except PythonException as error:
+    assert str(error).rstrip().endswith("ValueError: no 0"), error
+    assert str(error).count('File "') == 1 and "SQLSTATE" not in str(error), error
+
+# Files of the session reach its functions.
+with tempfile.TemporaryDirectory() as folder:
+    with open(os.path.join(folder, "answers.py"), "w") as module:
+        module.write("ANSWER = 42\n")
+    with open(os.path.join(folder, "data.txt"), "w") as data:
+        data.write("from a file")
+    with zipfile.ZipFile(os.path.join(folder, "things.zip"), "w") as archive:
+        archive.writestr("inner/thing.txt", "from an archive")
+    with zipfile.ZipFile(os.path.join(folder, "lib.zip"), "w") as archive:
+        archive.writestr("zipped.py", "NAME = 'zipped'\n")
+    spark.addArtifacts(os.path.join(folder, "answers.py"), os.path.join(folder, "lib.zip"), pyfile=True)
+    spark.addArtifacts(os.path.join(folder, "data.txt"), file=True)
+    spark.addArtifacts(os.path.join(folder, "things.zip") + "#things", archive=True)
+
+
+@F.udf("string")
+def reads(x):
+    from answers import ANSWER
+    from pyspark import SparkFiles
+    from zipped import NAME
+
+    texts = [open(SparkFiles.get(name)).read() for name in ("data.txt", "things/inner/thing.txt")]
+    return ", ".join([str(ANSWER), NAME] + texts)
+
+
+read = [row[0] for row in spark.range(2).select(reads("id")).collect()]
+assert read == ["42, zipped, from a file, from an archive"] * 2, read
+
+# Long chains are planned; what is nested deeper than Spark allows is refused, and the server goes on.
+chain = spark.range(3)
+for i in range(400):
+    chain = chain.filter(F.col("id") >= 0) if i % 2 else chain.withColumn("c", F.col("id") + i)
+assert chain.count() == 3
+for i in range(400):
+    chain = chain.select("*")
+try:
+    chain.count()
+    raise AssertionError("a plan nested too deeply is an error")
+except SparkConnectGrpcException as error:
+    assert "too many levels of nesting" in str(error), error
+assert spark.range(3).count() == 3
+
+spark.stop()
