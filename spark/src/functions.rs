@@ -20,6 +20,7 @@ pub mod math;
 pub mod misc;
 pub mod number_format;
 pub mod regexp;
+mod schema_name;
 pub mod string;
 pub mod time_window;
 pub mod variant;

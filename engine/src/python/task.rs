@@ -114,7 +114,7 @@ impl PythonTask {
 
 /// The first PySpark that knows a kind of function.
 fn known_from(eval_type: i32) -> (Dialect, &'static str) {
-    use eval_type as kinds;
+    use cerium_spark::python::eval_type as kinds;
     match eval_type {
         kinds::GROUPED_MAP_ARROW_ITER
         | kinds::GROUPED_MAP_PANDAS_ITER

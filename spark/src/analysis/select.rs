@@ -1,13 +1,14 @@
 //! A select list over a plan: aggregates, windows, output names, DISTINCT and the sort above it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs, grouping_set_to_exprlist};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection};
 
 use super::Named;
 use super::cast::cast;
@@ -78,6 +79,32 @@ impl SelectList {
         let keys = sorts.into_iter().zip(keys).map(|(e, (_, asc, nulls))| (e, asc, nulls)).collect();
         output(plan, exprs, &items, distinct, keys, claim)
     }
+}
+
+/// A projection. Where all its columns are the input's own, nothing is looked for further down:
+/// the builder searches the whole plan for each column, which long chains cannot afford.
+///
+/// # Errors
+/// DataFusion's, as for columns that share a name.
+pub fn project(input: LogicalPlan, exprs: Vec<Expr>) -> Result<LogicalPlan> {
+    let mut plain =
+        matches!(input, LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::TableScan(_));
+    if plain {
+        let known: HashSet<(Option<&TableReference>, &str)> =
+            input.schema().iter().map(|(qualifier, field)| (qualifier, field.name().as_str())).collect();
+        for expr in &exprs {
+            expr.apply(|e| {
+                if let Expr::Column(column) = e {
+                    plain &= known.contains(&(column.relation.as_ref(), column.name.as_str()));
+                }
+                Ok(if plain { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+            })?;
+        }
+    }
+    if plain {
+        return Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?));
+    }
+    Ok(LogicalPlanBuilder::from(input).project(exprs)?.build()?)
 }
 
 /// A condition, which must be boolean.
@@ -211,7 +238,7 @@ fn output(
         };
         sorts.push(Sort::new(Expr::Column(Column::from_name(name)), asc, nulls_first));
     }
-    let mut builder = LogicalPlanBuilder::from(plan).project(projection)?;
+    let mut builder = LogicalPlanBuilder::from(project(plan, projection)?);
     if distinct {
         builder = builder.distinct()?;
     }
@@ -220,7 +247,8 @@ fn output(
         builder = builder.sort(sorts)?;
     }
     if rides_along {
-        builder = builder.project(names.iter().map(|n| Expr::Column(Column::from_name(n.clone()))))?;
+        let shown = names.iter().map(|n| Expr::Column(Column::from_name(n.clone()))).collect();
+        builder = LogicalPlanBuilder::from(project(builder.build()?, shown)?);
     }
     let plan = builder.build()?;
     let columns = items

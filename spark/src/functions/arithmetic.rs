@@ -167,6 +167,10 @@ impl ScalarUDFImpl for CheckedOperator {
         self.operator.function_name(self.on_failure)
     }
 
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        super::schema_name::of(self.name(), args)
+    }
+
     fn signature(&self) -> &Signature {
         &self.signature
     }

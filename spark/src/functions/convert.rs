@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::arithmetic::OnFailure;
@@ -112,6 +112,10 @@ impl ScalarUDFImpl for SparkCast {
             OnFailure::Null => "spark_try_cast_to",
             OnFailure::Lenient => "spark_cast_to_lenient",
         }
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        super::schema_name::of(self.name(), args)
     }
 
     fn signature(&self) -> &Signature {

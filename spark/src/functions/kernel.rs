@@ -11,7 +11,7 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 /// The type of a kernel's result.
@@ -124,6 +124,10 @@ impl Hash for KernelFunction {
 impl ScalarUDFImpl for KernelFunction {
     fn name(&self) -> &str {
         self.kernel.name
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        super::schema_name::of(self.name(), args)
     }
 
     fn signature(&self) -> &Signature {
