@@ -5,6 +5,7 @@ Arrow both ways and runs them as a function of `mapInArrow`; values are taken an
 or dropped exactly as Spark does: a result of another type than the declared one is null.
 """
 
+import array
 import datetime
 import decimal
 import json
@@ -26,6 +27,7 @@ from pyspark.sql.types import (
     LongType,
     MapType,
     NullType,
+    Row,
     ShortType,
     StringType,
     StructField,
@@ -64,6 +66,8 @@ class _Call:
         self.arrow_type = to_arrow_type(self.type)
         self.to_internal = self.type.toInternal if self.type.needConversion() else None
         self.clean = _cleaner(self.type)
+        if not isinstance(self.type, (StructType, UserDefinedType)):
+            self.clean = _without_rows(self.clean)
 
     def __call__(self, batch, columns):
         """The results for a batch. `columns` keeps decoded arguments for the next call."""
@@ -152,6 +156,19 @@ def _cleaner(data_type: DataType):
     return lambda v: _integer(v, 64)
 
 
+def _without_rows(clean):
+    """The same for a type that a `Row`, which the JVM cannot make anything else of, is an error for."""
+
+    def checked(value):
+        if isinstance(value, Row):
+            raise ValueError(
+                "expected zero arguments for construction of ClassDict (for pyspark.sql.types._create_row)"
+            )
+        return clean(value)
+
+    return checked
+
+
 def _integer(value, bits):
     """A whole number, cut to its width as the JVM does; one above 64 bits is no number to it."""
     if not isinstance(value, int) or isinstance(value, bool):
@@ -185,7 +202,23 @@ def _string(value):
         return "{%s}" % ", ".join("%s=%s" % (_text(k), _text(v)) for k, v in value.items())
     if isinstance(value, list):
         return "[%s]" % ", ".join(_text(v) for v in value)
-    return str(value)
+    java = _java_name(value)
+    return str(value) if java is None else java
+
+
+def _java_name(value):
+    """What Java calls an object that has no text of its own there."""
+    if isinstance(value, (bytes, bytearray)):
+        name = "[B"
+    elif isinstance(value, tuple):
+        name = "[Ljava.lang.Object;"
+    elif type(value) is array.array and value.typecode in "bhilqfd":
+        name = "[" + {"b": "B", "h": "S", "i": "I", "l": "J", "q": "J", "f": "F", "d": "D"}[value.typecode]
+    elif isinstance(value, datetime.date):
+        return "java.util.GregorianCalendar[time=?]"
+    else:
+        return None
+    return "%s@%x" % (name, hash(id(value)) & 0xFFFFFFFF)
 
 
 def _text(value):

@@ -420,7 +420,8 @@ async fn pyspark_programs_run() {
 #[test]
 fn pyspark_functions_run() {
     // Planning deep plans takes stack, of which the driver's own threads have plenty.
-    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(256 << 20).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_stack_size(256 << 20).enable_all().build();
     runtime.unwrap().block_on(async {
         let python = python();
         let conf = [("spark.executor.instances", "1"), ("spark.pyspark.python", python.to_str().unwrap())];
