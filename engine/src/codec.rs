@@ -5,6 +5,7 @@ mod lambda;
 use std::sync::Arc;
 
 use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
+use cerium_spark::source::numbers::NumbersExec;
 use cerium_spark::source::scan::{TextFormat, TextSource};
 use chrono::NaiveDate;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -28,6 +29,8 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::FileScanExecConf;
 use prost::Message;
 
+use crate::partition::Quantity;
+use crate::partition::exec::PartitionExec;
 use crate::python::PythonPlan;
 use crate::python::exec::PythonExec;
 use crate::repartition::exec::{Target, TargetExec};
@@ -43,7 +46,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 10")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 10")]
     kind: Option<Kind>,
 }
 
@@ -61,6 +64,34 @@ enum Kind {
     /// Bytes of a result that a task may hand on.
     #[prost(uint64, tag = "4")]
     ResultLimit(u64),
+    #[prost(message, tag = "5")]
+    Numbers(NumbersNode),
+    #[prost(message, tag = "6")]
+    Partition(PartitionColumns),
+}
+
+/// A [`NumbersExec`].
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+struct NumbersNode {
+    #[prost(sint64, tag = "1")]
+    step: i64,
+    #[prost(bool, tag = "2")]
+    shown: bool,
+}
+
+/// A [`PartitionExec`].
+#[derive(Clone, PartialEq, Eq, Message)]
+struct PartitionColumns {
+    #[prost(message, repeated, tag = "1")]
+    columns: Vec<PartitionColumn>,
+}
+
+#[derive(Clone, PartialEq, Eq, Message)]
+struct PartitionColumn {
+    #[prost(enumeration = "Quantity", tag = "1")]
+    quantity: i32,
+    #[prost(string, tag = "2")]
+    name: String,
 }
 
 /// A [`TargetExec`].
@@ -144,6 +175,18 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 let input = inputs.first().ok_or_else(|| missing("input"))?;
                 Ok(Arc::new(ResultLimitExec::new(Arc::clone(input), limit)))
             }
+            Some(Kind::Numbers(node)) => {
+                let input = inputs.first().ok_or_else(|| missing("input"))?;
+                Ok(Arc::new(NumbersExec::new(Arc::clone(input), node.step, node.shown)))
+            }
+            Some(Kind::Partition(node)) => {
+                let [input, numbers] = inputs else { return Err(missing("inputs")) };
+                let column = |column: PartitionColumn| {
+                    Ok((Quantity::try_from(column.quantity).map_err(external)?, column.name))
+                };
+                let columns = node.columns.into_iter().map(column).collect::<Result<_>>()?;
+                Ok(Arc::new(PartitionExec::new(Arc::clone(input), Arc::clone(numbers), columns)))
+            }
             Some(Kind::TextScan(scan)) => {
                 let base = scan.base.ok_or_else(|| missing("files"))?;
                 let format: TextFormat = serde_json::from_str(&scan.format).map_err(external)?;
@@ -179,6 +222,18 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
         }
         if let Some(limit) = node.downcast_ref::<ResultLimitExec>() {
             return CeriumNode { kind: Some(Kind::ResultLimit(limit.limit())) }.encode_to(buf);
+        }
+        if let Some(numbers) = node.downcast_ref::<NumbersExec>() {
+            let numbers = NumbersNode { step: numbers.step(), shown: numbers.shown() };
+            return CeriumNode { kind: Some(Kind::Numbers(numbers)) }.encode_to(buf);
+        }
+        if let Some(partition) = node.downcast_ref::<PartitionExec>() {
+            let column = |(quantity, name): &(Quantity, String)| PartitionColumn {
+                quantity: *quantity as i32,
+                name: name.clone(),
+            };
+            let columns = partition.columns().iter().map(column).collect();
+            return CeriumNode { kind: Some(Kind::Partition(PartitionColumns { columns })) }.encode_to(buf);
         }
         if let Some(scan) = node.downcast_ref::<DataSourceExec>()
             && let Some(config) =

@@ -1,8 +1,10 @@
 //! What driver and executors must agree on: session, functions, own plan nodes and their codec, object stores.
 
 pub mod archive;
+mod below;
 pub mod codec;
 pub mod object_stores;
+pub mod partition;
 pub mod planner;
 pub mod python;
 pub mod repartition;

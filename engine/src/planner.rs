@@ -10,6 +10,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
+use crate::partition::planner::PartitionPlanner;
 use crate::python::planner::PythonPlanner;
 use crate::repartition::{self, planner::RepartitionPlanner};
 use crate::write::planner::WritePlanner;
@@ -26,8 +27,12 @@ impl QueryPlanner for CeriumQueryPlanner {
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = repartition::lower(plan.clone(), session.scalar_functions().get("hash"))?;
-        let nodes: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
-            vec![Arc::new(WritePlanner), Arc::new(PythonPlanner), Arc::new(RepartitionPlanner)];
+        let nodes: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![
+            Arc::new(WritePlanner),
+            Arc::new(PythonPlanner),
+            Arc::new(RepartitionPlanner),
+            Arc::new(PartitionPlanner),
+        ];
         DefaultPhysicalPlanner::with_extension_planners(nodes).create_physical_plan(&plan, session).await
     }
 }

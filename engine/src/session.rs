@@ -20,6 +20,7 @@ use datafusion_spark::SessionStateBuilderSpark;
 
 use crate::codec::{CeriumLogicalCodec, CeriumPhysicalCodec};
 use crate::object_stores::ObjectStores;
+use crate::partition::ExtractPartitionFunctions;
 use crate::planner::CeriumQueryPlanner;
 use crate::python::{ExtractPythonFunctions, PrunePythonFunctions};
 use crate::repartition::rule::PlaceShuffles;
@@ -56,6 +57,8 @@ pub fn new_session_state(
             session_config(conf, parallelism).map_err(|error| DataFusionError::External(Box::new(error)))?,
         )
         .with_runtime_env(Arc::new(runtime))
+        // Before Python functions, whose arguments may be numbers of rows.
+        .with_analyzer_rule(Arc::new(ExtractPartitionFunctions))
         .with_analyzer_rule(Arc::new(ExtractPythonFunctions))
         .with_optimizer_rules(ballista_default_optimizer_rules())
         .with_optimizer_rule(Arc::new(PrunePythonFunctions))

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod operator;
 pub mod scope;
 pub mod select;
+mod time_window;
 pub mod window;
 
 use datafusion::logical_expr::Expr;

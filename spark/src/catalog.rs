@@ -2,6 +2,7 @@
 
 pub mod errors;
 pub mod files;
+pub mod listing;
 pub mod model;
 mod routines;
 mod store;

@@ -12,6 +12,7 @@ pub mod datetime;
 pub mod generator;
 pub mod hash;
 pub mod interval;
+mod java_random;
 pub mod json;
 pub mod kernel;
 pub mod lambda;
@@ -19,8 +20,10 @@ pub mod map;
 pub mod math;
 pub mod misc;
 pub mod number_format;
+pub mod partition;
 pub mod regexp;
 mod schema_name;
+pub mod sketch;
 pub mod string;
 pub mod time_window;
 pub mod variant;
@@ -34,7 +37,7 @@ use self::arithmetic::OnFailure;
 use self::kernel::Kernel;
 
 /// The families made of kernels.
-const FAMILIES: [&[&Kernel]; 16] = [
+const FAMILIES: [&[&Kernel]; 20] = [
     time_window::KERNELS,
     array::KERNELS,
     cipher::KERNELS,
@@ -47,7 +50,11 @@ const FAMILIES: [&[&Kernel]; 16] = [
     math::KERNELS,
     misc::KERNELS,
     number_format::KERNELS,
+    partition::KERNELS,
     regexp::KERNELS,
+    sketch::hll::KERNELS,
+    sketch::kll::KERNELS,
+    sketch::theta::KERNELS,
     string::KERNELS,
     variant::KERNELS,
     xml::KERNELS,
@@ -60,7 +67,13 @@ pub fn all_scalar() -> Vec<Arc<ScalarUDF>> {
     functions.extend(generator::functions());
     functions.extend(FAMILIES.into_iter().flat_map(kernel::functions));
     functions.extend(math::double_functions());
+    functions.extend(map::last_wins_functions());
     functions
+}
+
+/// What computes in place of a function that makes maps while `spark.sql.mapKeyDedupPolicy` is LAST_WIN.
+pub fn last_wins(name: &str) -> Option<Arc<ScalarUDF>> {
+    Some(map::last_wins(name)?.function())
 }
 
 /// What computes in place of a function that fails by ANSI rules while `spark.sql.ansi.enabled` is false.
@@ -73,10 +86,6 @@ pub fn lenient(name: &str) -> Option<Arc<ScalarUDF>> {
 }
 
 /// The aggregate functions; to be registered after datafusion-spark's, which they replace.
-///
-/// DataFusion's `avg` has Spark's result types for decimals, datafusion-spark's knows doubles only.
 pub fn all_aggregate() -> Vec<Arc<AggregateUDF>> {
-    let mut functions = aggregate::functions();
-    functions.push(datafusion::functions_aggregate::average::avg_udaf());
-    functions
+    aggregate::functions()
 }

@@ -9,7 +9,7 @@ use cerium_conf::{Key, SparkConf, keys};
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionConfig;
 
-use crate::analysis::ansi::WithoutAnsi;
+use crate::analysis::ansi::{LastKeyWins, WithoutAnsi};
 use crate::analysis::scope::CaseRule;
 use crate::catalog::{Catalog, Identifier, SharedViews, Stored};
 use crate::error::{Result, SparkError};
@@ -110,6 +110,12 @@ impl SparkSession {
         options.optimizer.enable_leaf_expression_pushdown = false;
         if !conf.get(&keys::SQL_ANSI_ENABLED).map_err(bad_conf)? {
             state.add_analyzer_rule(Arc::new(WithoutAnsi));
+        }
+        if conf
+            .get_str("spark.sql.mapKeyDedupPolicy")
+            .is_some_and(|policy| policy.eq_ignore_ascii_case("LAST_WIN"))
+        {
+            state.add_analyzer_rule(Arc::new(LastKeyWins));
         }
         let options = state.config_mut().options_mut();
         // Only the engine's sessions carry the conf to executors.

@@ -7,6 +7,7 @@ pub(crate) mod datetime;
 pub(crate) mod errors;
 pub mod glob;
 pub mod json;
+pub mod numbers;
 pub mod options;
 pub mod partitions;
 pub mod paths;

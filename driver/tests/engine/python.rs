@@ -110,7 +110,6 @@ airlines: 2
 }
 
 #[test]
-#[ignore = "spark_partition_id is not there yet"]
 fn rows_are_spread_over_as_many_partitions_as_asked() {
     let folder = TempDir::new().unwrap();
     let output = run_example(&folder, "partitions.py", &[]);
@@ -126,7 +125,6 @@ fn a_salted_join_finds_every_pair_once() {
 }
 
 #[test]
-#[ignore = "a range cannot be written yet"]
 fn a_result_too_large_is_refused_and_the_rest_goes_on() {
     let folder = TempDir::new().unwrap();
     let written = folder.path().join("written");

@@ -15,9 +15,10 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
+
+use crate::below;
 
 pub use prune::PrunePythonFunctions;
 
@@ -78,36 +79,13 @@ fn aggregate_stand_in(expr: &Expr) -> Option<&PythonAggregate> {
 
 /// Has the calls of a node with one input evaluated below it.
 fn below(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let inputs = plan.inputs();
-    let [input] = inputs.as_slice() else {
-        return Err(SparkError::unsupported("Python functions in an operator of several inputs").into());
-    };
-    let makes_columns =
-        matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Window(_));
-    let names = NamePreserver::new(&plan);
-    let mut evaluation = Evaluation { input: (*input).clone() };
-    let exprs = plan.expressions();
-    let saved: Vec<_> = exprs.iter().map(|expr| makes_columns.then(|| names.save(expr))).collect();
-    let exprs = evaluation
-        .take_out(exprs)?
-        .into_iter()
-        .zip(saved)
-        .map(|(expr, saved)| match saved {
-            Some(saved) => saved.restore(expr),
-            None => expr,
-        })
-        .collect();
-    let columns = plan.schema().columns();
-    let plan = plan.with_new_exprs(exprs, vec![evaluation.input])?;
-    only(plan, columns)
-}
-
-/// The plan with these columns alone, should it have more.
-fn only(plan: LogicalPlan, columns: Vec<Column>) -> Result<LogicalPlan> {
-    if plan.schema().fields().len() == columns.len() {
-        return Ok(plan);
-    }
-    LogicalPlanBuilder::from(plan).project(columns.into_iter().map(Expr::Column))?.build()
+    let evaluated = below::evaluate(plan, |input, exprs| {
+        let mut evaluation = Evaluation { input };
+        let exprs = evaluation.take_out(exprs)?;
+        Ok((evaluation.input, exprs))
+    })?;
+    evaluated
+        .ok_or_else(|| SparkError::unsupported("Python functions in an operator of several inputs").into())
 }
 
 /// A plan that evaluates more and more Python functions.

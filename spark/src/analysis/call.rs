@@ -20,6 +20,7 @@ mod names;
 mod number_format;
 mod regexp;
 mod scalar;
+mod sketch;
 mod string;
 mod structs;
 mod time;

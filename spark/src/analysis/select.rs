@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 use super::Named;
 use super::cast::cast;
 use super::scope::{Relation, ScopeColumn, UniqueNames, display_name};
+use super::time_window;
 use crate::error::{Result, SparkError};
 use crate::types;
 
@@ -44,10 +45,20 @@ impl SelectList {
     /// # Errors
     /// MISSING_AGGREGATION, MISSING_GROUP_BY.
     pub fn plan(self, input: LogicalPlan, claim: &mut dyn FnMut(&Named) -> String) -> Result<Relation> {
-        let Self { items, groups, grouped, mut having, mut qualify, keys, distinct } = self;
+        let Self { items, mut groups, grouped, mut having, mut qualify, keys, distinct } = self;
         let mut plan = input;
         let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
         let mut sorts: Vec<Expr> = keys.iter().map(|(key, _, _)| key.expr.clone()).collect();
+        let windows = time_window::over(plan, &groups, exprs.iter().chain(&sorts).chain(having.as_ref()))?;
+        plan = windows.plan;
+        if !windows.columns.is_empty() {
+            let replace = |e: Expr| replace(e, &windows.columns);
+            groups = groups.into_iter().map(replace).collect::<Result<_>>()?;
+            exprs = exprs.into_iter().map(replace).collect::<Result<_>>()?;
+            sorts = sorts.into_iter().map(replace).collect::<Result<_>>()?;
+            having = having.map(replace).transpose()?;
+            qualify = qualify.map(replace).transpose()?;
+        }
         let every: Vec<&Expr> =
             exprs.iter().chain(&sorts).chain(having.as_ref()).chain(qualify.as_ref()).collect();
         let aggregates = find_aggregate_exprs(every);
@@ -143,10 +154,14 @@ impl Aggregated {
         // DataFusion's names leave casts out, so that different aggregates can share one.
         let mut names = UniqueNames::default();
         let mut named = Vec::with_capacity(aggregates.len());
+        let order = order_of(&input);
         for aggregate in aggregates {
             let (relation, name) = aggregate.qualified_name();
             let unique = names.claim(&name);
-            if unique == name {
+            if let Some(ordered) = order.as_deref().and_then(|order| in_order(&aggregate, order)) {
+                columns.push((aggregate, Column::from_name(unique.clone())));
+                named.push(ordered.alias(unique));
+            } else if unique == name {
                 columns.push((aggregate.clone(), Column::new(relation, name)));
                 named.push(aggregate);
             } else {
@@ -182,6 +197,27 @@ impl Aggregated {
             Some(column) => Err(SparkError::missing_aggregation(display_name(&column.name))),
         }
     }
+}
+
+/// The order in which a plan gives its rows, where that is told by its columns.
+fn order_of(plan: &LogicalPlan) -> Option<Vec<Sort>> {
+    match plan {
+        LogicalPlan::Sort(sort) => Some(sort.expr.clone()),
+        LogicalPlan::Filter(filter) => order_of(&filter.input),
+        _ => None,
+    }
+}
+
+/// `first` and `last` of sorted rows: DataFusion drops a sort that nothing asks for.
+fn in_order(aggregate: &Expr, order: &[Sort]) -> Option<Expr> {
+    let Expr::AggregateFunction(call) = aggregate else { return None };
+    let asks = matches!(call.func.name(), "first_value" | "last_value");
+    if !asks || call.params.distinct || !call.params.order_by.is_empty() {
+        return None;
+    }
+    let mut call = call.clone();
+    call.params.order_by = order.to_vec();
+    Some(Expr::AggregateFunction(call))
 }
 
 /// Expressions and the columns under which a plan above gives them out.

@@ -1,12 +1,16 @@
 //! Aggregates of Spark that DataFusion lacks, or computes by other rules.
 
+mod average;
 mod bitmap;
+mod correlation;
+mod count_min;
 mod extreme;
 mod histogram;
 mod moments;
 mod percentile;
 mod product;
 mod quantiles;
+mod strings;
 mod sum;
 mod tally;
 
@@ -26,6 +30,7 @@ use datafusion::logical_expr::{
 };
 
 use super::lambda::list_of;
+use super::sketch;
 
 /// All of them.
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
@@ -43,22 +48,34 @@ pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
         &bitmap::CONSTRUCT,
         &bitmap::OR,
         &bitmap::AND,
+        &correlation::CORR,
+        &count_min::COUNT_MIN_SKETCH,
+        &strings::DISTINCT_STRINGS,
+        &sketch::hll::SKETCH,
+        &sketch::hll::UNION,
+        &sketch::theta::SKETCH,
+        &sketch::theta::UNION,
+        &sketch::theta::INTERSECTION,
+        &sketch::kll::SKETCH_BIGINT,
+        &sketch::kll::SKETCH_FLOAT,
+        &sketch::kll::SKETCH_DOUBLE,
     ];
     let mut functions: Vec<_> = definitions.into_iter().map(Definition::function).collect();
     functions.push(sum::function());
+    functions.extend(average::functions());
     functions
 }
 
 /// An aggregate. Analysis casts the arguments to the types that it reads.
-struct Definition {
+pub(super) struct Definition {
     /// Name under which executors find it.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// The type of the result, by those of the arguments.
-    returns: fn(&[DataType]) -> Result<DataType>,
+    pub(super) returns: fn(&[DataType]) -> Result<DataType>,
     /// The types of the state, by those of the arguments.
-    state: fn(&[DataType]) -> Vec<DataType>,
+    pub(super) state: fn(&[DataType]) -> Vec<DataType>,
     /// An empty accumulator.
-    start: fn(&AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>>,
+    pub(super) start: fn(&AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>>,
 }
 
 impl Definition {
@@ -199,7 +216,7 @@ fn lists(states: &[ArrayRef], index: usize) -> Result<Vec<ArrayRef>> {
 }
 
 /// The value of an argument that is a constant.
-fn constant(args: &AccumulatorArgs<'_>, index: usize) -> Result<ScalarValue> {
+pub(super) fn constant(args: &AccumulatorArgs<'_>, index: usize) -> Result<ScalarValue> {
     let Some(expr) = args.exprs.get(index) else {
         return exec_err!("{} has no argument {index}", args.name);
     };

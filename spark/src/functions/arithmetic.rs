@@ -386,7 +386,7 @@ impl CheckedOperator {
 }
 
 /// `a / b`, halves away from zero.
-fn half_up(a: i256, b: i256) -> Option<i256> {
+pub(super) fn half_up(a: i256, b: i256) -> Option<i256> {
     let quotient = a.checked_div(b)?;
     let rest = a.checked_rem(b)?.wrapping_abs();
     let size = b.wrapping_abs();

@@ -10,7 +10,7 @@ use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use self::column::fold;
+use self::column::{SeededHash, fold};
 use self::murmur3::Murmur3;
 use self::xxhash::XxHash64;
 use super::kernel::{Kernel, Returns, Rows};
@@ -25,6 +25,11 @@ pub static KERNELS: &[&Kernel] = &[&HASH, &XXHASH64];
 
 /// Spark's seed of both.
 const SEED: u32 = 42;
+
+/// Murmur3 of bytes, as Spark computes it.
+pub(super) fn murmur3_of_bytes(bytes: &[u8], seed: u32) -> i32 {
+    Murmur3::bytes(bytes, seed) as i32
+}
 
 fn hash(rows: &Rows<'_>) -> Result<ArrayRef> {
     let mut hashes = vec![SEED; rows.len];

@@ -11,7 +11,7 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
 /// The type of a kernel's result.
@@ -91,7 +91,10 @@ impl Kernel {
         let volatility = if self.volatile { Volatility::Volatile } else { Volatility::Immutable };
         Arc::new(ScalarUDF::new_from_impl(KernelFunction {
             kernel: self,
-            signature: Signature::variadic_any(volatility),
+            signature: Signature::one_of(
+                vec![TypeSignature::VariadicAny, TypeSignature::Nullary],
+                volatility,
+            ),
         }))
     }
 }
@@ -183,6 +186,11 @@ pub struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// The name of the kernel.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Number of arguments.
     pub fn count(&self) -> usize {
         self.args.len()

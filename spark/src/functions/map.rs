@@ -1,6 +1,7 @@
 //! Maps: how they are put together, and the functions that do so.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -11,6 +12,7 @@ use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
+use datafusion::logical_expr::ScalarUDF;
 
 use super::kernel::{Kernel, Returns, Rows};
 use super::lambda::{flat, list_of, map_types};
@@ -46,9 +48,7 @@ pub(crate) fn empty() -> Result<ScalarValue> {
 
 /// Fails on a null key, and on a key that a row has twice.
 pub(crate) fn check_keys(keys: &ArrayRef, offsets: &OffsetBuffer<i32>) -> Result<()> {
-    if keys.logical_null_count() > 0 {
-        return Err(SparkError::new("NULL_MAP_KEY", "2200E", "Cannot use null as map key.").into());
-    }
+    check_known(keys)?;
     let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?;
     let rows = converter.convert_columns(&[Arc::clone(keys)])?;
     let mut seen = HashSet::new();
@@ -61,6 +61,50 @@ pub(crate) fn check_keys(keys: &ArrayRef, offsets: &OffsetBuffer<i32>) -> Result
         }
     }
     Ok(())
+}
+
+fn check_known(keys: &ArrayRef) -> Result<()> {
+    if keys.logical_null_count() > 0 {
+        return Err(SparkError::new("NULL_MAP_KEY", "2200E", "Cannot use null as map key.").into());
+    }
+    Ok(())
+}
+
+/// A map column of parts in which a row may have a key twice: then the last value counts, at the place of
+/// the first, or it is an error.
+fn distinct<const LAST_WINS: bool>(
+    keys: ArrayRef,
+    values: ArrayRef,
+    offsets: OffsetBuffer<i32>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    if !LAST_WINS {
+        check_keys(&keys, &offsets)?;
+        return new_map(keys, values, offsets, nulls);
+    }
+    check_known(&keys)?;
+    let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?;
+    let rows = converter.convert_columns(&[Arc::clone(&keys)])?;
+    let (mut key_places, mut value_places, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+    let mut places = HashMap::new();
+    for pair in offsets.windows(2) {
+        places.clear();
+        let before = key_places.len();
+        for i in pair[0] as u32..pair[1] as u32 {
+            match places.entry(rows.row(i as usize)) {
+                Entry::Occupied(known) => value_places[*known.get()] = i,
+                Entry::Vacant(new) => {
+                    new.insert(key_places.len());
+                    key_places.push(i);
+                    value_places.push(i);
+                }
+            }
+        }
+        lengths.push(key_places.len() - before);
+    }
+    let keys = compute::take(&keys, &UInt32Array::from(key_places), None)?;
+    let values = compute::take(&values, &UInt32Array::from(value_places), None)?;
+    new_map(keys, values, OffsetBuffer::from_lengths(lengths), nulls)
 }
 
 fn duplicate_key(keys: &ArrayRef, place: usize) -> Result<SparkError> {
@@ -97,61 +141,66 @@ fn list<'a>(rows: &'a Rows<'_>, index: usize) -> Result<&'a ListArray> {
 }
 
 /// `map(key, value, ...)`.
-pub static FROM_PAIRS: Kernel = Kernel::null_aware(
-    "spark_map",
-    Returns::Rule(|args| match args {
+pub static FROM_PAIRS: Kernel =
+    Kernel::null_aware("spark_map", Returns::Rule(pairs_type), from_pairs::<false>);
+
+fn pairs_type(args: &[DataType]) -> Result<DataType> {
+    match args {
         [key, value, ..] => Ok(types::map(key.clone(), value.clone())),
         _ => Ok(types::map(DataType::Null, DataType::Null)),
-    }),
-    |rows| {
-        let pairs = rows.count() / 2;
-        let column = |first: usize| -> Result<ArrayRef> {
-            let sources: Vec<&dyn Array> =
-                rows.arrays().iter().skip(first).step_by(2).map(|array| array.as_ref()).collect();
-            if sources.is_empty() || rows.len == 0 {
-                let data_type = rows.arrays().get(first).map_or(DataType::Null, |a| a.data_type().clone());
-                return Ok(new_empty_array(&data_type));
-            }
-            let picks: Vec<_> =
-                (0..rows.len).flat_map(|row| (0..pairs).map(move |pair| (pair, row))).collect();
-            Ok(compute::interleave(&sources, &picks)?)
-        };
-        let (keys, values) = (column(0)?, column(1)?);
-        let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(pairs, rows.len));
-        check_keys(&keys, &offsets)?;
-        new_map(keys, values, offsets, None)
-    },
-);
+    }
+}
+
+fn from_pairs<const LAST_WINS: bool>(rows: &Rows<'_>) -> Result<ArrayRef> {
+    let pairs = rows.count() / 2;
+    let column = |first: usize| -> Result<ArrayRef> {
+        let sources: Vec<&dyn Array> =
+            rows.arrays().iter().skip(first).step_by(2).map(|array| array.as_ref()).collect();
+        if sources.is_empty() || rows.len == 0 {
+            let data_type = rows.arrays().get(first).map_or(DataType::Null, |a| a.data_type().clone());
+            return Ok(new_empty_array(&data_type));
+        }
+        let picks: Vec<_> = (0..rows.len).flat_map(|row| (0..pairs).map(move |pair| (pair, row))).collect();
+        Ok(compute::interleave(&sources, &picks)?)
+    };
+    let (keys, values) = (column(0)?, column(1)?);
+    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(pairs, rows.len));
+    distinct::<LAST_WINS>(keys, values, offsets, None)
+}
 
 /// `map_from_arrays(keys, values)`.
-pub static FROM_ARRAYS: Kernel = Kernel::new(
-    "spark_map_from_arrays",
-    Returns::Rule(|args| match args {
+pub static FROM_ARRAYS: Kernel =
+    Kernel::new("spark_map_from_arrays", Returns::Rule(arrays_type), from_arrays::<false>);
+
+fn arrays_type(args: &[DataType]) -> Result<DataType> {
+    match args {
         [DataType::List(keys), DataType::List(values)] => {
             Ok(types::map(keys.data_type().clone(), values.data_type().clone()))
         }
         _ => exec_err!("map_from_arrays takes two arrays"),
-    }),
-    |rows| {
-        let (keys, values) = (list(rows, 0)?, list(rows, 1)?);
-        let nulls = NullBuffer::union(keys.nulls(), values.nulls());
-        let (keys, offsets) = flat(keys.values(), keys.offsets(), nulls.as_ref())?;
-        let (values, value_offsets) = flat(values.values(), values.offsets(), nulls.as_ref())?;
-        if offsets != value_offsets {
-            return Err(SparkError::internal(
-                "The key array and value array of MapData must have the same length.",
-            )
-            .into());
-        }
-        check_keys(&keys, &offsets)?;
-        new_map(keys, values, offsets, nulls)
-    },
-);
+    }
+}
+
+fn from_arrays<const LAST_WINS: bool>(rows: &Rows<'_>) -> Result<ArrayRef> {
+    let (keys, values) = (list(rows, 0)?, list(rows, 1)?);
+    let nulls = NullBuffer::union(keys.nulls(), values.nulls());
+    let (keys, offsets) = flat(keys.values(), keys.offsets(), nulls.as_ref())?;
+    let (values, value_offsets) = flat(values.values(), values.offsets(), nulls.as_ref())?;
+    if offsets != value_offsets {
+        return Err(SparkError::internal(
+            "The key array and value array of MapData must have the same length.",
+        )
+        .into());
+    }
+    distinct::<LAST_WINS>(keys, values, offsets, nulls)
+}
 
 /// `map_from_entries(array of structs)`: null if one of them is.
-pub static FROM_ENTRIES: Kernel = Kernel::new(
-    "spark_map_from_entries",
-    Returns::Rule(|args| match args {
+pub static FROM_ENTRIES: Kernel =
+    Kernel::new("spark_map_from_entries", Returns::Rule(entries_type), from_entries::<false>);
+
+fn entries_type(args: &[DataType]) -> Result<DataType> {
+    match args {
         [DataType::List(entry)] => match entry.data_type() {
             DataType::Struct(fields) if fields.len() == 2 => {
                 Ok(types::map(fields[0].data_type().clone(), fields[1].data_type().clone()))
@@ -159,25 +208,27 @@ pub static FROM_ENTRIES: Kernel = Kernel::new(
             other => exec_err!("map_from_entries takes pairs, not {other}"),
         },
         _ => exec_err!("map_from_entries takes an array"),
-    }),
-    |rows| {
-        let entries = list(rows, 0)?;
-        let missing = |row: usize| {
-            let range = entries.value_offsets()[row]..entries.value_offsets()[row + 1];
-            entries.is_valid(row) && range.into_iter().any(|i| entries.values().is_null(i as usize))
-        };
-        let whole: NullBuffer = (0..rows.len).map(|row| !missing(row)).collect();
-        let nulls = NullBuffer::union(entries.nulls(), Some(&whole));
-        let pairs = entries.values().as_struct();
-        let (keys, offsets) = flat(pairs.column(0), entries.offsets(), nulls.as_ref())?;
-        let (values, _) = flat(pairs.column(1), entries.offsets(), nulls.as_ref())?;
-        check_keys(&keys, &offsets)?;
-        new_map(keys, values, offsets, nulls)
-    },
-);
+    }
+}
+
+fn from_entries<const LAST_WINS: bool>(rows: &Rows<'_>) -> Result<ArrayRef> {
+    let entries = list(rows, 0)?;
+    let missing = |row: usize| {
+        let range = entries.value_offsets()[row]..entries.value_offsets()[row + 1];
+        entries.is_valid(row) && range.into_iter().any(|i| entries.values().is_null(i as usize))
+    };
+    let whole: NullBuffer = (0..rows.len).map(|row| !missing(row)).collect();
+    let nulls = NullBuffer::union(entries.nulls(), Some(&whole));
+    let pairs = entries.values().as_struct();
+    let (keys, offsets) = flat(pairs.column(0), entries.offsets(), nulls.as_ref())?;
+    let (values, _) = flat(pairs.column(1), entries.offsets(), nulls.as_ref())?;
+    distinct::<LAST_WINS>(keys, values, offsets, nulls)
+}
 
 /// `map_concat(map, ...)`: null if one of them is.
-pub static CONCAT: Kernel = Kernel::new("spark_map_concat", Returns::Argument(0), |rows| {
+pub static CONCAT: Kernel = Kernel::new("spark_map_concat", Returns::Argument(0), concat::<false>);
+
+fn concat<const LAST_WINS: bool>(rows: &Rows<'_>) -> Result<ArrayRef> {
     let maps = (0..rows.count()).map(|i| map(rows, i)).collect::<Result<Vec<_>>>()?;
     let (mut picks, mut lengths) = (Vec::new(), Vec::with_capacity(rows.len));
     for row in 0..rows.len {
@@ -196,10 +247,34 @@ pub static CONCAT: Kernel = Kernel::new("spark_map_concat", Returns::Argument(0)
     };
     let (keys, values) = (gather(MapArray::keys)?, gather(MapArray::values)?);
     let offsets = OffsetBuffer::from_lengths(lengths);
-    check_keys(&keys, &offsets)?;
     let nulls: NullBuffer = (0..rows.len).map(|row| rows.is_valid(row)).collect();
-    new_map(keys, values, offsets, Some(nulls))
-});
+    distinct::<LAST_WINS>(keys, values, offsets, Some(nulls))
+}
+
+/// The kernels in whose maps the last value of a key counts, which stand for the others while
+/// `spark.sql.mapKeyDedupPolicy` is LAST_WIN.
+static LAST_WINS: [(&Kernel, Kernel); 4] = [
+    (&FROM_PAIRS, Kernel::null_aware("spark_map_last_wins", Returns::Rule(pairs_type), from_pairs::<true>)),
+    (
+        &FROM_ARRAYS,
+        Kernel::new("spark_map_from_arrays_last_wins", Returns::Rule(arrays_type), from_arrays::<true>),
+    ),
+    (
+        &FROM_ENTRIES,
+        Kernel::new("spark_map_from_entries_last_wins", Returns::Rule(entries_type), from_entries::<true>),
+    ),
+    (&CONCAT, Kernel::new("spark_map_concat_last_wins", Returns::Argument(0), concat::<true>)),
+];
+
+/// What computes in place of a function while of several values of a key the last counts.
+pub(super) fn last_wins(name: &str) -> Option<&'static Kernel> {
+    LAST_WINS.iter().find(|(kernel, _)| kernel.name == name).map(|(_, last_wins)| last_wins)
+}
+
+/// Those functions, for registries.
+pub(super) fn last_wins_functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
+    LAST_WINS.iter().map(|(_, kernel)| kernel.function())
+}
 
 /// `map_keys(map)`.
 pub static KEYS: Kernel =

@@ -35,6 +35,10 @@ use super::errors;
 use super::scan::{TextFormat, TextSource};
 use super::split::{Splittable, divide};
 
+/// Columns that tell of the file a row comes from: its URL, the start and the length of the part that is
+/// read with it. Private use, so that no user's column has their names.
+pub const FILE_COLUMNS: [&str; 3] =
+    ["\u{E0C2}input_file_name", "\u{E0C2}input_file_block_start", "\u{E0C2}input_file_block_length"];
 /// Files whose footers are read at the same time.
 const FOOTERS_AT_ONCE: usize = 32;
 
@@ -55,6 +59,25 @@ pub struct TableFile {
     pub partition: Vec<ScalarValue>,
 }
 
+impl TableFile {
+    /// Its URL.
+    fn url(&self) -> String {
+        format!("{}{}", self.store_url.as_str(), self.meta.location)
+    }
+
+    /// The values of [`FILE_COLUMNS`] for a part of it.
+    fn tell(&self, start: u64, end: u64) -> [ScalarValue; 3] {
+        // As Spark, with what is special in URLs encoded.
+        let url = self.url();
+        let url = url::Url::parse(&url).map_or(url, String::from);
+        [
+            ScalarValue::Utf8(Some(url)),
+            ScalarValue::Int64(Some(start as i64)),
+            ScalarValue::Int64(Some((end - start) as i64)),
+        ]
+    }
+}
+
 /// A table over files that were listed when it was made.
 #[derive(Debug)]
 pub struct FileTable {
@@ -66,6 +89,8 @@ pub struct FileTable {
     order: Vec<usize>,
     schema: SchemaRef,
     today: NaiveDate,
+    /// Whether its last columns are [`FILE_COLUMNS`].
+    tells_files: bool,
     /// Statistics of parquet files, by position of the file.
     statistics: Mutex<HashMap<usize, Arc<Statistics>>>,
 }
@@ -73,8 +98,7 @@ pub struct FileTable {
 impl FileTable {
     /// The URLs of its files.
     pub fn urls(&self) -> Vec<String> {
-        let url = |file: &TableFile| format!("{}{}", file.store_url.as_str(), file.meta.location);
-        self.files.iter().map(url).collect()
+        self.files.iter().map(TableFile::url).collect()
     }
 
     /// A table of `data` columns and `partition` columns. A partition column that also is a
@@ -120,6 +144,35 @@ impl FileTable {
             order,
             schema: Arc::new(Schema::new(fields)),
             today,
+            tells_files: false,
+            statistics: Mutex::default(),
+        }
+    }
+
+    /// The same table with [`FILE_COLUMNS`] after its columns.
+    #[must_use]
+    pub fn with_file_columns(&self) -> Self {
+        let types = [DataType::Utf8, DataType::Int64, DataType::Int64];
+        let added: Vec<_> = FILE_COLUMNS
+            .iter()
+            .zip(types)
+            .map(|(name, data_type)| Arc::new(Field::new(*name, data_type, false)))
+            .collect();
+        let width = self.inner.table_schema().fields().len();
+        let partition: Vec<_> =
+            self.inner.table_partition_cols().iter().cloned().chain(added.iter().cloned()).collect();
+        let inner = TableSchema::builder(Arc::clone(self.inner.file_schema()))
+            .with_table_partition_cols(partition)
+            .build();
+        let fields: Vec<_> = self.schema.fields().iter().cloned().chain(added).collect();
+        Self {
+            format: self.format.clone(),
+            files: self.files.clone(),
+            inner,
+            order: self.order.iter().copied().chain(width..width + FILE_COLUMNS.len()).collect(),
+            schema: Arc::new(Schema::new(fields)),
+            today: self.today,
+            tells_files: true,
             statistics: Mutex::default(),
         }
     }
@@ -150,7 +203,13 @@ impl FileTable {
 
     /// The columns that are folders, outermost first.
     pub fn partition_names(&self) -> Vec<&str> {
-        self.inner.table_partition_cols().iter().map(|field| field.name().as_str()).collect()
+        self.partition_columns().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    fn partition_columns(&self) -> &[Arc<Field>] {
+        let columns = self.inner.table_partition_cols();
+        let told = if self.tells_files { FILE_COLUMNS.len() } else { 0 };
+        &columns[..columns.len() - told]
     }
 
     /// Positions of the files that may hold rows for which the filters are true.
@@ -162,7 +221,7 @@ impl FileTable {
             return Ok((0..self.files.len()).collect());
         };
         let fields: Vec<Field> =
-            self.inner.table_partition_cols().iter().map(|field| field.as_ref().clone()).collect();
+            self.partition_columns().iter().map(|field| field.as_ref().clone()).collect();
         let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new())?;
         let columns = (0..names.len())
             .map(|column| ScalarValue::iter_to_array(self.files.iter().map(|f| f.partition[column].clone())))
@@ -197,8 +256,7 @@ impl FileTable {
             .infer_stats(state, &file.store, Arc::clone(self.inner.file_schema()), &file.meta)
             .await
             .map_err(|error| {
-                let url = format!("{}{}", file.store_url.as_str(), file.meta.location);
-                errors::external(errors::cannot_read_footer(&url, error.strip_backtrace()))
+                errors::external(errors::cannot_read_footer(&file.url(), error.strip_backtrace()))
             })?;
         for value in &file.partition {
             let nulls = match statistics.num_rows {
@@ -211,6 +269,8 @@ impl FileTable {
             column.max_value = bound;
             statistics.column_statistics.push(column);
         }
+        let width = self.inner.table_schema().fields().len();
+        statistics.column_statistics.resize_with(width, ColumnStatistics::new_unknown);
         let statistics = Arc::new(statistics);
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner).insert(index, Arc::clone(&statistics));
         Ok(statistics)
@@ -258,8 +318,12 @@ impl FileTable {
             .map(|splits| {
                 let files = splits.into_iter().map(|split| {
                     let file = &self.files[files[split.file]];
-                    let mut part = PartitionedFile::new_from_meta(file.meta.clone())
-                        .with_partition_values(file.partition.clone());
+                    let mut values = file.partition.clone();
+                    if self.tells_files {
+                        values.extend(file.tell(split.start, split.end));
+                    }
+                    let mut part =
+                        PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(values);
                     part.statistics = Some(Arc::clone(&statistics[split.file]));
                     let whole = split.start == 0 && split.end == file.meta.size;
                     if whole { part } else { part.with_range(split.start as i64, split.end as i64) }

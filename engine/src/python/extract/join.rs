@@ -8,7 +8,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder};
 
-use super::{Evaluation, only, stand_in};
+use super::{Evaluation, stand_in};
+use crate::below::only;
 
 /// The join with its calls evaluated below it; conditions that call a function with columns of
 /// both sides become a filter above, which only an inner join allows.

@@ -1,5 +1,7 @@
 //! Calls of aggregate functions.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, NullTreatment, Sort};
@@ -12,7 +14,9 @@ use crate::analysis::cast::cast;
 use crate::analysis::operator::scalar_call;
 use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
+use crate::functions::lambda::list_of;
 use crate::functions::variant::SCHEMA_OF_ALL;
+use crate::sql::plan::fold;
 use crate::types;
 
 /// What may stand in or after the parentheses of an aggregate.
@@ -34,7 +38,8 @@ fn implementation(name: &str) -> Option<&'static str> {
         "count" | "count_if" => "count",
         "sum" => "sum",
         "try_sum" => "try_sum",
-        "avg" | "mean" | "try_avg" => "avg",
+        "avg" | "mean" => "avg",
+        "try_avg" => "try_avg",
         "min" => "min",
         "max" => "max",
         "stddev" | "std" | "stddev_samp" => "stddev",
@@ -66,6 +71,15 @@ fn implementation(name: &str) -> Option<&'static str> {
         "grouping" | "grouping_id" => "grouping",
         "listagg" | "string_agg" => "string_agg",
         "histogram_numeric" => "histogram_numeric",
+        "count_min_sketch" => "count_min_sketch",
+        "hll_sketch_agg" => "hll_sketch_agg",
+        "hll_union_agg" => "hll_union_agg",
+        "theta_sketch_agg" => "theta_sketch_agg",
+        "theta_union_agg" => "theta_union_agg",
+        "theta_intersection_agg" => "theta_intersection_agg",
+        "kll_sketch_agg_bigint" => "kll_sketch_agg_bigint",
+        "kll_sketch_agg_float" => "kll_sketch_agg_float",
+        "kll_sketch_agg_double" => "kll_sketch_agg_double",
         "bitmap_construct_agg" => "bitmap_construct_agg",
         "bitmap_or_agg" => "bitmap_or_agg",
         "bitmap_and_agg" => "bitmap_and_agg",
@@ -82,17 +96,8 @@ fn implementation(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Aggregates of Spark whose results are bytes in a format that is not written here.
-const SKETCHES: [&str; 17] = [
-    "count_min_sketch",
-    "hll_sketch_agg",
-    "hll_union_agg",
-    "theta_sketch_agg",
-    "theta_union_agg",
-    "theta_intersection_agg",
-    "kll_sketch_agg_bigint",
-    "kll_sketch_agg_float",
-    "kll_sketch_agg_double",
+/// Aggregates of Spark that are not there.
+const MISSING: [&str; 8] = [
     "kll_merge_agg_bigint",
     "kll_merge_agg_float",
     "kll_merge_agg_double",
@@ -104,7 +109,7 @@ const SKETCHES: [&str; 17] = [
 ];
 
 pub(super) fn exists(context: &Context<'_>, name: &str) -> bool {
-    SKETCHES.contains(&name)
+    MISSING.contains(&name)
         || implementation(name).is_some_and(|f| context.state.aggregate_functions().contains_key(f))
 }
 
@@ -115,7 +120,7 @@ pub fn aggregate(
     args: Vec<Named>,
     mut options: AggregateOptions,
 ) -> Result<Named> {
-    if SKETCHES.contains(&name) {
+    if MISSING.contains(&name) {
         return Err(SparkError::unsupported(format!("the function {name}")));
     }
     let function = implementation(name).ok_or_else(|| SparkError::routine_not_found(name))?;
@@ -123,8 +128,13 @@ pub fn aggregate(
     let prepared = call.prepare(&mut options)?;
     let text = call.text(&options);
     // Each value once is what a set holds.
-    let as_set = function == "collect_list" && options.distinct;
-    let udf = context.aggregate_function(if as_set { "collect_set" } else { function })?;
+    let as_set = options.distinct
+        && (function == "collect_list" || (function == "string_agg" && options.order_by.is_empty()));
+    let udf = context.aggregate_function(match function {
+        "collect_list" if as_set => "collect_set",
+        "string_agg" if as_set => "spark_listagg_distinct",
+        other => other,
+    })?;
     let ordered = matches!(function, "first_value" | "last_value" | "collect_list" | "string_agg");
     let expr = Expr::AggregateFunction(AggregateFunction {
         func: udf,
@@ -143,6 +153,9 @@ pub fn aggregate(
         }
         "grouping" => cast(expr, &DataType::Int8, false, context.schema)?,
         "schema_of_variant_agg" => scalar_call(SCHEMA_OF_ALL.function(), vec![expr]),
+        "listagg" | "string_agg" if call.data_type(0)? == DataType::Binary => {
+            scalar_call(context.function("unhex")?, vec![expr])
+        }
         _ => expr,
     };
     Ok(Named::new(expr, text))
@@ -207,10 +220,10 @@ impl Call<'_> {
                 if self.args.is_empty()
                     && let [sort] = options.order_by.as_slice()
                 {
-                    return Ok(vec![sort.expr.clone()]);
+                    return Ok(vec![sort.expr.clone(), lit(!sort.asc)]);
                 }
                 arity(1, 2)?;
-                plain().into_iter().take(1).collect()
+                vec![self.args[0].expr.clone(), lit(false)]
             }
             "median" => {
                 arity(1, 1)?;
@@ -263,11 +276,66 @@ impl Call<'_> {
                     }
                     _ => lit(""),
                 };
+                if self.data_type(0)? == DataType::Binary {
+                    // Bytes are joined by their digits.
+                    let hex = self.context.function("hex")?;
+                    let digits = |bytes: Expr| {
+                        let call = scalar_call(Arc::clone(&hex), vec![bytes]);
+                        cast(call, &DataType::Utf8, false, self.context.schema)
+                    };
+                    let delimiter = lit(fold(digits(delimiter)?)?);
+                    let value = digits(self.args[0].expr.clone())?;
+                    return Ok(vec![value, delimiter]);
+                }
                 vec![self.typed(0, &DataType::Utf8)?, delimiter]
             }
             "histogram_numeric" => {
                 arity(2, 2)?;
                 plain()
+            }
+            "hll_sketch_agg" => {
+                arity(1, 2)?;
+                let kinds = [DataType::Int32, DataType::Int64, DataType::Utf8, DataType::Binary];
+                vec![
+                    self.sketched(&kinds, "(\"INT\" or \"BIGINT\" or \"STRING\" or \"BINARY\")")?,
+                    self.size(1, 12)?,
+                ]
+            }
+            "hll_union_agg" => {
+                arity(1, 2)?;
+                let mixed = if self.args.len() > 1 { self.flag(1)? } else { false };
+                vec![self.binary()?, lit(mixed)]
+            }
+            "theta_sketch_agg" => {
+                arity(1, 2)?;
+                let kinds = [
+                    list_of(DataType::Int32),
+                    list_of(DataType::Int64),
+                    DataType::Binary,
+                    DataType::Float64,
+                    DataType::Float32,
+                    DataType::Int32,
+                    DataType::Int64,
+                    DataType::Utf8,
+                ];
+                let wanted = "(\"ARRAY<INT>\" or \"ARRAY<BIGINT>\" or \"BINARY\" or \"DOUBLE\" or \"FLOAT\" or \"INT\" or \"BIGINT\" or \"STRING\")";
+                vec![self.sketched(&kinds, wanted)?, self.size(1, 12)?]
+            }
+            "theta_union_agg" => {
+                arity(1, 2)?;
+                vec![self.binary()?, self.size(1, 12)?]
+            }
+            "theta_intersection_agg" => {
+                arity(1, 1)?;
+                vec![self.binary()?]
+            }
+            "kll_sketch_agg_bigint" | "kll_sketch_agg_float" | "kll_sketch_agg_double" => {
+                arity(1, 2)?;
+                self.kll_arguments()?
+            }
+            "count_min_sketch" => {
+                arity(4, 4)?;
+                self.count_min_arguments()?
             }
             "bitmap_construct_agg" => {
                 arity(1, 1)?;
@@ -292,6 +360,15 @@ impl Call<'_> {
         })
     }
 
+    /// What Spark prints for an argument of a sketch that was left out.
+    fn sketch_default(&self) -> &'static str {
+        match (self.name, self.args.len()) {
+            ("hll_sketch_agg" | "theta_sketch_agg" | "theta_union_agg", 1) => ", 12",
+            ("hll_union_agg", 1) => ", false",
+            _ => "",
+        }
+    }
+
     fn data_type(&self, index: usize) -> Result<DataType> {
         match self.args.get(index) {
             Some(arg) => Ok(arg.expr.get_type(self.context.schema)?),
@@ -300,7 +377,7 @@ impl Call<'_> {
     }
 
     fn wrong(&self, index: usize, required: &str) -> SparkError {
-        let call = format!("{}({})", self.name, list(self.args));
+        let call = format!("{}({}{})", self.name, list(self.args), self.sketch_default());
         let found = self.data_type(index).unwrap_or(DataType::Null);
         let shown = self.args.get(index).map_or("", |arg| arg.name.as_str());
         wrong_input(&call, index, required, shown, &found)
@@ -394,6 +471,100 @@ impl Call<'_> {
         cast(arg, &to, false, self.context.schema)
     }
 
+    /// The value that a sketch is made of: of one of the kinds, or of a smaller integer.
+    fn sketched(&self, kinds: &[DataType], wanted: &str) -> Result<Expr> {
+        let data_type = self.data_type(0)?;
+        let value = self.args[0].expr.clone();
+        let same = |kind: &DataType| match (kind, &data_type) {
+            (DataType::List(a), DataType::List(b)) => a.data_type() == b.data_type(),
+            (a, b) => a == b,
+        };
+        match &data_type {
+            DataType::Int8 | DataType::Int16 => cast(value, &DataType::Int32, false, self.context.schema),
+            DataType::Null => cast(value, &DataType::Int32, false, self.context.schema),
+            _ if kinds.iter().any(same) => Ok(value),
+            _ => Err(self.wrong(0, wanted)),
+        }
+    }
+
+    /// A constant INT, which may be left out.
+    fn size(&self, index: usize, default: i32) -> Result<Expr> {
+        match self.args.get(index) {
+            None => Ok(lit(default)),
+            Some(_) => Ok(lit(fold(self.typed(index, &DataType::Int32)?)?)),
+        }
+    }
+
+    /// The sketches that are joined.
+    fn binary(&self) -> Result<Expr> {
+        match self.data_type(0)? {
+            DataType::Binary => Ok(self.args[0].expr.clone()),
+            DataType::Null => cast(self.args[0].expr.clone(), &DataType::Binary, false, self.context.schema),
+            _ => Err(self.wrong(0, "BINARY")),
+        }
+    }
+
+    fn kll_arguments(&self) -> Result<Vec<Expr>> {
+        let data_type = self.data_type(0)?;
+        let whole = matches!(data_type, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64);
+        let (to, fits, wanted) = match self.name {
+            "kll_sketch_agg_bigint" => {
+                (DataType::Int64, whole, "(\"TINYINT\" or \"INT\" or \"BIGINT\" or \"SMALLINT\")")
+            }
+            "kll_sketch_agg_float" => (DataType::Float32, data_type == DataType::Float32, "\"FLOAT\""),
+            _ => (
+                DataType::Float64,
+                matches!(data_type, DataType::Float32 | DataType::Float64),
+                "(\"FLOAT\" or \"DOUBLE\")",
+            ),
+        };
+        if !fits && data_type != DataType::Null {
+            return Err(self.wrong(0, wanted));
+        }
+        let mut args = vec![cast(self.args[0].expr.clone(), &to, false, self.context.schema)?];
+        if self.args.len() > 1 {
+            let k = fold(self.typed(1, &DataType::Int32)?)?;
+            if let ScalarValue::Int32(Some(k)) = k
+                && !(8..=65_535).contains(&k)
+            {
+                let name = self.name;
+                return Err(SparkError::type_mismatch(
+                    "TYPE_CHECK_FAILURE_WITH_HINT",
+                    &format!("{name}({})", list(self.args)),
+                    &format!(
+                        "[KLL_SKETCH_K_OUT_OF_RANGE] For function `{name}`, the k parameter must be between 8 and 65535 (inclusive), but got {k}. SQLSTATE: 22003"
+                    ),
+                ));
+            }
+            args.push(lit(k));
+        }
+        Ok(args)
+    }
+
+    fn count_min_arguments(&self) -> Result<Vec<Expr>> {
+        let kinds = [DataType::Int32, DataType::Int64, DataType::Utf8, DataType::Binary];
+        let value = self.sketched(&kinds, "(\"INTEGRAL\" or \"STRING\" or \"BINARY\")")?;
+        let constant = |index: usize, what: &str, range: &str, most: f64| -> Result<Expr> {
+            let folded = fold(self.double(index)?)?;
+            match folded {
+                ScalarValue::Float64(Some(number)) if number > 0.0 && number <= most => Ok(lit(number)),
+                ScalarValue::Float64(Some(number)) => Err(SparkError::type_mismatch(
+                    "VALUE_OUT_OF_RANGE",
+                    &format!("{}({})", self.name, list(self.args)),
+                    &format!(
+                        "The {what} must be between {range} (current value = {}D)",
+                        crate::text::double(number)
+                    ),
+                )),
+                _ => Err(self.wrong(index, "DOUBLE")),
+            }
+        };
+        let eps = constant(1, "eps", "(0.0, 1.7976931348623157E308]", f64::MAX)?;
+        let confidence = constant(2, "confidence", "(0.0, 1.0]", 1.0)?;
+        let seed = fold(self.typed(3, &DataType::Int64)?)?;
+        Ok(vec![value, eps, confidence, lit(seed)])
+    }
+
     /// A constant boolean argument.
     fn flag(&self, index: usize) -> Result<bool> {
         match self.args.get(index).map(|arg| &arg.expr) {
@@ -433,7 +604,7 @@ impl Call<'_> {
             ("percentile", 2) => ", 1",
             ("percentile_approx" | "approx_percentile", 2) => ", 10000",
             ("listagg" | "string_agg", 1) => ", NULL",
-            _ => "",
+            _ => self.sketch_default(),
         };
         let args: Vec<Named> = match name {
             "first" | "last" | "first_value" | "last_value" | "any_value" => {
@@ -443,6 +614,21 @@ impl Call<'_> {
         };
         let call = format!("{shown}({distinct}{}{default})", list(&args));
         let call = match options.order_by.as_slice() {
+            // Spark turns the order round in what it prints.
+            [sort] if name == "mode" => {
+                let key = match &sort.expr {
+                    Expr::Column(column) => display_name(&column.name).to_owned(),
+                    other => other.schema_name().to_string(),
+                };
+                format!("mode() WITHIN GROUP (ORDER BY {key}{})", if sort.asc { " DESC" } else { "" })
+            }
+            [] if name == "mode" && self.args.len() == 2 => {
+                if matches!(&self.args[1].expr, Expr::Literal(ScalarValue::Boolean(Some(true)), _)) {
+                    format!("mode() WITHIN GROUP (ORDER BY {} DESC)", self.args[0].name)
+                } else {
+                    format!("mode({})", self.args[0].name)
+                }
+            }
             [] => call,
             sorts => format!("{call} WITHIN GROUP (ORDER BY {})", self.sort_text(sorts)),
         };

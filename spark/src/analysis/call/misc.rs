@@ -1,14 +1,14 @@
 //! Calls of functions that belong to no other family.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::{ExprSchemable, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use super::invocation::{Call, Param};
 use crate::analysis::Named;
 use crate::analysis::coercion::unified;
 use crate::analysis::operator::scalar_call;
-use crate::error::Result;
-use crate::functions::misc as kernels;
+use crate::error::{Result, SparkError};
+use crate::functions::{misc as kernels, partition};
 use crate::types;
 
 /// The version of Spark whose meaning Cerium gives to programs.
@@ -74,7 +74,38 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
                 value
             }
         }
+        "reflect" | "java_method" | "try_reflect" => java_method(call)?,
+        "spark_partition_id" => return call.run(&partition::PARTITION_ID, &[], &[]),
+        "monotonically_increasing_id" => return call.run(&partition::ROW_ID, &[], &[]),
+        "input_file_name" => return call.run(&partition::FILE_NAME, &[], &[]),
+        "input_file_block_start" => return call.run(&partition::FILE_BLOCK_START, &[], &[]),
+        "input_file_block_length" => return call.run(&partition::FILE_BLOCK_LENGTH, &[], &[]),
         _ => return Ok(None),
     };
     call.named(expr)
+}
+
+/// A call of a static method of Java: of the few that can be done without Java.
+fn java_method(call: &Call<'_>) -> Result<Expr> {
+    call.arity(2, usize::MAX)?;
+    let (Some(class), Some(method)) = (call.constant_text(0), call.constant_text(1)) else {
+        return Err(call.unexpected(0, "STRING"));
+    };
+    let lenient = call.name == "try_reflect";
+    let utf8 = || call.constant_text(3).is_some_and(|charset| charset.eq_ignore_ascii_case("UTF-8"));
+    match (class, method, call.args.len()) {
+        ("java.util.UUID", "randomUUID", 2) => Ok(scalar_call(kernels::UUID.function(), vec![])),
+        ("java.util.UUID", "fromString", 3) => {
+            let kernel = if lenient { &kernels::TRY_UUID_FROM } else { &kernels::UUID_FROM };
+            Ok(scalar_call(kernel.function(), vec![call.param(2, Param::Text)?]))
+        }
+        ("java.net.URLEncoder", "encode", 4) if utf8() => {
+            call.builtin("url_encode", vec![call.param(2, Param::Text)?])
+        }
+        ("java.net.URLDecoder", "decode", 4) if utf8() => {
+            let function = if lenient { "try_url_decode" } else { "url_decode" };
+            call.builtin(function, vec![call.param(2, Param::Text)?])
+        }
+        _ => Err(SparkError::unsupported(format!("the Java method {class}.{method}, as there is no Java"))),
+    }
 }

@@ -40,6 +40,8 @@ pub(super) fn text(name: &str, args: &[Named]) -> String {
     };
     let default = match (name, args.len()) {
         ("round" | "bround", 1) => ", 0",
+        ("hll_union", 2) => ", false",
+        ("theta_union", 2) => ", 12",
         ("split", 2) | ("overlay", 3) => ", -1",
         ("regexp_instr", 2) => ", 0",
         ("mask", 1) => ", X, x, n, NULL",

@@ -6,7 +6,7 @@ use datafusion::logical_expr::ExprSchemable;
 use super::invocation::Call;
 use super::{
     Context, array, cipher, conditional, conversion, csv, datetime, hash, interval, json, map, math, misc,
-    names, number_format, regexp, string, structs, time, time_window, timestamp, url, variant, xml,
+    names, number_format, regexp, sketch, string, structs, time, time_window, timestamp, url, variant, xml,
 };
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
@@ -16,7 +16,7 @@ use crate::error::{Result, SparkError};
 /// A family gives nothing for names that are not its own.
 type Family = fn(&Call<'_>) -> Result<Option<Named>>;
 
-const FAMILIES: [Family; 22] = [
+const FAMILIES: [Family; 23] = [
     time_window::call,
     time::call,
     array::call,
@@ -39,6 +39,7 @@ const FAMILIES: [Family; 22] = [
     xml::call,
     url::call,
     misc::call,
+    sketch::call,
 ];
 
 pub(super) fn call(context: &Context<'_>, name: &str, args: Vec<Named>) -> Result<Named> {

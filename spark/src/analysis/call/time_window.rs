@@ -1,4 +1,4 @@
-//! Calls of `window` and `window_time`: windows of time to group by.
+//! Calls of `window`, `session_window` and `window_time`: windows of time to group by.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, ExprSchemable, lit};
@@ -7,7 +7,7 @@ use super::invocation::Call;
 use crate::analysis::Named;
 use crate::analysis::operator::scalar_call;
 use crate::error::{Result, SparkError};
-use crate::functions::time_window::WINDOW;
+use crate::functions::time_window::{SESSION, SLIDING, WINDOW};
 use crate::types;
 
 pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
@@ -18,22 +18,24 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
                 (duration(call, 1)?, duration(call, if call.args.len() > 2 { 2 } else { 1 })?);
             let offset = if call.args.len() > 3 { duration(call, 3)? } else { 0 };
             if width <= 0 {
+                return Err(out_of_range(call, "window_duration", width));
+            }
+            if slide <= 0 {
+                return Err(out_of_range(call, "slide_duration", slide));
+            }
+            if slide > width {
                 return Err(SparkError::type_mismatch(
-                    "VALUE_OUT_OF_RANGE",
-                    &call.text(),
-                    &format!(
-                        "The `window_duration` must be between (0, 9223372036854775807] (current value = {width}L)"
-                    ),
+                    "PARAMETER_CONSTRAINT_VIOLATION",
+                    &format!("window({}, {width}, {slide}, {offset})", call.arg(0)?.name),
+                    &format!("The `slide_duration`({slide}L) must be <= the `window_duration`({width}L)"),
                 ));
             }
-            if slide != width {
-                return Err(SparkError::unsupported("sliding windows of time"));
-            }
-            let time = match call.data_type(0)? {
-                DataType::Timestamp(_, None) => call.expr(0)?,
-                _ => call.to(0, &types::timestamp(call.context.time_zone))?,
+            let time = time(call)?;
+            let expr = if slide == width {
+                scalar_call(WINDOW.function(), vec![time, lit(width), lit(offset)])
+            } else {
+                scalar_call(SLIDING.function(), vec![time, lit(width), lit(slide), lit(offset)])
             };
-            let expr = scalar_call(WINDOW.function(), vec![time, lit(width), lit(offset)]);
             Ok(Some(Named::new(expr, "window")))
         }
         "window_time" => {
@@ -51,9 +53,32 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
             let last = end.cast_to(&DataType::Int64, call.context.schema)? - lit(1_i64);
             call.named(last.cast_to(&data_type, call.context.schema)?)
         }
-        "session_window" => Err(SparkError::unsupported("the function session_window")),
+        "session_window" => {
+            call.arity(2, 2)?;
+            if call.constant_text(1).is_none() {
+                return Err(SparkError::unsupported("gaps of session_window that are no constants"));
+            }
+            let expr = scalar_call(SESSION.function(), vec![time(call)?, lit(duration(call, 1)?)]);
+            Ok(Some(Named::new(expr, "session_window")))
+        }
         _ => Ok(None),
     }
+}
+
+/// The first argument, as a timestamp.
+fn time(call: &Call<'_>) -> Result<Expr> {
+    match call.data_type(0)? {
+        DataType::Timestamp(_, None) => call.expr(0),
+        _ => call.to(0, &types::timestamp(call.context.time_zone)),
+    }
+}
+
+fn out_of_range(call: &Call<'_>, what: &str, value: i64) -> SparkError {
+    SparkError::type_mismatch(
+        "VALUE_OUT_OF_RANGE",
+        &call.text(),
+        &format!("The `{what}` must be between (0, 9223372036854775807] (current value = {value}L)"),
+    )
 }
 
 /// An argument like `10 minutes` or `1 hour 30 minutes`, in microseconds.

@@ -233,7 +233,7 @@ impl Resolver<'_> {
         if name == "count"
             && !distinct
             && let [argument] = arguments
-            && matches!(&argument.expr_type, Some(ExprType::UnresolvedStar(star)) if star.unparsed_target.is_none())
+            && is_star(argument)
         {
             return Ok((vec![Named::new(lit(1_i64), "1")], options));
         }
@@ -245,6 +245,15 @@ impl Resolver<'_> {
             args.pop();
         }
         Ok((args, options))
+    }
+}
+
+/// Whether this is `*`, without a qualifier.
+fn is_star(expression: &Expression) -> bool {
+    match &expression.expr_type {
+        Some(ExprType::UnresolvedStar(star)) => star.unparsed_target.is_none(),
+        Some(ExprType::ExpressionString(text)) => text.expression.trim() == "*",
+        _ => false,
     }
 }
 

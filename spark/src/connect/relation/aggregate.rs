@@ -11,6 +11,7 @@ use crate::analysis::select::SelectList;
 use crate::connect::planner::Planner;
 use crate::connect::proto;
 use crate::connect::proto::aggregate::GroupType;
+use crate::connect::proto::expression::ExprType;
 use crate::connect::scope::Scope;
 use crate::error::{Result, SparkError};
 
@@ -26,7 +27,9 @@ pub(super) async fn aggregate(
     let subqueries = planner.subqueries(every, &scope).await?;
     let resolver = planner.resolver(&scope, &subqueries);
     let keys = resolver.columns(grouped)?;
-    let aggregates = resolver.columns(&message.aggregate_expressions)?;
+    let aggregates: Vec<proto::Expression> =
+        message.aggregate_expressions.iter().map(|expr| with_grouping_columns(expr, grouped)).collect();
+    let aggregates = resolver.columns(&aggregates)?;
     let exprs: Vec<Expr> = keys.iter().map(|key| key.expr.clone().unalias()).collect();
     let mut items: Vec<Named> =
         keys.iter().map(|key| Named::new(key.expr.clone().unalias(), key.name.clone())).collect();
@@ -67,6 +70,38 @@ pub(super) async fn aggregate(
     };
     items.extend(aggregates);
     planner.select(scope, SelectList { items, groups, grouped: true, ..SelectList::default() })
+}
+
+/// `grouping_id()` with the columns it is about, which are all of the groups.
+fn with_grouping_columns(expr: &proto::Expression, groups: &[proto::Expression]) -> proto::Expression {
+    let expr_type = match &expr.expr_type {
+        Some(ExprType::UnresolvedFunction(call))
+            if call.function_name.eq_ignore_ascii_case("grouping_id") && call.arguments.is_empty() =>
+        {
+            let call = proto::expression::UnresolvedFunction { arguments: groups.to_vec(), ..call.clone() };
+            let inner =
+                proto::Expression { expr_type: Some(ExprType::UnresolvedFunction(call)), ..expr.clone() };
+            Some(ExprType::Alias(Box::new(proto::expression::Alias {
+                expr: Some(Box::new(inner)),
+                name: vec!["grouping_id()".to_owned()],
+                metadata: None,
+            })))
+        }
+        Some(ExprType::UnresolvedFunction(call)) => {
+            let arguments =
+                call.arguments.iter().map(|argument| with_grouping_columns(argument, groups)).collect();
+            Some(ExprType::UnresolvedFunction(proto::expression::UnresolvedFunction {
+                arguments,
+                ..call.clone()
+            }))
+        }
+        Some(ExprType::Alias(alias)) => {
+            let inner = alias.expr.as_ref().map(|inner| Box::new(with_grouping_columns(inner, groups)));
+            Some(ExprType::Alias(Box::new(proto::expression::Alias { expr: inner, ..(**alias).clone() })))
+        }
+        other => other.clone(),
+    };
+    proto::Expression { expr_type, ..expr.clone() }
 }
 
 /// `dropDuplicates`: one row of each kind.

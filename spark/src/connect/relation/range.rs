@@ -1,75 +1,41 @@
 //! `range` and the other table-valued functions.
 
-mod table;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::catalog::TableFunctionArgs;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union, lit};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 
 use super::select::{partitions, run_generator};
 use crate::analysis::Named;
 use crate::analysis::call::generator::is_generator;
 use crate::analysis::scope::Relation;
+use crate::catalog::listing;
 use crate::connect::expression::{integer, missing};
 use crate::connect::planner::{Planner, plan_id};
 use crate::connect::proto;
 use crate::connect::proto::relation::RelType;
 use crate::connect::scope::{Frames, Scope};
 use crate::error::{Result, SparkError};
+use crate::source::numbers::Numbers;
 
 /// `spark.range(...)`: each partition makes its own part of the numbers.
 pub(super) fn range(planner: &mut Planner<'_>, message: &proto::Range) -> Result<Scope> {
-    let count = match message.num_partitions {
-        None => partitions(planner, None)?,
-        some => partitions(planner, some)?,
+    let (start, end, step) = (message.start.unwrap_or(0), message.end, message.step);
+    let table = match message.num_partitions {
+        None => Numbers::spread(start, end, step, partitions(planner, None)?)?,
+        some => Numbers::new(start, end, step, partitions(planner, some)?)?,
     };
-    numbers(planner, message.start.unwrap_or(0), message.end, message.step, count)
+    numbers(planner, table)
 }
 
-fn numbers(planner: &mut Planner<'_>, start: i64, end: i64, step: i64, count: usize) -> Result<Scope> {
-    if step == 0 {
-        return Err(SparkError::new(
-            "INVALID_PARAMETER_VALUE",
-            "22023",
-            "The value of parameter(s) `step` in `range` is invalid: step cannot be 0.",
-        ));
-    }
-    let (from, to, by) = (i128::from(start), i128::from(end), i128::from(step));
-    let span = (to - from) * by.signum();
-    let total = if span <= 0 { 0 } else { (span + by.abs() - 1) / by.abs() };
-    let parts = i128::try_from(count).unwrap_or(1).clamp(1, total.max(1));
-    let mut inputs = Vec::new();
-    for part in 0..parts {
-        let first = from + by * (total * part / parts);
-        let last = from + by * (total * (part + 1) / parts);
-        let bound = |v: i128| v.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-        inputs.push(Arc::new(scan(planner, bound(first), bound(last), step)?));
-    }
-    let plan = match inputs.as_slice() {
-        [single] => single.as_ref().clone(),
-        _ => LogicalPlan::Union(Union::try_new(inputs)?),
-    };
-    Ok(Scope::leaf(planner.adopt(plan, &[])?))
-}
-
-/// One part of a range, its end left out.
-fn scan(planner: &mut Planner<'_>, start: i64, end: i64, step: i64) -> Result<LogicalPlan> {
-    let state = &planner.session.state;
-    let function = state
-        .table_functions()
-        .get("range")
-        .ok_or_else(|| SparkError::unsupported("the table function range"))?;
-    let bounds = [lit(start), lit(end), lit(step)];
-    let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&bounds, state))?;
+fn numbers(planner: &mut Planner<'_>, table: Numbers) -> Result<Scope> {
     let name = TableReference::bare(planner.names.claim("__range"));
-    let numbers = Arc::new(table::Numbers(provider));
-    let scan = LogicalPlanBuilder::scan(name, provider_as_source(numbers), None)?;
+    let scan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(table)), None)?;
     let column = scan.schema().columns().remove(0);
-    Ok(scan.project(vec![Expr::Column(column).alias("id")])?.build()?)
+    let plan = scan.project(vec![Expr::Column(column).alias("id")])?.build()?;
+    Ok(Scope::leaf(planner.adopt(plan, &[])?))
 }
 
 /// `spark.tvf.<name>(...)`: range, and generators over one row.
@@ -87,6 +53,9 @@ pub(super) fn table_valued(
     let args = planner.resolver(&one_row, &none).exprs(&message.arguments)?;
     if name == "range" {
         return range_of(planner, args);
+    }
+    if let Some(listed) = listing::table(&name, &planner.names.claim("__listing")) {
+        return Ok(Scope::leaf(planner.adopt(listed?, &[])?));
     }
     if !is_generator(&name) {
         return Err(SparkError::table_function_not_found(&[name]));
@@ -111,15 +80,16 @@ fn range_of(planner: &mut Planner<'_>, args: Vec<Named>) -> Result<Scope> {
         })
         .collect();
     let count = partitions(planner, None)?;
-    match numbers_given.as_deref() {
-        Some([end]) => numbers(planner, 0, *end, 1, count),
-        Some([start, end]) => numbers(planner, *start, *end, 1, count),
-        Some([start, end, step]) => numbers(planner, *start, *end, *step, count),
+    let table = match numbers_given.as_deref() {
+        Some([end]) => Numbers::spread(0, *end, 1, count)?,
+        Some([start, end]) => Numbers::spread(*start, *end, 1, count)?,
+        Some([start, end, step]) => Numbers::spread(*start, *end, *step, count)?,
         Some([start, end, step, parts]) => {
-            numbers(planner, *start, *end, *step, usize::try_from(*parts).unwrap_or(count))
+            Numbers::new(*start, *end, *step, usize::try_from(*parts).unwrap_or(count))?
         }
-        _ => Err(SparkError::unsupported("range with these arguments")),
-    }
+        _ => return Err(SparkError::unsupported("range with these arguments")),
+    };
+    numbers(planner, table)
 }
 
 /// A lateral join with a generator whose arguments are the left side's columns.

@@ -1,5 +1,6 @@
 //! `histogram_numeric`: bins of unequal width, as close to each other as the values were.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, StructArray};
@@ -9,7 +10,11 @@ use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::Accumulator;
 
 use super::{Definition, constant, list_scalar, lists};
+use crate::functions::java_random::JavaRandom;
 use crate::functions::lambda::list_of;
+
+/// Seed of the lots.
+const LOTS: i64 = 31183;
 
 fn bin(value: &DataType) -> Fields {
     Fields::from(vec![Field::new("x", value.clone(), true), Field::new("y", DataType::Float64, true)])
@@ -26,7 +31,12 @@ pub(super) static HISTOGRAM_NUMERIC: Definition = Definition {
         let limit = constant(args, 1)?.cast_to(&DataType::Int32)?.to_array()?;
         let limit = limit.as_primitive::<Int32Type>().iter().flatten().next().unwrap_or_default();
         let value = args.expr_fields.first().map_or(DataType::Float64, |f| f.data_type().clone());
-        Ok(Box::new(Histogram { limit: limit.max(2) as usize, bins: Vec::new(), value }))
+        Ok(Box::new(Histogram {
+            limit: limit.max(2) as usize,
+            bins: Vec::new(),
+            lots: JavaRandom::new(LOTS),
+            value,
+        }))
     },
 };
 
@@ -35,28 +45,66 @@ struct Histogram {
     limit: usize,
     /// Centre and weight, in the order of the centres.
     bins: Vec<(f64, f64)>,
+    lots: JavaRandom,
     value: DataType,
 }
 
 impl Histogram {
-    fn add(&mut self, centre: f64, weight: f64) {
-        let place = self.bins.partition_point(|bin| bin.0.total_cmp(&centre).is_lt());
+    fn add(&mut self, value: f64) {
+        // Where Spark would put it: bins that joining has put out of order are found by chance alike.
+        let (mut low, mut high, mut place) = (0, self.bins.len(), 0);
+        while low < high {
+            place = usize::midpoint(low, high);
+            let centre = self.bins[place].0;
+            if centre > value {
+                high = place;
+            } else if centre < value {
+                place += 1;
+                low = place;
+            } else {
+                break;
+            }
+        }
         match self.bins.get_mut(place) {
-            Some(bin) if bin.0.total_cmp(&centre).is_eq() => bin.1 += weight,
-            _ => self.bins.insert(place, (centre, weight)),
+            Some(bin) if bin.0.total_cmp(&value).is_eq() => bin.1 += 1.0,
+            _ => self.bins.insert(place, (value, 1.0)),
         }
-        while self.bins.len() > self.limit {
-            self.join_closest();
-        }
+        self.join_closest();
     }
 
+    /// Adds the bins of other rows.
+    fn merge(&mut self, bins: impl Iterator<Item = (f64, f64)>) {
+        if self.bins.is_empty() {
+            self.bins.extend(bins);
+            return;
+        }
+        self.bins.extend(bins);
+        self.bins.sort_by(|a, b| a.0.total_cmp(&b.0));
+        self.join_closest();
+    }
+
+    /// Joins neighbours until there are no more bins than wanted. Of pairs equally close one is taken by
+    /// lot; both the lots and the order of the operations are Spark's.
     fn join_closest(&mut self) {
-        let gap = |i: usize| self.bins[i + 1].0 - self.bins[i].0;
-        let closest = (0..self.bins.len() - 1).reduce(|best, i| if gap(i) < gap(best) { i } else { best });
-        let Some(i) = closest else { return };
-        let (left, right) = (self.bins[i], self.bins.remove(i + 1));
-        let weight = left.1 + right.1;
-        self.bins[i] = ((left.0 * left.1 + right.0 * right.1) / weight, weight);
+        while self.bins.len() > self.limit {
+            let gap = |i: usize| self.bins[i + 1].0 - self.bins[i].0;
+            let (mut closest, mut smallest, mut ties) = (0, gap(0), 1.0);
+            for i in 1..self.bins.len() - 1 {
+                match gap(i).partial_cmp(&smallest) {
+                    Some(Ordering::Less) => (closest, smallest, ties) = (i, gap(i), 1.0),
+                    Some(Ordering::Equal) => {
+                        ties += 1.0;
+                        if self.lots.next_double() <= 1.0 / ties {
+                            closest = i;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            let (left, right) = (self.bins[closest], self.bins.remove(closest + 1));
+            let weight = left.1 + right.1;
+            self.bins[closest] = (left.0 * (left.1 / weight) + right.0 / weight * right.1, weight);
+        }
     }
 }
 
@@ -65,7 +113,7 @@ impl Accumulator for Histogram {
         let Some(values) = values.first() else { return Ok(()) };
         let values = as_doubles(values)?;
         for value in values.as_primitive::<Float64Type>().iter().flatten() {
-            self.add(value, 1.0);
+            self.add(value);
         }
         Ok(())
     }
@@ -93,10 +141,9 @@ impl Accumulator for Histogram {
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         for (centres, weights) in lists(states, 0)?.into_iter().zip(lists(states, 1)?) {
-            let weights = weights.as_primitive::<Float64Type>();
-            for (i, centre) in centres.as_primitive::<Float64Type>().values().iter().enumerate() {
-                self.add(*centre, weights.value(i));
-            }
+            let (centres, weights) =
+                (centres.as_primitive::<Float64Type>(), weights.as_primitive::<Float64Type>());
+            self.merge(centres.values().iter().copied().zip(weights.values().iter().copied()));
         }
         Ok(())
     }

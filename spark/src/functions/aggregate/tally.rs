@@ -1,4 +1,4 @@
-//! `mode`: the value seen most often; of several the least.
+//! `mode`: the value seen most often; of several the least, or the greatest where the second argument is true.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::Accumulator;
 use std::sync::Arc;
 
-use super::{Definition, list_scalar, lists};
+use super::{Definition, constant, list_scalar, lists};
 use crate::functions::lambda::list_of;
 
 pub(super) static MODE: Definition = Definition {
     name: "mode",
     returns: |args| match args {
-        [value] => Ok(value.clone()),
-        _ => exec_err!("mode needs one argument"),
+        [value, _] => Ok(value.clone()),
+        _ => exec_err!("mode needs two arguments"),
     },
     state: |args| {
         let value = args.first().cloned().unwrap_or(DataType::Null);
@@ -23,13 +23,15 @@ pub(super) static MODE: Definition = Definition {
     },
     start: |args| {
         let data_type = args.return_field.data_type().clone();
-        Ok(Box::new(Tally { counts: HashMap::new(), data_type }))
+        let greatest = matches!(constant(args, 1)?, ScalarValue::Boolean(Some(true)));
+        Ok(Box::new(Tally { counts: HashMap::new(), greatest, data_type }))
     },
 };
 
 #[derive(Debug)]
 struct Tally {
     counts: HashMap<ScalarValue, i64>,
+    greatest: bool,
     data_type: DataType,
 }
 
@@ -50,7 +52,8 @@ impl Accumulator for Tally {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let most = self.counts.iter().max_by(|(a, m), (b, n)| {
-            m.cmp(n).then_with(|| b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal))
+            let order = b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal);
+            m.cmp(n).then(if self.greatest { order.reverse() } else { order })
         });
         match most {
             Some((value, _)) => Ok(value.clone()),
