@@ -1,10 +1,11 @@
 //! The twelve calls of the service: who asks, in which session, and what is answered.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use spark_connect_proto as proto;
 use spark_connect_proto::execute_plan_request::request_option::RequestOption;
 use spark_connect_proto::get_status_response::OperationStatus;
@@ -20,7 +21,7 @@ use super::artifacts::Upload;
 use super::client::Client;
 use super::config::config;
 use super::error::{Failure, handle};
-use super::execute::Execution;
+use super::execute::{Execution, panicked};
 use super::operation;
 use super::service::spark_connect_service_server::SparkConnectService;
 use super::session::{Fate, Session, SessionKey};
@@ -158,7 +159,10 @@ impl SparkConnectService for Service {
         let observed = request.client_observed_server_side_session_id.as_deref();
         let session = self.enter(request.user_context.as_ref(), &request.session_id, observed)?;
         let answer = match request.analyze {
-            Some(question) => analyze(&self.sessions.driver, &session, question).await,
+            Some(question) => {
+                let answer = AssertUnwindSafe(analyze(&self.sessions.driver, &session, question));
+                answer.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+            }
             None => Err(handle::missing("the question about the plan")),
         };
         Ok(Response::new(proto::AnalyzePlanResponse {
