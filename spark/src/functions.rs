@@ -10,6 +10,7 @@ pub mod convert;
 pub mod csv;
 pub mod datetime;
 pub mod generator;
+pub mod geo;
 pub mod hash;
 pub mod interval;
 mod java_random;
@@ -44,6 +45,7 @@ const FAMILIES: [&[&Kernel]; 20] = [
     csv::KERNELS,
     map::KERNELS,
     datetime::KERNELS,
+    geo::KERNELS,
     hash::KERNELS,
     interval::KERNELS,
     json::KERNELS,

@@ -100,6 +100,9 @@ pub fn value(array: &dyn Array, row: usize, style: Style) -> Result<String> {
             format!("{{{}}}", pairs.join(", "))
         }
         other if crate::types::is_variant(other) => crate::functions::variant::to_json(array, row)?,
+        other if crate::types::Geo::of(other).is_some() => {
+            return Err(SparkError::unsupported(format!("{} as text", crate::types::sql_name(other))));
+        }
         DataType::Struct(_) => {
             let columns = array.as_struct().columns();
             let fields: Result<Vec<_>> = columns.iter().map(|c| nested(c, row, style)).collect();

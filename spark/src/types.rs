@@ -28,6 +28,53 @@ pub fn is_variant(data_type: &DataType) -> bool {
     }
 }
 
+/// Spark's GEOGRAPHY and GEOMETRY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geo {
+    /// On the globe rather than in the plane.
+    pub geography: bool,
+    /// The system of reference, [`Geo::ANY`] where values have their own.
+    pub srid: i32,
+}
+
+impl Geo {
+    /// The system of reference of a type that allows any.
+    pub const ANY: i32 = -1;
+
+    /// As clients know it: a struct of system and well-known binary, with a mark.
+    pub fn data_type(self) -> DataType {
+        let mark = [(self.name().to_owned(), "true".to_owned()), (SRID.to_owned(), self.srid.to_string())];
+        let wkb = Field::new("wkb", DataType::Binary, false).with_metadata(mark.into());
+        DataType::Struct(vec![Field::new(SRID, DataType::Int32, false), wkb].into())
+    }
+
+    /// What a type is, if it is one of these.
+    pub fn of(data_type: &DataType) -> Option<Self> {
+        let DataType::Struct(fields) = data_type else { return None };
+        let metadata = fields.iter().find(|f| f.name() == "wkb")?.metadata();
+        let marked = |geography: bool| metadata.contains_key(Self { geography, srid: 0 }.name());
+        let geography = marked(true);
+        if !geography && !marked(false) {
+            return None;
+        }
+        Some(Self { geography, srid: metadata.get(SRID)?.parse().ok()? })
+    }
+
+    fn name(self) -> &'static str {
+        if self.geography { "geography" } else { "geometry" }
+    }
+
+    fn simple_name(self) -> String {
+        match self.srid {
+            Self::ANY => format!("{}(any)", self.name()),
+            srid => format!("{}({srid})", self.name()),
+        }
+    }
+}
+
+/// Field and key of a system of reference.
+const SRID: &str = "srid";
+
 /// Key in the metadata of a variant's field.
 const VARIANT_MARK: &str = "variant";
 
@@ -35,7 +82,7 @@ const VARIANT_MARK: &str = "variant";
 pub fn sql_name(data_type: &DataType) -> String {
     match data_type {
         DataType::List(item) => format!("ARRAY<{}>", sql_name(item.data_type())),
-        other if is_variant(other) => "VARIANT".to_owned(),
+        other if is_variant(other) || Geo::of(other).is_some() => simple_name(other).to_uppercase(),
         DataType::Struct(fields) => {
             let fields: Vec<_> =
                 fields.iter().map(|f| format!("{}: {}", f.name(), sql_name(f.data_type()))).collect();
@@ -55,7 +102,7 @@ pub fn sql_name(data_type: &DataType) -> String {
 pub fn ddl(data_type: &DataType) -> String {
     match data_type {
         DataType::List(item) => format!("ARRAY<{}>", ddl(item.data_type())),
-        other if is_variant(other) => "VARIANT".to_owned(),
+        other if is_variant(other) || Geo::of(other).is_some() => simple_name(other).to_uppercase(),
         DataType::Struct(fields) => {
             let fields: Vec<_> =
                 fields.iter().map(|f| format!("{}: {}", f.name(), ddl(f.data_type()))).collect();
@@ -121,6 +168,7 @@ fn named(data_type: &DataType, field_name: &dyn Fn(&str) -> String) -> String {
         | DataType::LargeListView(f)
         | DataType::FixedSizeList(f, _) => format!("array<{}>", simple_name(f.data_type())),
         other if is_variant(other) => "variant".to_owned(),
+        other if Geo::of(other).is_some() => Geo::of(other).map(Geo::simple_name).unwrap_or_default(),
         DataType::Struct(fields) => {
             let fields: Vec<_> = fields
                 .iter()

@@ -8,6 +8,7 @@ mod conversion;
 mod csv;
 mod datetime;
 pub mod generator;
+mod geo;
 mod hash;
 mod interval;
 mod invocation;

@@ -16,7 +16,7 @@ use super::proto;
 use super::proto::data_type::{self as kinds, Kind};
 use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
-use crate::types;
+use crate::types::{self, Geo};
 
 /// The message for the schema of a result; marks of duplicate names are taken off.
 pub fn schema_to_proto(schema: &Schema) -> proto::DataType {
@@ -75,6 +75,7 @@ pub fn to_proto(data_type: &DataType) -> proto::DataType {
             contains_null: element.is_nullable(),
             ..Default::default()
         })),
+        other if Geo::of(other).is_some() => return geo(other),
         other if types::is_variant(other) => Kind::Variant(kinds::Variant::default()),
         DataType::Struct(fields) => Kind::Struct(structure(fields)),
         DataType::Map(entries, _) => match entries.data_type() {
@@ -90,6 +91,16 @@ pub fn to_proto(data_type: &DataType) -> proto::DataType {
         DataType::RunEndEncoded(_, value) => return to_proto(value.data_type()),
         DataType::Union(_, _) => Kind::Null(kinds::Null::default()),
     })
+}
+
+/// The message of a GEOGRAPHY or GEOMETRY.
+fn geo(data_type: &DataType) -> proto::DataType {
+    proto::DataType {
+        kind: Geo::of(data_type).map(|geo| match geo.geography {
+            true => Kind::Geography(kinds::Geography { srid: geo.srid, ..Default::default() }),
+            false => Kind::Geometry(kinds::Geometry { srid: geo.srid, ..Default::default() }),
+        }),
+    }
 }
 
 fn kind(kind: Kind) -> proto::DataType {
@@ -120,7 +131,7 @@ fn structure(fields: &Fields) -> kinds::Struct {
 /// The Arrow type of a message; timestamps get the session's time zone.
 ///
 /// # Errors
-/// UNSUPPORTED_FEATURE for geometries and user-defined types; for unparsed types what
+/// UNSUPPORTED_FEATURE for user-defined types without an SQL type; for unparsed types what
 /// the DDL parser finds.
 pub fn from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<DataType> {
     let Some(kind) = &data_type.kind else {
@@ -166,9 +177,8 @@ pub fn from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<DataTy
         },
         Kind::Unparsed(unparsed) => ddl::parse_type(&unparsed.data_type_string, time_zone)?,
         Kind::Variant(_) => types::variant(),
-        Kind::Geometry(_) | Kind::Geography(_) => {
-            return Err(SparkError::unsupported("the types GEOMETRY and GEOGRAPHY"));
-        }
+        Kind::Geometry(geometry) => Geo { geography: false, srid: geometry.srid }.data_type(),
+        Kind::Geography(geography) => Geo { geography: true, srid: geography.srid }.data_type(),
     })
 }
 

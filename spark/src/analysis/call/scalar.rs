@@ -5,7 +5,7 @@ use datafusion::logical_expr::ExprSchemable;
 
 use super::invocation::Call;
 use super::{
-    Context, array, cipher, conditional, conversion, csv, datetime, hash, interval, json, map, math, misc,
+    Context, array, cipher, conditional, conversion, csv, datetime, geo, hash, interval, json, map, math, misc,
     names, number_format, regexp, sketch, string, structs, time, time_window, timestamp, url, variant, xml,
 };
 use crate::analysis::Named;
@@ -16,7 +16,7 @@ use crate::error::{Result, SparkError};
 /// A family gives nothing for names that are not its own.
 type Family = fn(&Call<'_>) -> Result<Option<Named>>;
 
-const FAMILIES: [Family; 23] = [
+const FAMILIES: [Family; 24] = [
     time_window::call,
     time::call,
     array::call,
@@ -39,6 +39,7 @@ const FAMILIES: [Family; 23] = [
     xml::call,
     url::call,
     misc::call,
+    geo::call,
     sketch::call,
 ];
 

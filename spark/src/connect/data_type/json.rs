@@ -86,7 +86,9 @@ pub(super) fn structure(fields: &Fields) -> Value {
 
 fn type_json(data_type: &DataType) -> Value {
     match data_type {
-        other if types::is_variant(other) => json!("variant"),
+        other if types::is_variant(other) || types::Geo::of(other).is_some() => {
+            json!(types::simple_name(other))
+        }
         DataType::Struct(fields) => structure(fields),
         DataType::List(element) => json!({
             "type": "array",

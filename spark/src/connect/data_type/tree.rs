@@ -51,7 +51,7 @@ fn draw_parts(out: &mut String, data_type: &DataType, prefix: &str, depth: i32) 
                 part("value", &kv[1], "valueContainsNull");
             }
         }
-        DataType::Struct(fields) if !types::is_variant(data_type) => {
+        DataType::Struct(fields) if !is_opaque(data_type) => {
             for field in fields {
                 draw_field(out, field, prefix, depth);
             }
@@ -64,11 +64,16 @@ fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) => "array".to_owned(),
         DataType::Map(_, _) => "map".to_owned(),
-        DataType::Struct(_) if !types::is_variant(data_type) => "struct".to_owned(),
+        DataType::Struct(_) if !is_opaque(data_type) => "struct".to_owned(),
         DataType::Int64 => "long".to_owned(),
         DataType::Int32 => "integer".to_owned(),
         DataType::Int16 => "short".to_owned(),
         DataType::Int8 => "byte".to_owned(),
         other => types::simple_name(other),
     }
+}
+
+/// Structs that are types of their own to Spark.
+fn is_opaque(data_type: &DataType) -> bool {
+    types::is_variant(data_type) || types::Geo::of(data_type).is_some()
 }
