@@ -22,6 +22,7 @@ pub mod math;
 pub mod misc;
 pub mod number_format;
 pub mod partition;
+pub mod random;
 pub mod regexp;
 mod schema_name;
 pub mod sketch;
@@ -38,7 +39,7 @@ use self::arithmetic::OnFailure;
 use self::kernel::Kernel;
 
 /// The families made of kernels.
-const FAMILIES: [&[&Kernel]; 20] = [
+const FAMILIES: [&[&Kernel]; 22] = [
     time_window::KERNELS,
     array::KERNELS,
     cipher::KERNELS,
@@ -53,6 +54,7 @@ const FAMILIES: [&[&Kernel]; 20] = [
     misc::KERNELS,
     number_format::KERNELS,
     partition::KERNELS,
+    random::KERNELS,
     regexp::KERNELS,
     sketch::hll::KERNELS,
     sketch::kll::KERNELS,

@@ -19,6 +19,7 @@ mod math;
 mod misc;
 mod names;
 mod number_format;
+mod random;
 mod regexp;
 mod scalar;
 mod sketch;

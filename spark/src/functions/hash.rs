@@ -1,7 +1,7 @@
 //! Hash functions: Murmur3 and xxHash64 as Spark computes them over columns of any type.
 
-mod column;
-mod murmur3;
+pub(super) mod column;
+pub(super) mod murmur3;
 mod xxhash;
 
 use std::sync::Arc;

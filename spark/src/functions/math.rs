@@ -7,6 +7,7 @@ mod round;
 
 pub use bases::{BIN, CONV, FACTORIAL, HEX, HEX_BYTES, UNHEX};
 pub use double::{binary, unary};
+pub(super) use fdlibm::log;
 pub use round::{BROUND, CEIL, FLOOR, ROUND};
 
 use std::sync::Arc;

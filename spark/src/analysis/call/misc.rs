@@ -1,11 +1,9 @@
 //! Calls of functions that belong to no other family.
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::{Expr, ExprSchemable, lit};
+use datafusion::logical_expr::{Expr, lit};
 
 use super::invocation::{Call, Param};
 use crate::analysis::Named;
-use crate::analysis::coercion::unified;
 use crate::analysis::operator::scalar_call;
 use crate::error::{Result, SparkError};
 use crate::functions::{misc as kernels, partition};
@@ -52,27 +50,6 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "version" => {
             call.arity(0, 0)?;
             lit(SPARK_VERSION)
-        }
-        "rand" | "random" => call.builtin("random", vec![])?,
-        "randn" => {
-            // Two uniform numbers make a normal one.
-            let radius = lit(1.0) - call.builtin("random", vec![])?;
-            let radius = call.builtin("sqrt", vec![call.builtin("ln", vec![radius])? * lit(-2.0)])?;
-            let angle = call.builtin("random", vec![])? * lit(std::f64::consts::TAU);
-            radius * call.builtin("cos", vec![angle])?
-        }
-        "uniform" => {
-            call.arity(2, 3)?;
-            let (low, high) = (call.param(0, Param::Double)?, call.param(1, Param::Double)?);
-            let whole = call.data_type(0)?.is_integer() && call.data_type(1)?.is_integer();
-            let value = low.clone() + (high - low) * call.builtin("random", vec![])?;
-            if whole {
-                let wide = unified("uniform", &call.text(), &call.args[..2], call.context.schema)?;
-                let to = wide[0].get_type(call.context.schema)?;
-                call.cast(call.builtin("floor", vec![call.cast(value, &DataType::Float64)?])?, &to)?
-            } else {
-                value
-            }
         }
         "reflect" | "java_method" | "try_reflect" => java_method(call)?,
         "spark_partition_id" => return call.run(&partition::PARTITION_ID, &[], &[]),

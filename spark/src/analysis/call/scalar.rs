@@ -5,8 +5,9 @@ use datafusion::logical_expr::ExprSchemable;
 
 use super::invocation::Call;
 use super::{
-    Context, array, cipher, conditional, conversion, csv, datetime, geo, hash, interval, json, map, math, misc,
-    names, number_format, regexp, sketch, string, structs, time, time_window, timestamp, url, variant, xml,
+    Context, array, cipher, conditional, conversion, csv, datetime, geo, hash, interval, json, map, math,
+    misc, names, number_format, random, regexp, sketch, string, structs, time, time_window, timestamp, url,
+    variant, xml,
 };
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
@@ -16,7 +17,7 @@ use crate::error::{Result, SparkError};
 /// A family gives nothing for names that are not its own.
 type Family = fn(&Call<'_>) -> Result<Option<Named>>;
 
-const FAMILIES: [Family; 24] = [
+const FAMILIES: [Family; 25] = [
     time_window::call,
     time::call,
     array::call,
@@ -39,6 +40,7 @@ const FAMILIES: [Family; 24] = [
     xml::call,
     url::call,
     misc::call,
+    random::call,
     geo::call,
     sketch::call,
 ];

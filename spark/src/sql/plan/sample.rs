@@ -3,10 +3,11 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit};
-use datafusion::sql::sqlparser::ast::{TableSampleKind, TableSampleUnit, Value, ValueWithSpan};
+use datafusion::sql::sqlparser::ast::{self, TableSampleKind, TableSampleUnit, Value, ValueWithSpan};
 
 use super::expr::Names;
 use super::{Planner, literal};
+use crate::analysis::call;
 use crate::analysis::cast::cast;
 use crate::analysis::scope::Relation;
 use crate::error::{Result, SparkError};
@@ -24,9 +25,10 @@ impl Planner<'_> {
             return Ok(relation);
         };
         let schema = DFSchema::empty();
+        let names = Names::input(&[], &schema);
         let fraction = match (&sample.quantity, &sample.bucket) {
             (Some(quantity), _) => {
-                let value = self.expr(&quantity.value, &Names::input(&[], &schema))?;
+                let value = self.expr(&quantity.value, &names)?;
                 match quantity.unit {
                     Some(TableSampleUnit::Rows) => {
                         let rows = cast(value.expr, &DataType::Int64, false, &schema)?;
@@ -47,15 +49,16 @@ impl Planner<'_> {
         if !(0.0..=1.0).contains(&fraction) {
             return Err(invalid(fraction));
         }
-        if sample.seed.is_some() && fraction > 0.0 && fraction < 1.0 {
-            return Err(SparkError::unsupported("TABLESAMPLE with REPEATABLE"));
-        }
         let taken: Expr = if fraction >= 1.0 {
             return Ok(relation);
         } else if fraction <= 0.0 {
             lit(false)
         } else {
-            datafusion::functions::math::random().call(Vec::new()).lt(lit(fraction))
+            let seed =
+                sample.seed.as_ref().map(|seed| self.expr(&ast::Expr::Value(seed.value.clone()), &names));
+            let chance =
+                call::scalar(&self.context(&names), "rand", seed.transpose()?.into_iter().collect())?;
+            chance.expr.lt(lit(fraction))
         };
         let plan = LogicalPlanBuilder::from(relation.plan).filter(taken)?.build()?;
         Ok(Relation { plan, columns: relation.columns })
