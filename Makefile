@@ -77,5 +77,5 @@ doctests: build ## PySpark's own doctests over Spark Connect: passed and failed 
 	@scripts/doctests
 
 .PHONY: bench
-bench: ## the table of docs/benchmarks.md (dist profile)
+bench: ## the table of docs/benchmarks.md
 	bench/run

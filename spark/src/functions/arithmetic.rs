@@ -6,11 +6,12 @@ use datafusion::arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, Decimal128Array, PrimitiveArray,
 };
 use datafusion::arrow::compute::kernels::numeric;
+use datafusion::arrow::compute::try_binary;
 use datafusion::arrow::datatypes::{
     DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, i256,
 };
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -320,7 +321,7 @@ impl CheckedOperator {
         arithmetic_overflow(what, Some(alternative))
     }
 
-    /// Decimals by 256 bits, rounded half up to the scale of `to`.
+    /// Decimals, rounded half up to the scale of `to`: by 128 bits where they suffice, else by 256.
     fn decimal(&self, left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         let (
             DataType::Decimal128(_, s1),
@@ -331,74 +332,111 @@ impl CheckedOperator {
             return exec_err!("{} of {} and {}", self.name(), left.data_type(), right.data_type());
         };
         let (s1, s2, scale) = (i32::from(*s1), i32::from(*s2), i32::from(*scale));
-        let ten = i256::from_i128(10);
-        let power = |digits: i32| ten.pow_checked(digits.max(0).unsigned_abs());
-        let limit = power(i32::from(*precision))?;
-        let common = s1.max(s2);
-        let (up_left, up_right) = (power(common - s1)?, power(common - s2)?);
-        // a / 10^s1 / (b / 10^s2) * 10^scale
-        let shift = scale - s1 + s2;
-        let (numerator, denominator) = (power(shift)?, power(-shift)?);
-        let dropped = power(match self.operator {
-            Operator::Multiply => s1 + s2 - scale,
-            _ => common - scale,
-        })?;
+        let limit = 10_u128.pow(u32::from(*precision));
+        let narrow = Factors::new(self.operator, 10_i128, s1, s2, scale);
+        let wide = Factors::new(self.operator, i256::from_i128(10), s1, s2, scale);
         let one = |a: i128, b: i128| -> Option<i128> {
-            let (a, b) = (i256::from_i128(a), i256::from_i128(b));
-            let exact = match self.operator {
-                Operator::Divide | Operator::IntDivide => {
-                    if b == i256::ZERO {
-                        return None;
-                    }
-                    half_up(a.checked_mul(numerator)?, b.checked_mul(denominator)?)?
-                }
-                Operator::Multiply => half_up(a.checked_mul(b)?, dropped)?,
-                Operator::Add => {
-                    half_up(a.checked_mul(up_left)?.checked_add(b.checked_mul(up_right)?)?, dropped)?
-                }
-                _ => half_up(a.checked_mul(up_left)?.checked_sub(b.checked_mul(up_right)?)?, dropped)?,
-            };
-            if exact.wrapping_abs() < limit { exact.to_i128() } else { None }
+            let exact = narrow
+                .as_ref()
+                .and_then(|factors| factors.exact(a, b))
+                .or_else(|| wide.as_ref()?.exact(i256::from_i128(a), i256::from_i128(b))?.to_i128())?;
+            (exact.unsigned_abs() < limit).then_some(exact)
         };
-        let out: Decimal128Array = left
-            .as_primitive::<Decimal128Type>()
-            .iter()
-            .zip(right.as_primitive::<Decimal128Type>().iter())
-            .map(|pair| {
-                let (Some(a), Some(b)) = pair else { return Ok(None) };
-                match one(a, b) {
-                    Some(value) => Ok(Some(value)),
-                    None if self.on_failure != OnFailure::Fail => Ok(None),
-                    None if b == 0 => Err(divide_by_zero()),
-                    None => Err(SparkError::new(
-                        "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
-                        "22003",
-                        format!(
-                            "The result cannot be represented as Decimal({precision}, {scale}). \
-                             If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error, and return NULL instead."
-                        ),
-                    )),
-                }
-            })
-            .collect::<std::result::Result<_, SparkError>>()?;
+        let (left, right) = (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
+        let out: Decimal128Array = match self.on_failure {
+            OnFailure::Fail => {
+                let failed = |b: i128| match b {
+                    0 if matches!(self.operator, Operator::Divide | Operator::IntDivide) => divide_by_zero(),
+                    _ => out_of_range(*precision, scale),
+                };
+                try_binary(left, right, |a, b| {
+                    one(a, b).ok_or_else(|| ArrowError::from_external_error(Box::new(failed(b))))
+                })
+                .map_err(|error| match error {
+                    ArrowError::ExternalError(error) => DataFusionError::External(error),
+                    other => other.into(),
+                })?
+            }
+            _ => left
+                .iter()
+                .zip(right.iter())
+                .map(|pair| pair.0.zip(pair.1).and_then(|(a, b)| one(a, b)))
+                .collect(),
+        };
         Ok(Arc::new(out.with_precision_and_scale(*precision, scale as i8)?))
     }
 }
 
-/// `a / b`, halves away from zero.
-pub(super) fn half_up(a: i256, b: i256) -> Option<i256> {
-    let quotient = a.checked_div(b)?;
-    let rest = a.checked_rem(b)?.wrapping_abs();
-    let size = b.wrapping_abs();
+fn out_of_range(precision: u8, scale: i32) -> SparkError {
+    SparkError::new(
+        "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+        "22003",
+        format!(
+            "The result cannot be represented as Decimal({precision}, {scale}). \
+             If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error, and return NULL instead."
+        ),
+    )
+}
+
+/// Powers of ten that bring two decimals, and the result of an operator on them, to their scales.
+struct Factors<T> {
+    operator: Operator,
+    left: T,
+    right: T,
+    /// What the result is divided by.
+    dropped: T,
+}
+
+impl<T: ArrowNativeTypeOp> Factors<T> {
+    /// For scales `s1` and `s2` and a result of `scale`; nothing where a factor does not fit.
+    fn new(operator: Operator, ten: T, s1: i32, s2: i32, scale: i32) -> Option<Self> {
+        let power = |digits: i32| ten.pow_checked(digits.max(0).unsigned_abs()).ok();
+        let common = s1.max(s2);
+        let (left, right, dropped) = match operator {
+            // a / 10^s1 / (b / 10^s2) * 10^scale
+            Operator::Divide | Operator::IntDivide => (scale - s1 + s2, s1 - s2 - scale, 0),
+            Operator::Multiply => (0, 0, s1 + s2 - scale),
+            _ => (common - s1, common - s2, common - scale),
+        };
+        Some(Self { operator, left: power(left)?, right: power(right)?, dropped: power(dropped)? })
+    }
+
+    /// The rounded result; nothing where there is none, or where it takes more bits.
+    fn exact(&self, a: T, b: T) -> Option<T> {
+        let value = match self.operator {
+            Operator::Multiply => a.mul_checked(b).ok()?,
+            _ => {
+                let (a, b) = (a.mul_checked(self.left).ok()?, b.mul_checked(self.right).ok()?);
+                match self.operator {
+                    Operator::Divide | Operator::IntDivide => return half_up(a, b),
+                    Operator::Add => a.add_checked(b).ok()?,
+                    _ => a.sub_checked(b).ok()?,
+                }
+            }
+        };
+        if self.dropped == T::ONE { Some(value) } else { half_up(value, self.dropped) }
+    }
+}
+
+/// `a / b`, halves away from zero; nothing where `b` is zero.
+pub(super) fn half_up<T: ArrowNativeTypeOp>(a: T, b: T) -> Option<T> {
+    let quotient = a.div_checked(b).ok()?;
+    let rest = a.mod_checked(b).ok()?;
+    if rest.is_zero() {
+        return Some(quotient);
+    }
+    // Below zero, where every value has a counterpart.
+    let below = |value: T| if value.is_lt(T::ZERO) { value } else { value.neg_wrapping() };
+    let (rest, size) = (below(rest), below(b));
     // Twice the rest might not fit.
-    if rest < size.wrapping_sub(rest) {
+    if rest.is_gt(size.sub_wrapping(rest)) {
         return Some(quotient);
     }
-    if rest == i256::ZERO {
-        return Some(quotient);
+    if a.is_lt(T::ZERO) == b.is_lt(T::ZERO) {
+        quotient.add_checked(T::ONE).ok()
+    } else {
+        quotient.sub_checked(T::ONE).ok()
     }
-    let negative = a.is_negative() != b.is_negative();
-    quotient.checked_add(if negative { i256::MINUS_ONE } else { i256::ONE })
 }
 
 #[cfg(test)]
