@@ -7,12 +7,15 @@
 
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cerium_spark::identity::same_result;
+use cerium_spark::identity::{self, Identity};
+use cerium_spark::session::cache::{PlanCache, StorageLevel};
+use cerium_spark::source::table::FileTable;
 use datafusion::common::Column;
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -22,37 +25,18 @@ use self::table::CachedTable;
 use crate::driver::{Driver, ExecuteError};
 use crate::scheduler::{JobOutput, JobWatch};
 
-/// Where Spark is asked to keep a cached plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StorageLevel {
-    /// On disk, too.
-    pub use_disk: bool,
-    /// In memory.
-    pub use_memory: bool,
-    /// Outside of the JVM's heap.
-    pub use_off_heap: bool,
-    /// As objects, not as bytes.
-    pub deserialized: bool,
-    /// Copies of each partition.
-    pub replication: i32,
-}
-
-impl StorageLevel {
-    /// What `cache()` means: MEMORY_AND_DISK_DESER.
-    pub const DEFAULT: Self =
-        Self { use_disk: true, use_memory: true, use_off_heap: false, deserialized: true, replication: 1 };
-}
-
 /// The cached plans of an application.
 #[derive(Default)]
 pub struct Cache {
-    entries: Mutex<Vec<Arc<Entry>>>,
+    entries: Mutex<HashMap<u64, Vec<Arc<Entry>>>>,
 }
 
 struct Entry {
-    plan: LogicalPlan,
+    plan: Identity,
     level: StorageLevel,
     blocks: tokio::sync::Mutex<Option<Arc<Blocks>>>,
+    /// Its sources have changed since the blocks were computed.
+    stale: AtomicBool,
 }
 
 /// The partitions of a cached plan. Dropping it deletes them.
@@ -69,62 +53,72 @@ impl Blocks {
 }
 
 impl Cache {
-    fn entries(&self) -> MutexGuard<'_, Vec<Arc<Entry>>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<u64, Vec<Arc<Entry>>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, plan: &LogicalPlan) -> Result<Option<Arc<Entry>>, DataFusionError> {
-        for entry in self.entries().iter() {
-            if same_result(&entry.plan, plan)? {
-                return Ok(Some(Arc::clone(entry)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Marks a plan to be kept. A plan that is cached already stays as it is, as in Spark.
-    pub fn persist(&self, plan: &LogicalPlan, level: StorageLevel) -> Result<(), DataFusionError> {
-        if self.find(plan)?.is_some() {
-            tracing::warn!("asked to cache already cached data");
-            return Ok(());
-        }
-        let entry = Entry { plan: plan.clone(), level, blocks: tokio::sync::Mutex::default() };
-        self.entries().push(Arc::new(entry));
-        Ok(())
-    }
-
-    /// Forgets a plan and everything that was computed with it, as Spark does; what is kept of it is deleted.
-    pub fn unpersist(&self, plan: &LogicalPlan) -> Result<(), DataFusionError> {
-        let mut error = None;
-        self.entries().retain(|entry| match contains(&entry.plan, plan) {
-            Ok(found) => !found,
-            Err(failed) => {
-                error = Some(failed);
-                true
-            }
-        });
-        error.map_or(Ok(()), Err)
-    }
-
-    /// The level a plan is kept at, if it is.
-    pub fn storage_level(&self, plan: &LogicalPlan) -> Result<Option<StorageLevel>, DataFusionError> {
-        Ok(self.find(plan)?.map(|entry| entry.level))
-    }
-
-    /// Forgets all plans.
-    pub fn clear(&self) {
-        self.entries().clear();
+    fn find(&self, plan: &Identity) -> Option<Arc<Entry>> {
+        self.entries().get(&plan.hash())?.iter().find(|entry| entry.plan == *plan).cloned()
     }
 }
 
-/// Whether `inner` is `plan` or a part of it.
-fn contains(plan: &LogicalPlan, inner: &LogicalPlan) -> Result<bool, DataFusionError> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        found = same_result(node, inner)?;
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("plans", &self.entries().len()).finish()
+    }
+}
+
+impl PlanCache for Cache {
+    fn persist(&self, plan: Identity, level: StorageLevel) {
+        if self.find(&plan).is_some() {
+            tracing::warn!("asked to cache already cached data");
+            return;
+        }
+        let entry =
+            Entry { plan, level, blocks: tokio::sync::Mutex::default(), stale: AtomicBool::default() };
+        self.entries().entry(entry.plan.hash()).or_default().push(Arc::new(entry));
+    }
+
+    fn unpersist(&self, plan: &Identity) {
+        self.entries().retain(|_, entries| {
+            entries.retain(|entry| !entry.plan.contains(plan));
+            !entries.is_empty()
+        });
+    }
+
+    fn level(&self, plan: &Identity) -> Option<StorageLevel> {
+        self.find(plan).map(|entry| entry.level)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries().is_empty()
+    }
+
+    fn clear(&self) {
+        self.entries().clear();
+    }
+
+    fn refresh(&self, place: &str) {
+        for entry in self.entries().values().flatten() {
+            let concerned = entry.plan.files().iter().any(|table| {
+                table
+                    .downcast_ref::<FileTable>()
+                    .is_some_and(|table| table.origin().places.iter().any(|known| overlap(known, place)))
+            });
+            if concerned {
+                entry.stale.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+/// Whether one of two places lies in the other.
+fn overlap(a: &str, b: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        let outer = outer.trim_end_matches('/');
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    within(a, b) || within(b, a)
 }
 
 /// A plan with its cached parts replaced by scans of what is kept.
@@ -142,39 +136,42 @@ impl Driver {
         session: &SessionState,
         plan: &LogicalPlan,
     ) -> Result<Prepared, ExecuteError> {
-        if self.cache().entries().is_empty() {
+        if self.cache().is_empty() {
             return Ok(Prepared { plan: plan.clone(), blocks: vec![] });
         }
-        let mut used: Vec<Arc<Entry>> = Vec::new();
-        plan.apply_with_subqueries(|node| {
-            Ok(match self.cache().find(node)? {
-                Some(entry) => {
-                    used.push(entry);
-                    TreeNodeRecursion::Jump
-                }
-                None => TreeNodeRecursion::Continue,
-            })
+        let mut used: Vec<(Arc<Entry>, LogicalPlan)> = Vec::new();
+        identity::replace(plan.clone(), &mut |identity, node| {
+            Ok(self.cache().find(identity).map(|entry| {
+                used.push((entry, node.clone()));
+                node.clone()
+            }))
         })?;
         let mut blocks = Vec::new();
-        for entry in &used {
-            blocks.push(Box::pin(self.blocks_of(session, entry)).await?);
+        for (entry, node) in &used {
+            blocks.push(Box::pin(self.blocks_of(session, entry, node)).await?);
         }
-        let replaced = plan.clone().transform_down_with_subqueries(|node| {
-            for (entry, blocks) in used.iter().zip(&blocks) {
-                if same_result(&entry.plan, &node)? {
-                    let scan = scan(&node, blocks)?;
-                    return Ok(Transformed::new(scan, true, TreeNodeRecursion::Jump));
-                }
+        let mut found = blocks.iter().zip(&used);
+        let plan = identity::replace(plan.clone(), &mut |identity, node| {
+            if self::same(identity, found.clone().next()) {
+                return found.next().map(|(blocks, _)| scan(node, blocks)).transpose();
             }
-            Ok(Transformed::no(node))
+            Ok(None)
         })?;
-        Ok(Prepared { plan: replaced.data, blocks })
+        Ok(Prepared { plan, blocks })
     }
 
-    /// The partitions of a cached plan, computed if they are not there or no longer.
-    async fn blocks_of(&self, session: &SessionState, entry: &Entry) -> Result<Arc<Blocks>, ExecuteError> {
+    /// The partitions of a cached plan, computed if they are not there or no longer; `plan` is its latest
+    /// form, which knows the files of today.
+    async fn blocks_of(
+        &self,
+        session: &SessionState,
+        entry: &Entry,
+        plan: &LogicalPlan,
+    ) -> Result<Arc<Blocks>, ExecuteError> {
         let mut kept = entry.blocks.lock().await;
+        let stale = entry.stale.swap(false, Ordering::AcqRel);
         if let Some(blocks) = kept.as_ref()
+            && !stale
             && self.scheduler().has_all(&blocks.holders())
         {
             return Ok(Arc::clone(blocks));
@@ -182,11 +179,12 @@ impl Driver {
         *kept = None;
         // Parts of it may be cached themselves.
         let mut inputs = Vec::new();
-        for input in entry.plan.inputs() {
+        for input in plan.inputs() {
             inputs.push(self.prepare(session, input).await?);
         }
         let (plans, held): (Vec<_>, Vec<_>) = inputs.into_iter().map(|p| (p.plan, p.blocks)).unzip();
-        let plan = entry.plan.with_new_exprs(entry.plan.expressions(), plans)?;
+        let plan = plan.with_new_exprs(plan.expressions(), plans)?;
+        let plan = self.bounded(session, plan).await?;
         let physical = session.create_physical_plan(&numbered(plan)?).await?;
         let schema = physical.schema();
         let output = self.run_job(session, physical, "cache", &JobWatch::default(), &held.concat()).await?;
@@ -195,6 +193,11 @@ impl Driver {
         *kept = Some(Arc::clone(&blocks));
         Ok(blocks)
     }
+}
+
+/// Whether a plan is the one that is cached and comes next.
+fn same<B>(plan: &Identity, next: Option<(B, &(Arc<Entry>, LogicalPlan))>) -> bool {
+    next.is_some_and(|(_, (entry, _))| entry.plan == *plan)
 }
 
 fn number(index: usize) -> String {

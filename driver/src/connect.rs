@@ -8,6 +8,7 @@ mod codec;
 mod config;
 mod error;
 mod execute;
+mod observe;
 mod operation;
 mod plan;
 mod rpc;

@@ -3,11 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use cerium_conf::{ConfError, SparkConf, keys};
+use cerium_engine::layout::exec::in_order;
 use cerium_engine::object_stores::ObjectStores;
+use cerium_engine::repartition::RepartitionNode;
 use cerium_engine::result_limit::ResultLimitExec;
 use cerium_engine::session;
 use cerium_spark::catalog::SharedViews;
+use cerium_spark::layout::LayoutNode;
 use cerium_spark::session::SparkSession;
+use cerium_spark::session::cache::PlanCache;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::default_table_source::source_as_provider;
@@ -17,7 +21,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
-use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
 use datafusion::prelude::SessionContext;
 
 use crate::allocation::{Allocation, TooManyFailures};
@@ -87,7 +91,7 @@ pub struct Driver {
     scheduler: Scheduler,
     allocation: Allocation,
     provider: Arc<dyn ExecutorProvider>,
-    cache: Cache,
+    cache: Arc<Cache>,
     files: Files,
 }
 
@@ -109,7 +113,7 @@ impl Driver {
             scheduler,
             allocation,
             provider,
-            cache: Cache::default(),
+            cache: Arc::default(),
             files,
         })
     }
@@ -126,7 +130,9 @@ impl Driver {
         let conf = self.conf();
         let stores = Arc::new(ObjectStores::new(conf.clone()));
         let state = state(&conf, Arc::clone(&stores))?;
-        Ok(SparkSession::in_application(state, conf, views).on(Arc::new(SessionEngine::new(stores))))
+        let session = SparkSession::in_application(state, conf, views);
+        let session = session.with_cache(Arc::clone(&self.cache) as Arc<dyn PlanCache>);
+        Ok(session.on(Arc::new(SessionEngine::new(stores))))
     }
 
     /// The application's configuration.
@@ -176,7 +182,7 @@ impl Driver {
     }
 
     /// What the application has cached.
-    pub fn cache(&self) -> &Cache {
+    pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
     }
 
@@ -221,12 +227,13 @@ impl Driver {
         watch: &JobWatch,
     ) -> Result<JobResult, ExecuteError> {
         let Prepared { plan, blocks } = self.prepare(session, plan).await?;
+        let plan = self.bounded(session, plan).await?;
         let distributed = needs_executors(&plan)?;
         let physical = session.create_physical_plan(&plan).await?;
         let schema = physical.schema();
         if !distributed {
-            let batches = collect(physical, session.task_ctx()).await?;
-            return Ok(JobResult { schema, batches });
+            let batches = collect_partitioned(in_order(physical)?, session.task_ctx()).await?;
+            return Ok(JobResult { schema, batches: batches.concat() });
         }
         let max_result_size = self.conf().get(&keys::DRIVER_MAX_RESULT_SIZE)?.bytes().max(0) as u64;
         let limited: Arc<dyn ExecutionPlan> = match max_result_size {
@@ -281,7 +288,11 @@ fn needs_executors(plan: &LogicalPlan) -> Result<bool, DataFusionError> {
         needed = match node {
             LogicalPlan::Explain(_) => return Ok(TreeNodeRecursion::Stop),
             LogicalPlan::TableScan(scan) => !is_local(scan),
-            LogicalPlan::Extension(_) | LogicalPlan::Copy(_) | LogicalPlan::Dml(_) => true,
+            LogicalPlan::Extension(extension) => {
+                let node = extension.node.as_any();
+                !node.is::<LayoutNode>() && !node.is::<RepartitionNode>()
+            }
+            LogicalPlan::Copy(_) | LogicalPlan::Dml(_) => true,
             _ => false,
         };
         Ok(if needed { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })

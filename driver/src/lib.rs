@@ -11,6 +11,7 @@ pub mod files;
 mod logging;
 pub mod parallelism;
 mod program;
+mod ranges;
 pub mod results;
 mod run;
 mod runtime;

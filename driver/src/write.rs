@@ -58,5 +58,6 @@ pub async fn run(
     let written = write::commit(&state, &job, &schema, &staged).await?;
     tracing::info!(target = target.path, rows = written.rows, files = written.files, "write committed");
     session.committed(then, &written.partitions).await?;
+    session.files_changed(&target.path);
     Ok(())
 }

@@ -29,6 +29,7 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::FileScanExecConf;
 use prost::Message;
 
+use crate::layout::exec::{self as layout, LayoutExec};
 use crate::partition::Quantity;
 use crate::partition::exec::PartitionExec;
 use crate::python::PythonPlan;
@@ -46,7 +47,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 10")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 10")]
     kind: Option<Kind>,
 }
 
@@ -68,6 +69,9 @@ enum Kind {
     Numbers(NumbersNode),
     #[prost(message, tag = "6")]
     Partition(PartitionColumns),
+    /// Whether an input says that it is small, else that its size is unknown.
+    #[prost(bool, tag = "7")]
+    SizeHint(bool),
 }
 
 /// A [`NumbersExec`].
@@ -101,6 +105,9 @@ struct TargetNode {
     partitions: u64,
     #[prost(bool, tag = "2")]
     by_last_column: bool,
+    /// Set where neighbours stay together.
+    #[prost(uint64, optional, tag = "3")]
+    neighbours_of: Option<u64>,
 }
 
 /// A scan of text files.
@@ -167,9 +174,24 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
             Some(Kind::Python(python)) => Ok(Arc::new(PythonExec::from_message(*python, inputs)?)),
             Some(Kind::Target(node)) => {
                 let input = inputs.first().ok_or_else(|| missing("input"))?;
-                let target = if node.by_last_column { Target::LastColumn } else { Target::RoundRobin };
                 let partitions = usize::try_from(node.partitions).map_err(external)?;
+                if let Some(sources) = node.neighbours_of {
+                    let sources = usize::try_from(sources).map_err(external)?;
+                    let input = Arc::clone(input);
+                    return Ok(Arc::new(TargetExec::of_sources(
+                        input,
+                        partitions,
+                        Target::Neighbours,
+                        sources,
+                    )));
+                }
+                let target = if node.by_last_column { Target::LastColumn } else { Target::RoundRobin };
                 Ok(Arc::new(TargetExec::new(Arc::clone(input), partitions, target)))
+            }
+            Some(Kind::SizeHint(small)) => {
+                let input = inputs.first().ok_or_else(|| missing("input"))?;
+                let kind = if small { layout::Kind::Small } else { layout::Kind::Unknown };
+                Ok(Arc::new(LayoutExec::new(Arc::clone(input), kind)))
             }
             Some(Kind::ResultLimit(limit)) => {
                 let input = inputs.first().ok_or_else(|| missing("input"))?;
@@ -217,8 +239,17 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
             let target = TargetNode {
                 partitions: target.partitions() as u64,
                 by_last_column: target.target() == Target::LastColumn,
+                neighbours_of: (target.target() == Target::Neighbours).then_some(target.sources() as u64),
             };
             return CeriumNode { kind: Some(Kind::Target(target)) }.encode_to(buf);
+        }
+        if let Some(hint) = node.downcast_ref::<LayoutExec>() {
+            let small = match hint.kind() {
+                layout::Kind::Small => true,
+                layout::Kind::Unknown => false,
+                other => return Err(DataFusionError::Internal(format!("{other:?} cannot be sent"))),
+            };
+            return CeriumNode { kind: Some(Kind::SizeHint(small)) }.encode_to(buf);
         }
         if let Some(limit) = node.downcast_ref::<ResultLimitExec>() {
             return CeriumNode { kind: Some(Kind::ResultLimit(limit.limit())) }.encode_to(buf);

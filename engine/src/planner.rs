@@ -10,6 +10,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
+use crate::layout::planner::LayoutPlanner;
 use crate::partition::planner::PartitionPlanner;
 use crate::python::planner::PythonPlanner;
 use crate::repartition::{self, planner::RepartitionPlanner};
@@ -26,12 +27,13 @@ impl QueryPlanner for CeriumQueryPlanner {
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = repartition::lower(plan.clone(), session.scalar_functions().get("hash"))?;
+        let plan = repartition::lower(plan.clone())?;
         let nodes: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![
             Arc::new(WritePlanner),
             Arc::new(PythonPlanner),
             Arc::new(RepartitionPlanner),
             Arc::new(PartitionPlanner),
+            Arc::new(LayoutPlanner),
         ];
         DefaultPhysicalPlanner::with_extension_planners(nodes).create_physical_plan(&plan, session).await
     }

@@ -13,12 +13,16 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::functions::datetime;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use datafusion_spark::SessionStateBuilderSpark;
 
 use crate::codec::{CeriumLogicalCodec, CeriumPhysicalCodec};
+use crate::layout::joins::SparkJoins;
+use crate::layout::rule::PlaceLayouts;
 use crate::object_stores::ObjectStores;
 use crate::partition::ExtractPartitionFunctions;
 use crate::planner::CeriumQueryPlanner;
@@ -63,8 +67,20 @@ pub fn new_session_state(
         .with_optimizer_rules(ballista_default_optimizer_rules())
         .with_optimizer_rule(Arc::new(PrunePythonFunctions))
         .with_query_planner(Arc::new(CeriumQueryPlanner))
-        .with_physical_optimizer_rule(Arc::new(PlaceShuffles))
+        .with_physical_optimizer_rules(physical_rules())
         .build())
+}
+
+/// DataFusion's rules, with Spark's choice of joins in place of its own, and what comes after them.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let joins: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(SparkJoins);
+    let mut rules = PhysicalOptimizer::new().rules;
+    for rule in rules.iter_mut().filter(|rule| rule.name() == joins.name()) {
+        *rule = Arc::clone(&joins);
+    }
+    rules.push(Arc::new(PlaceShuffles));
+    rules.push(Arc::new(PlaceLayouts));
+    rules
 }
 
 /// Settings of every session. They travel with each task, so the executor runs under those of the driver.
@@ -100,7 +116,8 @@ fn with_join_thresholds(
     }
     let threshold = conf.get(&keys::SQL_AUTO_BROADCAST_JOIN_THRESHOLD)?.bytes().max(0) as usize;
     Ok(config
-        .with_ballista_broadcast_join_threshold_bytes(threshold)
+        // Without broadcasts an input that a hint calls small still is; it says that it has one byte.
+        .with_ballista_broadcast_join_threshold_bytes(threshold.max(2))
         .set_usize("datafusion.optimizer.hash_join_single_partition_threshold", threshold)
         .set_usize("datafusion.optimizer.hash_join_single_partition_threshold_rows", 0))
 }
@@ -165,7 +182,7 @@ mod tests {
     fn broadcasts_can_be_switched_off() {
         let conf: SparkConf = [("spark.sql.autoBroadcastJoinThreshold", "-1")].into_iter().collect();
         let config = session_config(&conf, 2).unwrap();
-        assert_eq!(config.ballista_broadcast_join_threshold_bytes(), 0);
+        assert_eq!(config.ballista_broadcast_join_threshold_bytes(), 2);
         assert_eq!(config.options().optimizer.hash_join_single_partition_threshold, 0);
     }
 

@@ -24,7 +24,10 @@ use datafusion::logical_expr::LogicalPlan;
 /// The messages.
 pub use spark_connect_proto as proto;
 
+pub use self::catalog::storage_level;
 pub use self::command::command;
+pub use self::literal::to_proto as literal_to_proto;
+use self::proto::command::CommandType;
 use crate::error::Result;
 use crate::session::SparkSession;
 use crate::sql::WriteCommand;
@@ -90,11 +93,25 @@ pub enum CommandOutcome {
     Resources,
 }
 
+/// Names of observations (`DataFrame.observe`), and plans that give the row of metrics of each.
+pub type Observations = Vec<(String, LogicalPlan)>;
+
 /// Plans a relation.
 ///
 /// # Errors
 /// What Spark's analyzer would raise.
 pub async fn relation(env: &Environment<'_>, relation: &proto::Relation) -> Result<ConnectPlan> {
+    Ok(observed_relation(env, relation).await?.0)
+}
+
+/// Plans a relation and what is observed in it.
+///
+/// # Errors
+/// What Spark's analyzer would raise.
+pub async fn observed_relation(
+    env: &Environment<'_>,
+    relation: &proto::Relation,
+) -> Result<(ConnectPlan, Observations)> {
     loop {
         match planner::Planner::new(env)?.whole(relation).await {
             Err(error) if env.session.load_routine(&error).await? => {}
@@ -103,13 +120,18 @@ pub async fn relation(env: &Environment<'_>, relation: &proto::Relation) -> Resu
     }
 }
 
-/// The observations (`DataFrame.observe`) in a relation: names, and plans that give their row of metrics.
+/// What is observed in the rows that a command writes.
 ///
 /// # Errors
 /// What Spark's analyzer would raise.
-pub async fn observations(
-    env: &Environment<'_>,
-    relation: &proto::Relation,
-) -> Result<Vec<(String, LogicalPlan)>> {
-    planner::Planner::new(env)?.observations(relation).await
+pub async fn observed_in_write(env: &Environment<'_>, command: &proto::Command) -> Result<Observations> {
+    let input = match &command.command_type {
+        Some(CommandType::WriteOperation(write)) => write.input.as_ref(),
+        Some(CommandType::WriteOperationV2(write)) => write.input.as_ref(),
+        _ => None,
+    };
+    match input {
+        Some(input) if relation::observes(input)? => planner::Planner::new(env)?.observations(input).await,
+        _ => Ok(Vec::new()),
+    }
 }

@@ -1,14 +1,16 @@
 //! A session: DataFusion's state, the conf that SET changes, and the catalog.
 
+pub mod cache;
 pub mod defaults;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use cerium_conf::{Key, SparkConf, keys};
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionConfig;
 
+use self::cache::PlanCache;
 use crate::analysis::ansi::{LastKeyWins, WithoutAnsi};
 use crate::analysis::scope::CaseRule;
 use crate::catalog::{Catalog, Identifier, SharedViews, Stored};
@@ -32,7 +34,7 @@ pub struct SparkSession {
     initial: SparkConf,
     conf: RwLock<SparkConf>,
     catalog: Catalog,
-    cached: Mutex<BTreeSet<Vec<String>>>,
+    cache: Arc<dyn PlanCache>,
     engine: Option<Arc<dyn Engine>>,
     /// What executors are told besides the conf.
     told: Mutex<BTreeMap<&'static str, String>>,
@@ -70,7 +72,7 @@ impl SparkSession {
             initial: conf.clone(),
             conf: RwLock::new(conf),
             catalog,
-            cached: Mutex::default(),
+            cache: cache::notes(),
             engine: None,
             told: Mutex::default(),
         }
@@ -90,7 +92,7 @@ impl SparkSession {
             initial: self.initial.clone(),
             conf: RwLock::new(self.conf()),
             catalog: self.catalog.cloned(),
-            cached: Mutex::new(self.with_cached(|cached| cached.clone())),
+            cache: Arc::clone(&self.cache),
             engine: self.engine.clone(),
             told: Mutex::default(),
         }
@@ -236,28 +238,23 @@ impl SparkSession {
         self.catalog.alter(&identifier, &Stored::Table(table)).await
     }
 
-    fn with_cached<T>(&self, with: impl FnOnce(&mut BTreeSet<Vec<String>>) -> T) -> T {
-        with(&mut self.cached.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The same session, which keeps what it caches in `cache`.
+    #[must_use]
+    pub fn with_cache(self, cache: Arc<dyn PlanCache>) -> Self {
+        Self { cache, ..self }
     }
 
-    /// Notes that a table or view is to be kept in memory; its name is in full.
-    pub fn cache_table(&self, name: Vec<String>) {
-        self.with_cached(|cached| cached.insert(name));
+    /// What is kept in memory.
+    pub fn cache(&self) -> &dyn PlanCache {
+        self.cache.as_ref()
     }
 
-    /// Takes the note back; false if there was none.
-    pub fn uncache_table(&self, name: &[String]) -> bool {
-        self.with_cached(|cached| cached.remove(name))
-    }
-
-    /// Takes all notes back.
-    pub fn clear_cache(&self) {
-        self.with_cached(BTreeSet::clear);
-    }
-
-    /// Whether a table or view is to be kept in memory.
-    pub fn is_cached(&self, name: &[String]) -> bool {
-        self.with_cached(|cached| cached.contains(name))
+    /// Takes note that files at a path have changed.
+    pub fn files_changed(&self, path: &str) {
+        match crate::source::place(path) {
+            Ok(place) => self.cache.refresh(&place),
+            Err(error) => tracing::warn!(path, "what is cached of it may be stale: {error}"),
+        }
     }
 
     /// Makes the function known that planning did not find; false if there is none in the catalog

@@ -36,7 +36,7 @@ use self::paths::Root;
 use self::plain::PlainOptions;
 use self::scan::TextFormat;
 use self::schema::Reader;
-use self::table::{FileTable, TableFile, TableFormat, spark_field};
+use self::table::{FileTable, Origin, TableFile, TableFormat, spark_field};
 use crate::error::{Result, SparkError};
 
 /// Finds the files of a read and makes a table of them.
@@ -87,7 +87,44 @@ pub async fn resolve(
         None if files.is_empty() => return Err(errors::unable_to_infer_schema(format.title)),
         None => format.infer(state, &options, &files, &zone, today).await?,
     };
-    Ok(Arc::new(FileTable::new(format.table, files, &data, partition, today)))
+    let table = FileTable::new(format.table, files, &data, partition, today);
+    Ok(Arc::new(table.with_origin(origin(paths, options.0)?)))
+}
+
+/// A table at a place where nothing is yet, or nothing any more.
+///
+/// # Errors
+/// Where an option or the place cannot be read.
+pub fn without_files(
+    state: &SessionState,
+    format: &str,
+    paths: &[String],
+    options: &BTreeMap<String, String>,
+    schema: &Schema,
+) -> Result<Arc<dyn TableProvider>> {
+    let zone = session_zone(state);
+    let format = Format::new(state, format, &Options(options), &zone)?;
+    let table = FileTable::new(format.table, vec![], schema, vec![], today(&zone)?);
+    Ok(Arc::new(table.with_origin(origin(paths, options)?)))
+}
+
+/// The places of a read; those of partitions are one.
+fn origin(paths: &[String], options: &BTreeMap<String, String>) -> Result<Origin> {
+    let given = Options(options);
+    let places = match (given.get("basePath"), given.get("path")) {
+        (Some(base), _) => vec![place(base)?],
+        (None, Some(path)) if paths.is_empty() => vec![place(path)?],
+        _ => paths.iter().map(|path| place(path)).collect::<Result<_>>()?,
+    };
+    Ok(Origin { places, options: options.clone() })
+}
+
+/// A path with its scheme, as [`Origin`] has it.
+///
+/// # Errors
+/// INVALID_PATH.
+pub fn place(path: &str) -> Result<String> {
+    Ok(paths::Location::parse(path)?.display())
 }
 
 /// The session's time zone.

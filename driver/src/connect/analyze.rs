@@ -1,7 +1,9 @@
 //! AnalyzePlan: questions about plans, answered without running them where possible.
 
 use cerium_conf::keys;
-use cerium_spark::connect::{self, ConnectPlan, Environment};
+use cerium_spark::connect::{self, ConnectPlan, Environment, storage_level};
+use cerium_spark::identity::Identity;
+use cerium_spark::session::cache::{PlanCache, StorageLevel};
 use datafusion::logical_expr::LogicalPlan;
 use spark_connect_proto as proto;
 use spark_connect_proto::analyze_plan_request::{self as request, Analyze};
@@ -12,7 +14,6 @@ use super::error::{Failure, handle};
 use super::execute::Runner;
 use super::plan::{Asked, unpack};
 use super::session::Session;
-use crate::cache::StorageLevel;
 use crate::driver::Driver;
 
 /// The version of Spark that clients are to believe in.
@@ -38,21 +39,21 @@ pub async fn analyze(driver: &Driver, session: &Session, question: Analyze) -> R
         }
         Analyze::Persist(request) => {
             if let Some(plan) = query(&env, request.relation.as_ref()).await? {
-                let level = request.storage_level.map_or(StorageLevel::DEFAULT, level_of);
-                driver.cache().persist(&plan, level).map_err(|error| runner.failure(error.into()))?;
+                let level = request.storage_level.as_ref().map_or(StorageLevel::DEFAULT, storage_level);
+                driver.cache().persist(identity(&runner, &plan)?, level);
             }
             Ok(Answer::Persist(response::Persist {}))
         }
         Analyze::Unpersist(request) => {
             if let Some(plan) = query(&env, request.relation.as_ref()).await? {
-                driver.cache().unpersist(&plan).map_err(|error| runner.failure(error.into()))?;
+                driver.cache().unpersist(&identity(&runner, &plan)?);
             }
             Ok(Answer::Unpersist(response::Unpersist {}))
         }
         Analyze::GetStorageLevel(request) => {
             let plan = query(&env, request.relation.as_ref()).await?;
             let found = match plan {
-                Some(plan) => driver.cache().storage_level(&plan).map_err(|e| runner.failure(e.into()))?,
+                Some(plan) => driver.cache().level(&identity(&runner, &plan)?),
                 None => None,
             };
             let level = found.map_or(NO_LEVEL, |level| proto::StorageLevel {
@@ -68,14 +69,8 @@ pub async fn analyze(driver: &Driver, session: &Session, question: Analyze) -> R
     }
 }
 
-fn level_of(level: proto::StorageLevel) -> StorageLevel {
-    StorageLevel {
-        use_disk: level.use_disk,
-        use_memory: level.use_memory,
-        use_off_heap: level.use_off_heap,
-        deserialized: level.deserialized,
-        replication: level.replication,
-    }
+fn identity(runner: &Runner<'_>, plan: &LogicalPlan) -> Result<Identity, Failure> {
+    Identity::of(plan).map_err(|error| runner.failure(error.into()))
 }
 
 async fn query(

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cerium_conf::keys;
-use cerium_spark::connect::{self, CommandOutcome, ConnectPlan, Environment, QueryRunner};
+use cerium_spark::connect::{self, CommandOutcome, ConnectPlan, Environment, Observations, QueryRunner};
 use cerium_spark::error::SparkError;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -21,6 +21,7 @@ use spark_connect_proto::execute_plan_response::{
 
 use super::arrow::{Encoder, Style};
 use super::error::{Failure, handle};
+use super::observe;
 use super::operation::Operation;
 use super::plan::{Asked, unpack};
 use super::session::Session;
@@ -122,9 +123,10 @@ impl Execution {
 
     async fn relation(&self, runner: &Runner<'_>, relation: &proto::Relation) -> Result<(), Failure> {
         let env = self.environment(runner);
-        let planned = connect::relation(&env, relation).await.map_err(|error| runner.failure(error))?;
+        let planned = connect::observed_relation(&env, relation).await;
+        let (planned, observations) = planned.map_err(|error| runner.failure(error))?;
         match planned {
-            ConnectPlan::Local(batches, schema) => self.send(&schema, &schema, batches).await,
+            ConnectPlan::Local(batches, schema) => self.send(&schema, &schema, batches).await?,
             ConnectPlan::Query(plan) => {
                 let state = self.session.spark.state()?;
                 let result = self
@@ -133,9 +135,23 @@ impl Execution {
                     .execute_watched(&state, &plan, &self.operation.id, &runner.watch)
                     .await?;
                 let planned = Arc::clone(plan.schema().inner());
-                self.send(&planned, &result.schema, result.batches).await
+                self.send(&planned, &result.schema, result.batches).await?;
             }
         }
+        self.observe(runner, observations).await
+    }
+
+    /// Tells the client what was observed.
+    async fn observe(&self, runner: &Runner<'_>, observations: Observations) -> Result<(), Failure> {
+        if observations.is_empty() {
+            return Ok(());
+        }
+        let state = self.session.spark.state()?;
+        let driver = &self.sessions.driver;
+        let id = &self.operation.id;
+        let metrics = observe::metrics(driver, &state, observations, id, &runner.watch).await?;
+        self.operation.observed(metrics).await;
+        Ok(())
     }
 
     /// Sends rows; `planned` is the schema that the client is told, `schema` that of the batches.
@@ -168,6 +184,9 @@ impl Execution {
             CommandOutcome::Write(write) => {
                 let driver = &self.sessions.driver;
                 let spark = &self.session.spark;
+                // Before the write, which may replace what is observed.
+                let observed = connect::observed_in_write(&env, command).await;
+                self.observe(runner, observed.map_err(|error| runner.failure(error))?).await?;
                 write::run(driver, spark, *write, &self.operation.id, &runner.watch).await?;
             }
             CommandOutcome::Rows(relation) => {

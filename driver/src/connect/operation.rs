@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::Stream;
 use prost::Message;
 use spark_connect_proto as proto;
-use spark_connect_proto::execute_plan_response::{ResponseType, ResultComplete};
+use spark_connect_proto::execute_plan_response::{ObservedMetrics, ResponseType, ResultComplete};
 use spark_connect_proto::get_status_response::operation_status::OperationState;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -154,7 +154,16 @@ impl Operation {
 
     /// Hands a response to the client, waiting while too much is under way.
     pub async fn respond(&self, kind: Option<ResponseType>, schema: Option<proto::DataType>) {
-        let response = self.response(kind, schema);
+        self.hand_over(self.response(kind, schema)).await;
+    }
+
+    /// Hands observed metrics to the client.
+    pub async fn observed(&self, metrics: Vec<ObservedMetrics>) {
+        let response = self.response(None, None);
+        self.hand_over(proto::ExecutePlanResponse { observed_metrics: metrics, ..response }).await;
+    }
+
+    async fn hand_over(&self, response: proto::ExecutePlanResponse) {
         let size = response.encoded_len();
         self.wait(|state| (state.unsent_bytes == 0 || state.unsent_bytes + size <= AHEAD).then_some(()))
             .await;

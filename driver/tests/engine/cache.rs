@@ -1,6 +1,7 @@
 //! Cached plans.
 
-use cerium_driver::cache::StorageLevel;
+use cerium_spark::identity::Identity;
+use cerium_spark::session::cache::{PlanCache, StorageLevel};
 
 use crate::app::App;
 
@@ -12,9 +13,10 @@ async fn a_cached_plan_is_not_computed_again() {
     let app = App::start(&[]).await;
     app.numbers("t", 2, 1000).await;
     let before = app.table(ASK).await;
-    let plan = app.plan(SUM).await;
-    app.driver.cache().persist(&plan, StorageLevel::DEFAULT).unwrap();
-    assert_eq!(app.driver.cache().storage_level(&plan).unwrap(), Some(StorageLevel::DEFAULT));
+    let plan = Identity::of(&app.plan(SUM).await).unwrap();
+    app.driver.cache().persist(plan, StorageLevel::DEFAULT);
+    let plan = Identity::of(&app.plan(SUM).await).unwrap();
+    assert_eq!(app.driver.cache().level(&plan), Some(StorageLevel::DEFAULT));
     assert_eq!(app.table(ASK).await, before);
 
     // Nothing but what was kept can answer now, also when it is read twice in one query.
@@ -24,7 +26,7 @@ async fn a_cached_plan_is_not_computed_again() {
     let rows = app.sql(&format!("select count(*) as n from ({SUM})")).await.unwrap();
     assert_eq!(app.sql(&joined).await.unwrap().batches, rows.batches);
 
-    app.driver.cache().unpersist(&plan).unwrap();
+    app.driver.cache().unpersist(&plan);
     assert!(app.sql(ASK).await.is_err(), "the files are gone and nothing is kept");
     app.driver.stop().await;
 }
@@ -34,8 +36,8 @@ async fn what_a_lost_executor_held_is_computed_again() {
     let app = App::start(&[]).await;
     app.numbers("t", 2, 1000).await;
     let before = app.table(ASK).await;
-    let plan = app.plan(SUM).await;
-    app.driver.cache().persist(&plan, StorageLevel::DEFAULT).unwrap();
+    let plan = Identity::of(&app.plan(SUM).await).unwrap();
+    app.driver.cache().persist(plan, StorageLevel::DEFAULT);
     assert_eq!(app.table(ASK).await, before);
     let executors = app.until(|load| !load.executors.is_empty()).await.executors;
     for executor in executors {

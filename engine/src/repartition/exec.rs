@@ -30,6 +30,8 @@ pub enum Target {
     RoundRobin,
     /// The last column of the input names it, as an INT; the column is replaced.
     LastColumn,
+    /// All rows of a partition go to one, neighbours to the same.
+    Neighbours,
 }
 
 /// Adds to each row a value whose hash leads to its partition.
@@ -38,12 +40,25 @@ pub struct TargetExec {
     input: Arc<dyn ExecutionPlan>,
     partitions: usize,
     target: Target,
+    /// How many partitions the input has as a whole; a task sees but its own.
+    sources: usize,
     properties: Arc<PlanProperties>,
 }
 
 impl TargetExec {
     /// For a shuffle of `input` into `partitions` partitions.
     pub fn new(input: Arc<dyn ExecutionPlan>, partitions: usize, target: Target) -> Self {
+        let sources = input.output_partitioning().partition_count();
+        Self::of_sources(input, partitions, target, sources)
+    }
+
+    /// The same over a part of an input that has `sources` partitions as a whole.
+    pub fn of_sources(
+        input: Arc<dyn ExecutionPlan>,
+        partitions: usize,
+        target: Target,
+        sources: usize,
+    ) -> Self {
         let schema = with_target(&input.schema(), target);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
@@ -51,12 +66,17 @@ impl TargetExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { input, partitions, target, properties: Arc::new(properties) }
+        Self { input, partitions, target, sources, properties: Arc::new(properties) }
     }
 
     /// How many partitions there will be.
     pub fn partitions(&self) -> usize {
         self.partitions
+    }
+
+    /// How many there are before.
+    pub fn sources(&self) -> usize {
+        self.sources
     }
 
     /// How rows find theirs.
@@ -107,7 +127,8 @@ impl ExecutionPlan for TargetExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(only_child(children)?, self.partitions, self.target)))
+        let input = only_child(children)?;
+        Ok(Arc::new(Self::of_sources(input, self.partitions, self.target, self.sources)))
     }
 
     fn with_new_children(
@@ -122,8 +143,10 @@ impl ExecutionPlan for TargetExec {
         let schema = self.schema();
         let output = Arc::clone(&schema);
         let kind = self.target;
+        let task = task_number(&context, partition);
         // Tasks start at different places, so that a few rows from each do not meet in one partition.
-        let mut next = task_number(&context, partition) % self.partitions;
+        let mut next = task % self.partitions;
+        let whole = values[(task * self.partitions / self.sources.max(1)).min(self.partitions - 1)];
         let rows = self.input.execute(partition, context)?.map(move |batch| {
             let batch = batch?;
             let targets: UInt64Array = match kind {
@@ -135,6 +158,7 @@ impl ExecutionPlan for TargetExec {
                     })
                     .collect(),
                 Target::LastColumn => named(&batch, &values)?,
+                Target::Neighbours => std::iter::repeat_n(whole, batch.num_rows()).collect(),
             };
             let kept = schema.fields().len() - 1;
             let mut columns: Vec<ArrayRef> = batch.columns()[..kept].to_vec();

@@ -4,11 +4,14 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use cerium_spark::functions::hash::HASH;
+use cerium_spark::layout::{Layout, LayoutNode};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchemaRef;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, Partitioning, Repartition, ScalarUDF, UserDefinedLogicalNodeCore, lit,
+    Expr, Extension, LogicalPlan, Partitioning, Repartition, UserDefinedLogicalNodeCore, cast, lit,
 };
 
 /// Which partition a row goes to.
@@ -32,6 +35,11 @@ impl RepartitionNode {
     /// `input` in `partitions` partitions, at least one.
     pub fn new(input: LogicalPlan, partitions: usize, scheme: Scheme) -> Self {
         Self { input, partitions: partitions.max(1), scheme }
+    }
+
+    /// The plan that this node is.
+    pub fn into_plan(self) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(self) })
     }
 
     /// How many partitions there will be.
@@ -71,6 +79,10 @@ impl UserDefinedLogicalNodeCore for RepartitionNode {
         }
     }
 
+    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
+        Some(vec![output_columns.to_vec()])
+    }
+
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.scheme {
             Scheme::RoundRobin => write!(f, "Repartition: {} partitions, round robin", self.partitions),
@@ -91,30 +103,52 @@ impl UserDefinedLogicalNodeCore for RepartitionNode {
 }
 
 /// Makes DataFusion's repartitions ours, which its planner would drop. Rows that go by a hash go where
-/// Spark's would, by the function `hash`.
-pub fn lower(plan: LogicalPlan, hash: Option<&Arc<ScalarUDF>>) -> Result<LogicalPlan> {
+/// Spark's would.
+pub fn lower(plan: LogicalPlan) -> Result<LogicalPlan> {
     let lowered = plan.transform_up_with_subqueries(|node| {
+        if let LogicalPlan::Extension(extension) = &node
+            && let Some(layout) = extension.node.as_any().downcast_ref::<LayoutNode>()
+        {
+            return Ok(match layout.layout() {
+                Layout::Ids(id, partitions) => Transformed::yes(by_id(layout.input(), id, *partitions)?),
+                // The bounds are not known when a plan is only looked at.
+                Layout::Ranges { partitions, .. } => {
+                    let spread =
+                        RepartitionNode::new(layout.input().clone(), *partitions, Scheme::RoundRobin);
+                    Transformed::yes(spread.into_plan())
+                }
+                Layout::Coalesce(_) | Layout::Sorted(_) | Layout::Join(_) => Transformed::no(node),
+            });
+        }
         let LogicalPlan::Repartition(Repartition { input, partitioning_scheme }) = node else {
             return Ok(Transformed::no(node));
         };
         let (partitions, scheme) = match partitioning_scheme {
             Partitioning::RoundRobinBatch(partitions) => (partitions, Scheme::RoundRobin),
-            Partitioning::Hash(exprs, partitions) => {
-                (partitions, Scheme::Id(bucket(exprs, partitions, hash)?))
-            }
+            Partitioning::Hash(exprs, partitions) => (partitions, Scheme::Id(bucket(exprs, partitions)?)),
             other @ (Partitioning::DistributeBy(_) | Partitioning::Range(_)) => {
                 return Err(DataFusionError::NotImplemented(format!("a repartition by {other:?}")));
             }
         };
         let node = RepartitionNode::new(Arc::unwrap_or_clone(input), partitions, scheme);
-        Ok(Transformed::yes(LogicalPlan::Extension(Extension { node: Arc::new(node) })))
+        Ok(Transformed::yes(node.into_plan()))
     })?;
     Ok(lowered.data)
 }
 
+/// Rows in the partition that an integer names, modulo the number of partitions; those without one in
+/// the first.
+fn by_id(input: &LogicalPlan, id: &Expr, partitions: usize) -> Result<LogicalPlan> {
+    let count = i32::try_from(partitions).map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let id = cast(id.clone(), DataType::Int64);
+    let count = lit(i64::from(count));
+    let place = cast((id % count.clone() + count.clone()) % count, DataType::Int32);
+    let place = datafusion::functions::core::coalesce().call(vec![place, lit(0_i32)]);
+    Ok(RepartitionNode::new(input.clone(), partitions, Scheme::Id(place)).into_plan())
+}
+
 /// `pmod(hash(exprs), partitions)`.
-fn bucket(exprs: Vec<Expr>, partitions: usize, hash: Option<&Arc<ScalarUDF>>) -> Result<Expr> {
-    let hash = hash.ok_or_else(|| DataFusionError::Internal("the session lacks the function hash".into()))?;
+fn bucket(exprs: Vec<Expr>, partitions: usize) -> Result<Expr> {
     let count = lit(i32::try_from(partitions).map_err(|error| DataFusionError::External(Box::new(error)))?);
-    Ok((hash.call(exprs) % count.clone() + count.clone()) % count)
+    Ok((HASH.function().call(exprs) % count.clone() + count.clone()) % count)
 }

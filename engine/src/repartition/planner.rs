@@ -14,6 +14,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
 use super::exec::{ShuffleMark, Target, TargetExec};
+use super::rule::place;
 use super::{RepartitionNode, Scheme};
 
 /// Name of the column that names a row's partition.
@@ -55,10 +56,21 @@ impl ExtensionPlanner for RepartitionPlanner {
             }
         };
         let targets = Arc::new(TargetExec::new(input, node.partitions(), target));
-        let shuffled: Arc<dyn ExecutionPlan> = Arc::new(ShuffleMark::new(targets, node.partitions()));
-        let own = self::columns(shuffled.as_ref()).into_iter().take(width).collect::<Vec<_>>();
-        Ok(Some(Arc::new(ProjectionExec::try_new(own, shuffled)?)))
+        without_target(Arc::new(ShuffleMark::new(targets, node.partitions())), width).map(Some)
     }
+}
+
+/// A shuffle of rows that have their targets.
+pub(crate) fn shuffle(targets: Arc<TargetExec>) -> Result<Arc<dyn ExecutionPlan>> {
+    let width = targets.schema().fields().len() - 1;
+    let partitions = targets.partitions();
+    let placed = place(&ShuffleMark::new(targets, partitions))?;
+    without_target(placed, width)
+}
+
+fn without_target(shuffled: Arc<dyn ExecutionPlan>, width: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    let own = columns(shuffled.as_ref()).into_iter().take(width).collect::<Vec<_>>();
+    Ok(Arc::new(ProjectionExec::try_new(own, shuffled)?))
 }
 
 /// The columns of a plan as they are.

@@ -13,7 +13,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 
 use super::exec::ShuffleMark;
 
-/// Replaces each [`ShuffleMark`] by a shuffle. Must be the last rule.
+/// Replaces each [`ShuffleMark`] by a shuffle. Must come after all rules of DataFusion.
 #[derive(Debug)]
 pub struct PlaceShuffles;
 
@@ -25,12 +25,7 @@ impl PhysicalOptimizerRule for PlaceShuffles {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let placed = plan.transform_up(|node| {
             let Some(mark) = node.downcast_ref::<ShuffleMark>() else { return Ok(Transformed::no(node)) };
-            let schema = mark.input().schema();
-            let last = schema.fields().len() - 1;
-            let target = Arc::new(Column::new(schema.field(last).name(), last));
-            let partitioning = Partitioning::Hash(vec![target], mark.partitions());
-            let shuffle = RepartitionExec::try_new(Arc::clone(mark.input()), partitioning)?;
-            Ok(Transformed::yes(Arc::new(shuffle) as Arc<dyn ExecutionPlan>))
+            Ok(Transformed::yes(place(mark)?))
         })?;
         Ok(placed.data)
     }
@@ -42,4 +37,13 @@ impl PhysicalOptimizerRule for PlaceShuffles {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// The shuffle that a mark stands for.
+pub(super) fn place(mark: &ShuffleMark) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = mark.input().schema();
+    let last = schema.fields().len() - 1;
+    let target = Arc::new(Column::new(schema.field(last).name(), last));
+    let partitioning = Partitioning::Hash(vec![target], mark.partitions());
+    Ok(Arc::new(RepartitionExec::try_new(Arc::clone(mark.input()), partitioning)?))
 }

@@ -3,10 +3,12 @@
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType};
+use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, lit, when,
+    Aggregate, BinaryExpr, Expr, ExprFunctionExt, ExprSchemable, FetchType, Limit, LogicalPlan,
+    LogicalPlanBuilder, Operator, SkipType, lit, when,
 };
 
 use crate::error::{Result, SparkError};
@@ -287,8 +289,53 @@ fn bind(
                 .build()?;
             Ok(Bound { plan: joined, keys: bound.keys })
         }
+        LogicalPlan::Limit(node) => limit(node, outer_plan, outer, counter),
+        LogicalPlan::Unnest(node) => {
+            let bound = bind(&node.input, outer_plan, outer, counter)?;
+            let columns = node.exec_columns.clone();
+            let builder = LogicalPlanBuilder::from(bound.plan);
+            let plan = builder.unnest_columns_with_options(columns, node.options.clone())?.build()?;
+            Ok(Bound { plan, keys: bound.keys })
+        }
         other => Err(unsupported(&other.display().to_string())),
     }
+}
+
+/// A limit becomes one for each set of values: by the number of a row among those of the same values.
+fn limit(node: &Limit, outer_plan: &LogicalPlan, outer: &[Column], counter: &mut usize) -> Result<Bound> {
+    let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
+        (node.get_skip_type()?, node.get_fetch_type()?)
+    else {
+        return Err(unsupported("a limit that is no literal"));
+    };
+    let (input, order) = match node.input.as_ref() {
+        LogicalPlan::Sort(sort) => (sort.input.as_ref(), sort.expr.clone()),
+        other => (other, Vec::new()),
+    };
+    let bound = bind(input, outer_plan, outer, counter)?;
+    let order = order
+        .into_iter()
+        .map(|key| Ok(key.with_expr(bound.inside(key.expr.clone(), outer)?)))
+        .collect::<Result<Vec<_>>>()?;
+    *counter += 1;
+    let number = format!("__number_{counter}");
+    let call = row_number()
+        .partition_by(bound.keys.iter().cloned().map(Expr::Column).collect())
+        .order_by(order)
+        .build()?;
+    let columns: Vec<Expr> = bound.plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let (relation, name) = call.qualified_name();
+    let mut with_number = columns.clone();
+    with_number.push(Expr::Column(Column::new(relation, name)).alias(number.clone()));
+    let numbered = LogicalPlanBuilder::window_plan(bound.plan, vec![call])?;
+    let number = Expr::Column(Column::from_name(number));
+    let mut wanted = number.clone().gt(lit(skip as u64));
+    if let Some(fetch) = fetch {
+        wanted = wanted.and(number.lt_eq(lit(skip.saturating_add(fetch) as u64)));
+    }
+    let plan =
+        LogicalPlanBuilder::from(numbered).project(with_number)?.filter(wanted)?.project(columns)?.build()?;
+    Ok(Bound { plan, keys: bound.keys })
 }
 
 /// An aggregation becomes one for each set of values; without groups, each set has a row even

@@ -15,6 +15,7 @@ use super::cast::cast;
 use super::scope::{Relation, ScopeColumn, UniqueNames, display_name};
 use super::time_window;
 use crate::error::{Result, SparkError};
+use crate::layout::{Layout, LayoutNode};
 use crate::types;
 
 /// A sort key: expression, ascending, nulls first.
@@ -35,6 +36,8 @@ pub struct SelectList {
     pub qualify: Option<Expr>,
     /// The order of the rows.
     pub keys: Vec<SortKey>,
+    /// That order is one within each partition.
+    pub within: bool,
     /// Rows that are the same are given out once.
     pub distinct: bool,
 }
@@ -45,7 +48,7 @@ impl SelectList {
     /// # Errors
     /// MISSING_AGGREGATION, MISSING_GROUP_BY.
     pub fn plan(self, input: LogicalPlan, claim: &mut dyn FnMut(&Named) -> String) -> Result<Relation> {
-        let Self { items, mut groups, grouped, mut having, mut qualify, keys, distinct } = self;
+        let Self { items, mut groups, grouped, mut having, mut qualify, keys, within, distinct } = self;
         let mut plan = input;
         let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
         let mut sorts: Vec<Expr> = keys.iter().map(|(key, _, _)| key.expr.clone()).collect();
@@ -88,7 +91,7 @@ impl SelectList {
             plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
         }
         let keys = sorts.into_iter().zip(keys).map(|(e, (_, asc, nulls))| (e, asc, nulls)).collect();
-        output(plan, exprs, &items, distinct, keys, claim)
+        output(plan, exprs, &items, distinct, (keys, within), claim)
     }
 }
 
@@ -249,7 +252,7 @@ fn output(
     exprs: Vec<Expr>,
     items: &[Named],
     distinct: bool,
-    keys: Vec<(Expr, bool, bool)>,
+    (keys, within): (Vec<(Expr, bool, bool)>, bool),
     claim: &mut dyn FnMut(&Named) -> String,
 ) -> Result<Relation> {
     let names: Vec<String> = items.iter().map(&mut *claim).collect();
@@ -280,7 +283,12 @@ fn output(
     }
     let rides_along = builder.schema().fields().len() > names.len();
     if !sorts.is_empty() {
-        builder = builder.sort(sorts)?;
+        builder = if within {
+            let sorted = LayoutNode::new(builder.build()?, Layout::Sorted(sorts));
+            LogicalPlanBuilder::from(sorted.into_plan())
+        } else {
+            builder.sort(sorts)?
+        };
     }
     if rides_along {
         let shown = names.iter().map(|n| Expr::Column(Column::from_name(n.clone()))).collect();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{DFSchema, TableReference};
+use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, TableSource};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -23,7 +23,7 @@ const MAX_VIEW_DEPTH: usize = 100;
 /// What a name stands for, ready for a plan.
 #[derive(Clone)]
 pub enum Opened {
-    /// A view, or a table without rows.
+    /// A view.
     Plan(LogicalPlan),
     /// A table or files.
     Source(Arc<dyn TableSource>),
@@ -156,14 +156,8 @@ async fn open_table(
     options: &BTreeMap<String, String>,
 ) -> Result<Opened> {
     let schema = table.schema(&snapshot.time_zone)?;
-    match files_of(session, snapshot, table, options, &schema).await? {
-        Some(provider) => Ok(Opened::Source(provider_as_source(provider))),
-        None => {
-            let schema = Arc::new(DFSchema::try_from(schema)?);
-            let empty = EmptyRelation { produce_one_row: false, schema };
-            Ok(Opened::Plan(LogicalPlan::EmptyRelation(empty)))
-        }
-    }
+    let provider = files_of(session, snapshot, table, options, &schema).await?;
+    Ok(Opened::Source(provider_as_source(provider)))
 }
 
 async fn files_of(
@@ -172,7 +166,7 @@ async fn files_of(
     table: &Table,
     options: &BTreeMap<String, String>,
     schema: &SchemaRef,
-) -> Result<Option<Arc<dyn TableProvider>>> {
+) -> Result<Arc<dyn TableProvider>> {
     let mut all = table.options.clone();
     all.extend(options.clone());
     let mut paths = vec![table.location.clone()];
@@ -181,14 +175,18 @@ async fn files_of(
         paths = there.intersection(known).map(|folder| format!("{}/{folder}", table.location)).collect();
         all.insert("basePath".to_owned(), table.location.clone());
     }
+    let empty = |all: &BTreeMap<String, String>| {
+        let place = std::slice::from_ref(&table.location);
+        source::without_files(&snapshot.state, &table.format, place, all, schema)
+    };
     if paths.is_empty() {
-        return Ok(None);
+        return empty(&all);
     }
     // A location is a folder as it stands, even if it looks like a pattern.
     let paths: Vec<String> = paths.iter().map(|path| escape(path)).collect();
     match source::resolve(&snapshot.state, &table.format, &paths, &all, Some(Arc::clone(schema))).await {
-        Ok(provider) => Ok(Some(provider)),
-        Err(error) if error.class() == "PATH_NOT_FOUND" => Ok(None),
+        Ok(provider) => Ok(provider),
+        Err(error) if error.class() == "PATH_NOT_FOUND" => empty(&all),
         Err(error) => Err(error),
     }
 }

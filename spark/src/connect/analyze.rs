@@ -13,7 +13,9 @@ use super::proto::plan::OpType;
 use super::proto::relation::RelType;
 use super::{ConnectPlan, Environment, data_type, proto};
 use crate::error::{Result, SparkError};
+use crate::explain;
 use crate::source::table::FileTable;
+use crate::sql::statement as sql;
 
 /// Answers a question that needs only plans.
 ///
@@ -104,22 +106,15 @@ async fn schema(env: &Environment<'_>, relation: &proto::Relation) -> Result<Sch
 }
 
 async fn explain(env: &Environment<'_>, relation: &proto::Relation, mode: ExplainMode) -> Result<String> {
-    let ConnectPlan::Query(plan) = plan(env, relation).await? else {
-        return Ok("== Physical Plan ==\nLocalTableScan\n".to_owned());
+    let ConnectPlan::Query(plan) = plan(env, relation).await? else { return Ok(explain::of_rows()) };
+    let mode = match mode {
+        ExplainMode::Extended => sql::ExplainMode::Extended,
+        ExplainMode::Cost => sql::ExplainMode::Cost,
+        ExplainMode::Codegen => sql::ExplainMode::Codegen,
+        ExplainMode::Formatted => sql::ExplainMode::Formatted,
+        ExplainMode::Simple | ExplainMode::Unspecified => sql::ExplainMode::Simple,
     };
-    let state = env.session.state()?;
-    let optimized = state.optimize(&plan)?;
-    let physical = state.create_physical_plan(&plan).await?;
-    let physical = datafusion::physical_plan::displayable(physical.as_ref()).indent(false).to_string();
-    let text = match mode {
-        ExplainMode::Extended | ExplainMode::Cost => format!(
-            "== Analyzed Logical Plan ==\n{}\n\n== Optimized Logical Plan ==\n{}\n\n== Physical Plan ==\n{physical}",
-            plan.display_indent(),
-            optimized.display_indent()
-        ),
-        _ => format!("== Physical Plan ==\n{physical}"),
-    };
-    Ok(crate::analysis::scope::without_marks(&text))
+    explain::text(env.session, mode, &plan).await
 }
 
 /// The files that a plan reads.

@@ -12,10 +12,11 @@ use super::{ConnectPlan, Environment, data_type, proto};
 use crate::catalog::{CATALOG, Column, Database, Identifier, Listed, Stored, errors, model, table};
 use crate::error::{Result, SparkError};
 use crate::routine::Routine;
+use crate::session::cache::StorageLevel;
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::plan::command::{
-    NewTable, add, create_statement, function_names, known, matches_pattern, new_table, partition_names,
-    recover, routine, truncate, usage,
+    NewTable, add, create_statement, forget, function_names, identity, known, matches_pattern, new_table,
+    partition_names, recover, refresh, routine, truncate, usage,
 };
 use crate::sql::statement::{Name, parse_name};
 
@@ -121,6 +122,7 @@ pub async fn catalog(env: &Environment<'_>, message: &proto::Catalog) -> Result<
             call.create_table(&create.table_name, new).await
         }
         CatType::DropTable(drop) => {
+            forget(session, &name(&drop.table_name)?).await;
             session
                 .catalog()
                 .drop(&parse_name(&drop.table_name)?, false, drop.if_exists, snapshot.case)
@@ -128,35 +130,45 @@ pub async fn catalog(env: &Environment<'_>, message: &proto::Catalog) -> Result<
             nothing()
         }
         CatType::DropView(drop) => {
+            forget(session, &name(&drop.view_name)?).await;
             session
                 .catalog()
                 .drop(&parse_name(&drop.view_name)?, true, drop.if_exists, snapshot.case)
                 .await?;
             nothing()
         }
-        CatType::DropTempView(drop) => flag(session.catalog().drop_temp_view(&drop.view_name, snapshot.case)),
+        CatType::DropTempView(drop) => {
+            forget(session, &Name { parts: vec![drop.view_name.clone()], position: None }).await;
+            flag(session.catalog().drop_temp_view(&drop.view_name, snapshot.case))
+        }
         CatType::DropGlobalTempView(drop) => {
             flag(session.catalog().drop_global_temp_view(&drop.view_name, snapshot.case))
         }
-        CatType::IsCached(ask) => flag(session.is_cached(&known(session, &name(&ask.table_name)?).await?)),
+        CatType::IsCached(ask) => {
+            let plan = identity(session, &name(&ask.table_name)?).await?;
+            flag(session.cache().level(&plan).is_some())
+        }
         CatType::CacheTable(cache) => {
-            session.cache_table(known(session, &name(&cache.table_name)?).await?);
+            let level = cache.storage_level.as_ref().map_or(StorageLevel::DEFAULT, storage_level);
+            session.cache().persist(identity(session, &name(&cache.table_name)?).await?, level);
             nothing()
         }
         CatType::UncacheTable(uncache) => {
-            session.uncache_table(&known(session, &name(&uncache.table_name)?).await?);
+            session.cache().unpersist(&identity(session, &name(&uncache.table_name)?).await?);
             nothing()
         }
         CatType::ClearCache(_) => {
-            session.clear_cache();
+            session.cache().clear();
             nothing()
         }
-        CatType::RefreshTable(refresh) => {
-            known(session, &name(&refresh.table_name)?).await?;
+        CatType::RefreshTable(ask) => {
+            refresh(session, &name(&ask.table_name)?).await?;
             nothing()
         }
-        // Files are listed anew by each query.
-        CatType::RefreshByPath(_) => nothing(),
+        CatType::RefreshByPath(ask) => {
+            session.files_changed(&ask.path);
+            nothing()
+        }
         CatType::RecoverPartitions(ask) => {
             recover(session, &name(&ask.table_name)?).await?;
             nothing()
@@ -185,6 +197,17 @@ pub async fn catalog(env: &Environment<'_>, message: &proto::Catalog) -> Result<
             known(session, &name(&ask.table_name)?).await?;
             nothing()
         }
+    }
+}
+
+/// A level as messages have it.
+pub fn storage_level(level: &proto::StorageLevel) -> StorageLevel {
+    StorageLevel {
+        use_disk: level.use_disk,
+        use_memory: level.use_memory,
+        use_off_heap: level.use_off_heap,
+        deserialized: level.deserialized,
+        replication: level.replication,
     }
 }
 

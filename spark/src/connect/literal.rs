@@ -1,5 +1,7 @@
 //! Literals of messages to typed literals with Spark's text.
 
+mod write;
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, MapArray, StructArray};
@@ -9,6 +11,7 @@ use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Expr;
 
+pub use self::write::to_proto;
 use super::proto::expression::{Literal, literal::LiteralType, literal::specialized_array::ValueType};
 use super::{data_type, proto};
 use crate::analysis::Named;

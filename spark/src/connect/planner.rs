@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection
 use super::expression::Resolver;
 use super::proto::relation::RelType;
 use super::scope::{Below, Frames, Scope};
-use super::{ConnectPlan, Environment, proto, relation};
+use super::{ConnectPlan, Environment, Observations, proto, relation};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames, display_name};
 use crate::analysis::select::SelectList;
 use crate::analysis::{Named, correlate};
@@ -34,7 +34,7 @@ pub(super) struct Planner<'a> {
     /// Relations that expressions refer to by id.
     references: HashMap<i64, &'a proto::Relation>,
     pub outer: Vec<Outer>,
-    pub observed: Vec<(String, LogicalPlan)>,
+    pub observed: Observations,
 }
 
 /// What is left to do in the walk.
@@ -55,22 +55,18 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// A whole request.
-    pub async fn whole(mut self, root: &'a proto::Relation) -> Result<ConnectPlan> {
+    /// A whole request, and what is observed in it.
+    pub async fn whole(mut self, root: &'a proto::Relation) -> Result<(ConnectPlan, Observations)> {
         if let Some(local) = Box::pin(relation::local_result(&mut self, root)).await? {
-            return Ok(local);
+            return Ok((local, self.observed));
         }
         let scope = self.plan(root).await?;
-        Ok(ConnectPlan::Query(Self::finished(scope)?))
+        Ok((ConnectPlan::Query(Self::finished(scope)?), self.observed))
     }
 
-    /// The observations of a request.
-    pub async fn observations(mut self, root: &'a proto::Relation) -> Result<Vec<(String, LogicalPlan)>> {
-        if let Some(input) = relation::shown(root) {
-            self.plan(input).await?;
-        } else {
-            self.plan(root).await?;
-        }
+    /// The observations of a relation.
+    pub async fn observations(mut self, root: &'a proto::Relation) -> Result<Observations> {
+        self.plan(root).await?;
         Ok(self.observed)
     }
 

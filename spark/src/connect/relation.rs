@@ -1,8 +1,10 @@
 //! Relations of messages to plans: which one goes where, and the inputs of each.
 
 mod aggregate;
+mod as_of;
 mod columns;
 mod join;
+mod layout;
 mod local;
 mod missing;
 mod pivot;
@@ -90,6 +92,18 @@ fn rel_type(relation: &proto::Relation) -> Result<&RelType> {
     relation.rel_type.as_ref().ok_or_else(|| super::expression::missing("a relation"))
 }
 
+/// Whether metrics are observed in a relation.
+pub(super) fn observes(relation: &proto::Relation) -> Result<bool> {
+    let mut left = vec![relation];
+    while let Some(relation) = left.pop() {
+        if matches!(relation.rel_type, Some(RelType::CollectMetrics(_))) {
+            return Ok(true);
+        }
+        left.extend(inputs(relation)?);
+    }
+    Ok(false)
+}
+
 /// The input of a relation that only shows it.
 pub(super) fn shown(relation: &proto::Relation) -> Option<&proto::Relation> {
     match relation.rel_type.as_ref()? {
@@ -164,13 +178,17 @@ pub(super) async fn planned<'a>(
         }
         RelType::Project(r) => select::project(planner, next()?, &r.expressions).await,
         RelType::Filter(r) => select::filter(planner, next()?, r.condition.as_ref()).await,
-        RelType::Sort(r) => select::sort(planner, next()?, &r.order).await,
+        RelType::Sort(r) => select::sort(planner, next()?, &r.order, r.is_global.unwrap_or(true)).await,
         RelType::Limit(r) => select::limit(next()?, 0, Some(r.limit)),
         RelType::Offset(r) => select::limit(next()?, r.offset, None),
         RelType::Tail(r) => select::tail(planner, next()?, r.limit).await,
         RelType::Join(r) => {
             let (left, right) = (next()?, next()?);
             join::join(planner, r, left, right).await
+        }
+        RelType::AsOfJoin(r) => {
+            let (left, right) = (next()?, next()?);
+            as_of::join(planner, r, left, right)
         }
         RelType::LateralJoin(r) => join::lateral(planner, r, next()?).await,
         RelType::SetOp(r) => {
@@ -182,15 +200,14 @@ pub(super) async fn planned<'a>(
         RelType::Sample(r) => sample::sample(planner, r, next()?),
         RelType::SampleBy(r) => sample::sample_by(planner, r, next()?),
         RelType::SubqueryAlias(r) => Ok(columns::alias(next()?, &r.alias)),
-        RelType::Repartition(r) => select::repartition(planner, next()?, r.num_partitions),
-        RelType::RepartitionByExpression(r) => select::repartition_by(planner, r, next()?),
+        RelType::Repartition(r) => layout::repartition(planner, r, next()?),
+        RelType::RepartitionByExpression(r) => layout::repartition_by(planner, r, next()?),
         RelType::ToDf(r) => columns::to_df(planner, next()?, &r.column_names),
         RelType::WithColumns(r) => columns::with_columns(planner, r, next()?).await,
         RelType::WithColumnsRenamed(r) => columns::renamed(planner, r, next()?),
         RelType::Drop(r) => columns::drop(planner, r, next()?),
         RelType::ToSchema(r) => columns::to_schema(planner, r, next()?),
-        // Hints change how a join is run, never what it gives.
-        RelType::Hint(_) => next(),
+        RelType::Hint(r) => layout::hint(planner, r, next()?),
         RelType::WithRelations(with) => match with_sql(with) {
             Some(sql) => read::nested_sql(planner, sql, &with.references).await,
             None => next(),
@@ -227,7 +244,6 @@ fn feature(relation: &RelType) -> &'static str {
         RelType::WithWatermark(_) => "structured streaming: withWatermark",
         RelType::ApplyInPandasWithState(_) => "structured streaming: applyInPandasWithState",
         RelType::CommonInlineUserDefinedDataSource(_) => "user-defined data sources",
-        RelType::AsOfJoin(_) => "as-of joins",
         RelType::NearestByJoin(_) => "nearest-by joins",
         RelType::Parse(_) => "reading CSV and JSON from a DataFrame of lines",
         RelType::RelationChanges(_) => "change data feeds",

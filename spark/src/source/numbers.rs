@@ -66,6 +66,11 @@ impl Numbers {
         Ok(Self { parts: (0..partitions).map(part).collect(), step, schema })
     }
 
+    /// Whether another table has the same numbers in the same partitions.
+    pub fn gives_the_same(&self, other: &Self) -> bool {
+        self.parts == other.parts && self.step == other.step
+    }
+
     /// In up to `partitions` partitions, less where there are few numbers.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! A table over files: partition pruning, statistics, division among tasks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -78,6 +78,15 @@ impl TableFile {
     }
 }
 
+/// Where the files of a table are looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Files, folders or patterns, with scheme.
+    pub places: Vec<String>,
+    /// The options of the read.
+    pub options: BTreeMap<String, String>,
+}
+
 /// A table over files that were listed when it was made.
 #[derive(Debug)]
 pub struct FileTable {
@@ -89,6 +98,7 @@ pub struct FileTable {
     order: Vec<usize>,
     schema: SchemaRef,
     today: NaiveDate,
+    origin: Origin,
     /// Whether its last columns are [`FILE_COLUMNS`].
     tells_files: bool,
     /// Statistics of parquet files, by position of the file.
@@ -144,6 +154,7 @@ impl FileTable {
             order,
             schema: Arc::new(Schema::new(fields)),
             today,
+            origin: Origin::default(),
             tells_files: false,
             statistics: Mutex::default(),
         }
@@ -172,9 +183,21 @@ impl FileTable {
             order: self.order.iter().copied().chain(width..width + FILE_COLUMNS.len()).collect(),
             schema: Arc::new(Schema::new(fields)),
             today: self.today,
+            origin: self.origin.clone(),
             tells_files: true,
             statistics: Mutex::default(),
         }
+    }
+
+    /// The same table, found at this place.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Where its files are looked for.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The files of the table.
@@ -182,23 +205,15 @@ impl FileTable {
         &self.files
     }
 
-    /// Whether both tables read the same files, unchanged, to the same columns.
+    /// Whether both tables read the same places in the same way to the same columns, whatever files are
+    /// there by now.
     pub fn reads_the_same(&self, other: &Self) -> bool {
         let same_format = match (&self.format, &other.format) {
             (TableFormat::Text(a), TableFormat::Text(b)) => a == b,
             (TableFormat::Parquet(_), TableFormat::Parquet(_)) => true,
             _ => false,
         };
-        same_format
-            && self.schema == other.schema
-            && self.files.len() == other.files.len()
-            && self.files.iter().zip(&other.files).all(|(a, b)| {
-                a.store_url == b.store_url
-                    && a.meta.location == b.meta.location
-                    && a.meta.size == b.meta.size
-                    && a.meta.last_modified == b.meta.last_modified
-                    && a.partition == b.partition
-            })
+        same_format && self.schema == other.schema && self.origin == other.origin
     }
 
     /// The columns that are folders, outermost first.

@@ -18,7 +18,7 @@ use crate::error::{Position, Result, SparkError};
 
 pub(crate) use data_type::data_type;
 pub(crate) use query::query;
-pub(crate) use select::{parse_hints, select_item};
+pub(crate) use select::{Hint, parse_hints, select_item};
 
 type Parsed<T> = std::result::Result<T, ParserError>;
 

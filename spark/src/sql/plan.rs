@@ -6,6 +6,7 @@ pub mod fragment;
 mod from;
 mod generate;
 mod group;
+mod hint;
 mod join;
 mod literal;
 mod pivot;
@@ -166,6 +167,8 @@ struct Planner<'a> {
     grouping: Vec<Vec<Named>>,
     /// How many functions written in SQL are around.
     calls: usize,
+    /// The join hints of the SELECTs around, innermost last.
+    join_hints: Vec<Vec<(crate::layout::JoinHint, Vec<String>)>>,
 }
 
 impl<'a> Planner<'a> {
@@ -180,6 +183,7 @@ impl<'a> Planner<'a> {
             lambdas: Vec::new(),
             grouping: Vec::new(),
             calls: 0,
+            join_hints: Vec::new(),
         }
     }
 }

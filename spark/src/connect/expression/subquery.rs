@@ -1,12 +1,17 @@
 //! Subqueries in expressions: scalar, EXISTS and IN.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use datafusion::logical_expr::Expr;
+use datafusion::functions::core::named_struct;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::logical_plan::Subquery;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, lit, when};
 
 use super::Resolver;
 use crate::analysis::Named;
+use crate::analysis::cast::cast;
+use crate::analysis::common::common_type;
 use crate::connect::proto::expression::ExprType;
 use crate::connect::proto::subquery_expression::SubqueryType;
 use crate::connect::proto::{Expression, SubqueryExpression};
@@ -31,7 +36,7 @@ impl Resolver<'_> {
             SubqueryType::Exists => Ok(Named::new(Expr::Exists(Exists::new(subquery, false)), "exists()")),
             SubqueryType::In => {
                 let [value] = message.in_subquery_values.as_slice() else {
-                    return Err(SparkError::unsupported("IN with several columns before a subquery"));
+                    return self.several_in(&message.in_subquery_values, subquery);
                 };
                 let value = self.expr(value)?;
                 let name = format!("({} IN (listquery()))", value.name);
@@ -41,6 +46,51 @@ impl Resolver<'_> {
             SubqueryType::Unknown => Err(super::missing("the kind of a subquery")),
         }
     }
+}
+
+impl Resolver<'_> {
+    /// `(a, b) IN (query)`: both sides as structs, which are null where one of the fields is.
+    fn several_in(&self, values: &[Expression], subquery: Subquery) -> Result<Named> {
+        let inner = subquery.subquery.as_ref().clone();
+        let width = inner.schema().fields().len();
+        if width != values.len() {
+            return Err(SparkError::new(
+                "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
+                "42K09",
+                format!(
+                    "Cannot resolve the IN predicate due to data type mismatch: The number of columns in the left hand side of an IN subquery does not match the number of columns in the output of subquery. Left hand side columns(length: {}), right hand side columns(length: {width}).",
+                    values.len()
+                ),
+            ));
+        }
+        let (mut left, mut right, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for (value, column) in values.iter().zip(inner.schema().columns()) {
+            let value = self.expr(value)?;
+            let own = Expr::Column(column);
+            let types = (value.expr.get_type(self.schema)?, own.get_type(inner.schema())?);
+            let common = common_type([&types.0, &types.1]).unwrap_or(types.1);
+            left.push(cast(value.expr.unalias(), &common, false, self.schema)?);
+            right.push(cast(own, &common, false, inner.schema())?);
+            names.push(value.name);
+        }
+        let outer_ref_columns = subquery.outer_ref_columns;
+        let plan =
+            LogicalPlanBuilder::from(inner).project([whole_or_null(right)?.alias("__subquery")])?.build()?;
+        let subquery = Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans };
+        let name = format!("(({}) IN (listquery()))", names.join(", "));
+        let left = Box::new(whole_or_null(left)?);
+        Ok(Named::new(Expr::InSubquery(InSubquery::new(left, subquery, false)), name))
+    }
+}
+
+fn whole_or_null(fields: Vec<Expr>) -> Result<Expr> {
+    let known = fields.iter().map(|field| field.clone().is_not_null()).reduce(Expr::and);
+    let parts = fields.into_iter().enumerate().flat_map(|(i, field)| [lit(format!("c{i}")), field]);
+    let whole = named_struct().call(parts.collect());
+    Ok(match known {
+        Some(known) => when(known, whole).end()?,
+        None => whole,
+    })
 }
 
 /// Collects the plans that subqueries in an expression refer to.

@@ -7,7 +7,8 @@ use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 
-use super::select::{partitions, run_generator};
+use super::layout::partitions;
+use super::select::run_generator;
 use crate::analysis::Named;
 use crate::analysis::call::generator::is_generator;
 use crate::analysis::scope::Relation;

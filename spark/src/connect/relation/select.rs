@@ -1,11 +1,11 @@
-//! Operators on rows and columns of one input: project, filter, sort, limit, repartition.
+//! Operators on rows and columns of one input: project, filter, sort, limit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use datafusion::common::Column;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Partitioning};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use super::local;
 use crate::analysis::Named;
@@ -17,6 +17,7 @@ use crate::connect::planner::{Planner, with_columns_below};
 use crate::connect::proto;
 use crate::connect::scope::Scope;
 use crate::error::{Result, SparkError};
+use crate::layout::{Layout, LayoutNode};
 
 /// `select(...)`: columns, aggregates without groups, window calls and generators.
 pub(super) async fn project(
@@ -124,11 +125,12 @@ pub(super) async fn filter(
     over_below(scope, &used, |builder| Ok(builder.filter(condition)?.build()?))
 }
 
-/// `sort(...)`.
+/// `sort(...)`; `sortWithinPartitions(...)` where it is not `global`.
 pub(super) async fn sort(
     planner: &mut Planner<'_>,
     scope: Scope,
     order: &[proto::expression::SortOrder],
+    global: bool,
 ) -> Result<Scope> {
     let children: Vec<&proto::Expression> = order.iter().filter_map(|o| o.child.as_deref()).collect();
     let subqueries = planner.subqueries(children, &scope).await?;
@@ -136,19 +138,29 @@ pub(super) async fn sort(
     let resolver = planner.resolver(&scope, &subqueries).with_below(scope.below.as_deref(), &wide);
     let keys = resolver.sort_keys(order)?;
     if keys.iter().any(|(key, _, _)| !find_window_exprs([&key.expr]).is_empty()) {
-        return sort_by_windows(planner, scope, keys);
+        return sort_by_windows(planner, scope, keys, global);
     }
     let used = keys.iter().flat_map(|(key, _, _)| key.expr.column_refs()).cloned().collect();
     let sorts: Vec<Sort> =
         keys.into_iter().map(|(key, asc, nulls_first)| Sort::new(key.expr, asc, nulls_first)).collect();
-    over_below(scope, &used, |builder| Ok(builder.sort(sorts)?.build()?))
+    over_below(scope, &used, |builder| {
+        if global {
+            return Ok(builder.sort(sorts)?.build()?);
+        }
+        Ok(LayoutNode::new(builder.build()?, Layout::Sorted(sorts)).into_plan())
+    })
 }
 
 /// Sort keys with window calls ride along with the columns.
-fn sort_by_windows(planner: &mut Planner<'_>, scope: Scope, keys: Vec<SortKey>) -> Result<Scope> {
+fn sort_by_windows(
+    planner: &mut Planner<'_>,
+    scope: Scope,
+    keys: Vec<SortKey>,
+    global: bool,
+) -> Result<Scope> {
     let items: Vec<Named> =
         scope.visible().map(|c| Named::new(Expr::Column(c.column.clone()), c.name.clone())).collect();
-    planner.select(scope, SelectList { items, keys, ..SelectList::default() })
+    planner.select(scope, SelectList { items, keys, within: !global, ..SelectList::default() })
 }
 
 /// Puts an operator over a scope; columns it uses that the projection at the top leaves out are
@@ -212,45 +224,4 @@ pub(super) async fn tail(planner: &mut Planner<'_>, scope: Scope, count: i32) ->
     }
     last.reverse();
     local::rows(planner, schema, last)
-}
-
-/// `repartition(n)` and `coalesce(n)`.
-pub(super) fn repartition(planner: &Planner<'_>, scope: Scope, count: i32) -> Result<Scope> {
-    let count = partitions(planner, Some(count))?;
-    repartitioned(scope, Partitioning::RoundRobinBatch(count))
-}
-
-/// `repartition(n, columns...)` and `repartitionByRange`, which both keep equal rows together.
-pub(super) fn repartition_by(
-    planner: &mut Planner<'_>,
-    message: &proto::RepartitionByExpression,
-    scope: Scope,
-) -> Result<Scope> {
-    let count = partitions(planner, message.num_partitions)?;
-    let none = HashMap::new();
-    let keys = planner.resolver(&scope, &none).keys(&message.partition_exprs)?;
-    let keys: Vec<Expr> = keys.into_iter().map(|(key, _, _)| key.expr.unalias()).collect();
-    let scheme =
-        if keys.is_empty() { Partitioning::RoundRobinBatch(count) } else { Partitioning::Hash(keys, count) };
-    repartitioned(scope, scheme)
-}
-
-fn repartitioned(scope: Scope, scheme: Partitioning) -> Result<Scope> {
-    let plan = LogicalPlanBuilder::from(scope.plan.clone()).repartition(scheme)?.build()?;
-    Ok(scope.with_plan(plan))
-}
-
-/// A number of partitions, which must be positive; else the session's.
-pub(super) fn partitions(planner: &Planner<'_>, count: Option<i32>) -> Result<usize> {
-    match count {
-        None => Ok(planner.session.state.config().target_partitions().max(1)),
-        Some(count) => match usize::try_from(count) {
-            Ok(count) if count > 0 => Ok(count),
-            _ => Err(SparkError::new(
-                "INVALID_PARAMETER_VALUE.PARTITION_NUMBER",
-                "22023",
-                format!("Number of partitions ({count}) must be positive."),
-            )),
-        },
-    }
 }

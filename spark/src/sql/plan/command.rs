@@ -26,10 +26,9 @@ use crate::sql::statement::{Name, PartitionSpec, Statement};
 
 pub use self::alter::{partition_names, recover, truncate_table as truncate};
 pub use self::create::{CreateAs, NewTable, add, create_as, new_table, query_columns};
-pub use self::explain::text as explain_text;
 pub use self::function::{routine, usage};
 pub use self::insert::{Into, file_format, into_table};
-pub use self::session::known;
+pub use self::session::{forget, identity, known, refresh};
 pub use self::show::{create_statement, function_names, matches_pattern};
 
 pub(super) async fn plan(session: &SparkSession, statement: Statement) -> Result<Planned> {
@@ -47,6 +46,7 @@ pub(super) async fn plan(session: &SparkSession, statement: Statement) -> Result
         Statement::InsertDirectory(directory) => insert::directory(session, directory).await,
         Statement::Drop { name, view, if_exists } => {
             let case = session.snapshot()?.case;
+            self::session::forget(session, &name).await;
             session.catalog().drop(&name.parts, view, if_exists, case).await?;
             nothing()
         }
@@ -81,12 +81,19 @@ pub(super) async fn plan(session: &SparkSession, statement: Statement) -> Result
             nothing()
         }
         Statement::Cache(cache) => self::session::cache(session, cache).await,
-        Statement::Refresh(name) | Statement::Analyze(name) => {
-            // Files are listed and statistics read anew by each query.
+        Statement::Refresh(name) => {
+            self::session::refresh(session, &name).await?;
+            nothing()
+        }
+        Statement::Analyze(name) => {
+            // Statistics are read anew by each query.
             self::session::known(session, &name).await?;
             nothing()
         }
-        Statement::RefreshPath(_) => nothing(),
+        Statement::RefreshPath(path) => {
+            session.files_changed(&path);
+            nothing()
+        }
         Statement::AnalyzeTables(database) => {
             let case = session.snapshot()?.case;
             session.catalog().database(&database.map(|name| name.parts).unwrap_or_default(), case).await?;

@@ -50,6 +50,11 @@ impl Planner<'_> {
     }
 
     pub(super) fn table_factor(&mut self, factor: &TableFactor) -> Result<Relation> {
+        let relation = self.plain_factor(factor)?;
+        Ok(self.under_hints(relation))
+    }
+
+    fn plain_factor(&mut self, factor: &TableFactor) -> Result<Relation> {
         match factor {
             TableFactor::Table { name, alias, args: Some(args), sample, .. } => {
                 let relation = self.table_function(&Name::new(name), &args.args)?;

@@ -1,17 +1,17 @@
 //! SELECT: select list, WHERE, GROUP BY, HAVING, windows, DISTINCT and the ORDER BY above it.
 
 use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs};
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, Partitioning};
+use datafusion::logical_expr::{LogicalPlanBuilder, Partitioning};
 use datafusion::sql::sqlparser::ast::{self, Distinct, GroupByExpr, OrderBy, OrderByKind, Select, Value};
 
-use super::Planner;
 use super::expr::{Names, position_of};
+use super::{Planner, hint};
 use crate::analysis::Named;
 use crate::analysis::scope::{Relation, UniqueNames};
 pub(super) use crate::analysis::select::boolean_condition;
 use crate::analysis::select::{SelectList, SortKey};
 use crate::error::{Result, SparkError};
-use crate::sql::parse::parse_hints;
+use crate::sql::parse::{Hint, parse_hints};
 
 impl Planner<'_> {
     /// A SELECT and the ORDER BY that belongs to it.
@@ -24,7 +24,12 @@ impl Planner<'_> {
     }
 
     fn select_in_scope(&mut self, select: &Select, order_by: Option<&OrderBy>) -> Result<Relation> {
-        let mut input = self.from(&select.from)?;
+        let hints: Vec<Hint> =
+            select.optimizer_hints.iter().flat_map(|hint| parse_hints(&hint.text)).collect();
+        self.join_hints.push(hint::of_relations(&hints));
+        let input = self.from(&select.from);
+        self.join_hints.pop();
+        let mut input = input?;
         for view in &select.lateral_views {
             input = self.lateral_view(input, view)?;
         }
@@ -52,13 +57,19 @@ impl Planner<'_> {
         let grouping = Names::input(&input.columns, &schema);
         let grouping = self.grouping_columns(&select.group_by, &select.projection, &grouping);
         self.grouping.push(grouping);
-        let planned = self.grouped(select, input, order_by);
+        let planned = self.grouped(select, input, order_by, &hints);
         self.grouping.pop();
         planned
     }
 
     /// The select list and what refers to it.
-    fn grouped(&mut self, select: &Select, input: Relation, order_by: Option<&OrderBy>) -> Result<Relation> {
+    fn grouped(
+        &mut self,
+        select: &Select,
+        input: Relation,
+        order_by: Option<&OrderBy>,
+        hints: &[Hint],
+    ) -> Result<Relation> {
         let (input, items) = self.items(input, &select.projection)?;
         let schema = input.plan.schema().clone();
         let names = Names { select: &items, ..Names::input(&input.columns, &schema) };
@@ -67,23 +78,28 @@ impl Planner<'_> {
         let having = select.having.as_ref();
         let having = having.map(|h| self.expr(h, &output_first.condition())).transpose()?;
         let mut keys = self.order_keys(order_by, &items, &output_first)?;
-        // Rows in one order are in order within each partition, too.
-        if keys.is_empty() && !select.sort_by.is_empty() {
+        let within = keys.is_empty();
+        if within && !select.sort_by.is_empty() {
             keys = self.sort_keys(&select.sort_by, &output_first)?;
-        }
-        if keys.is_empty() {
+        } else if within {
             for key in &select.cluster_by {
                 keys.push((self.expr(key, &output_first)?, true, true));
             }
         }
         let mut spread = Vec::new();
-        for key in &select.distribute_by {
+        for key in select.distribute_by.iter().chain(&select.cluster_by) {
             spread.push(self.expr(key, &output_first)?.expr);
         }
-        let mut input_plan = hinted(input.plan.clone(), &select.optimizer_hints)?;
-        if !spread.is_empty() && keys.is_empty() && groups.is_empty() {
+        let mut input_plan = input.plan.clone();
+        if !spread.is_empty() && within && groups.is_empty() {
             let partitions = self.session.state.config_options().execution.target_partitions;
-            input_plan = repartitioned(input_plan, Partitioning::Hash(spread, partitions))?;
+            let scheme = Partitioning::Hash(spread, partitions);
+            input_plan = LogicalPlanBuilder::from(input_plan).repartition(scheme)?.build()?;
+        }
+        // Hints mean what the list gives out, below what orders it.
+        let hinted_below = !keys.is_empty();
+        if hinted_below {
+            input_plan = self.with_partitions(input_plan, hints, &output_first)?;
         }
 
         let condition = |named: Named| boolean_condition(named, &schema, "Filter expression");
@@ -94,9 +110,15 @@ impl Planner<'_> {
             Some(Distinct::On(_)) => return Err(SparkError::unsupported("DISTINCT ON")),
         };
         let grouped = matches!(&select.group_by, GroupByExpr::All(_));
-        let list = SelectList { items, groups, grouped, having, qualify: None, keys, distinct };
+        let list = SelectList { items, groups, grouped, having, qualify: None, keys, within, distinct };
         let mut unique = UniqueNames::default();
-        list.plan(input_plan, &mut |item| unique.claim(&item.name))
+        let mut relation = list.plan(input_plan, &mut |item| unique.claim(&item.name))?;
+        if !hinted_below && !hints.is_empty() {
+            let schema = relation.plan.schema().clone();
+            let names = Names::input(&relation.columns, &schema);
+            relation.plan = self.with_partitions(relation.plan.clone(), hints, &names)?;
+        }
+        Ok(relation)
     }
 
     /// ORDER BY: expressions, positions, aliases, ALL.
@@ -139,24 +161,6 @@ impl Planner<'_> {
             }
         }
     }
-}
-
-/// The plan as the hints of a SELECT want it; how relations are joined is the optimiser's choice.
-fn hinted(plan: LogicalPlan, hints: &[ast::OptimizerHint]) -> Result<LogicalPlan> {
-    let mut plan = plan;
-    for hint in hints.iter().flat_map(|hint| parse_hints(&hint.text)) {
-        let count = hint.parameters.first().and_then(ordinal).filter(|n| *n > 0);
-        if let ("REPARTITION" | "COALESCE" | "REPARTITION_BY_RANGE" | "REBALANCE", Some(count)) =
-            (hint.name.as_str(), count)
-        {
-            plan = repartitioned(plan, Partitioning::RoundRobinBatch(count))?;
-        }
-    }
-    Ok(plan)
-}
-
-fn repartitioned(plan: LogicalPlan, partitioning: Partitioning) -> Result<LogicalPlan> {
-    Ok(LogicalPlanBuilder::from(plan).repartition(partitioning)?.build()?)
 }
 
 pub(super) fn ordinal(expr: &ast::Expr) -> Option<usize> {

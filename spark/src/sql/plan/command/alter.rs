@@ -348,6 +348,7 @@ async fn drop_partitions(
         // The files of external tables stay, so the list must say that they are no part of it.
         table.partitions = Some(there.difference(&dropped).cloned().collect());
     }
+    session.files_changed(&table.location);
     if table.managed {
         for folder in dropped {
             session.catalog().folder(&format!("{}/{folder}", table.location))?.delete(false).await?;
@@ -442,6 +443,7 @@ pub(super) async fn truncate(
         ));
     }
     let folder = |below: &str| session.catalog().folder(&format!("{}{below}", table.location));
+    session.files_changed(&table.location);
     if partition.is_empty() {
         folder("")?.delete(true).await?;
         return nothing();

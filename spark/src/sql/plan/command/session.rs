@@ -1,9 +1,14 @@
 //! SET, CACHE and other statements on the session.
 
+use std::collections::BTreeMap;
+
 use super::{Planned, nothing, pairs, plan_query, strings};
-use crate::catalog::{CATALOG, View, errors};
+use crate::catalog::{CATALOG, View, errors, table};
 use crate::error::{Result, SparkError};
+use crate::identity::Identity;
 use crate::session::SparkSession;
+use crate::session::cache::StorageLevel;
+use crate::source::table::FileTable;
 use crate::sql::statement::{Cache, Name};
 
 pub(super) fn set(session: &SparkSession, key: Option<String>, value: Option<String>) -> Result<Planned> {
@@ -58,45 +63,65 @@ pub async fn known(session: &SparkSession, name: &Name) -> Result<Vec<String>> {
     }
 }
 
+/// What a table or view computes, to find it among what is kept.
+///
+/// # Errors
+/// TABLE_OR_VIEW_NOT_FOUND.
+pub async fn identity(session: &SparkSession, name: &Name) -> Result<Identity> {
+    let snapshot = session.snapshot()?;
+    match table::open(session, &snapshot, &name.parts, &BTreeMap::new(), None).await? {
+        Some(opened) => Ok(Identity::of(&opened.into_plan("cached")?)?),
+        None => Err(SparkError::table_not_found(&name.parts).at(name.position)),
+    }
+}
+
+/// Has what is kept of a table's files, or of those of a view, computed again at its next use.
+///
+/// # Errors
+/// TABLE_OR_VIEW_NOT_FOUND.
+pub async fn refresh(session: &SparkSession, name: &Name) -> Result<()> {
+    for table in identity(session, name).await?.files() {
+        if let Some(table) = table.downcast_ref::<FileTable>() {
+            for place in &table.origin().places {
+                session.cache().refresh(place);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forgets what is kept of a table or view that goes away.
+pub async fn forget(session: &SparkSession, name: &Name) {
+    if session.cache().is_empty() {
+        return;
+    }
+    match identity(session, name).await {
+        Ok(identity) => session.cache().unpersist(&identity),
+        // What cannot be read was never kept.
+        Err(error) => tracing::debug!("nothing is kept of {}: {error}", name.parts.join(".")),
+    }
+}
+
 pub(super) async fn cache(session: &SparkSession, cache: Cache) -> Result<Planned> {
     match cache {
-        Cache::Clear => session.clear_cache(),
-        Cache::Uncache { name, if_exists } => match known(session, &name).await {
-            Ok(full) => {
-                session.uncache_table(&full);
-            }
+        Cache::Clear => session.cache().clear(),
+        Cache::Uncache { name, if_exists } => match identity(session, &name).await {
+            Ok(identity) => session.cache().unpersist(&identity),
             Err(_) if if_exists => {}
             Err(error) => return Err(error),
         },
         Cache::Table { name, storage_level, query } => {
-            if let Some(level) = storage_level {
-                check_level(&level)?;
-            }
+            let level = match storage_level {
+                Some(level) => StorageLevel::of_name(&level)?,
+                None => StorageLevel::DEFAULT,
+            };
             if let Some(query) = query {
                 let plan = plan_query(session, &query).await?;
                 let case = session.snapshot()?.case;
                 session.catalog().create_view(&name.parts, View { plan }, false, false, false, case)?;
             }
-            session.cache_table(known(session, &name).await?);
+            session.cache().persist(identity(session, &name).await?, level);
         }
     }
     nothing()
-}
-
-fn check_level(level: &str) -> Result<()> {
-    let name = level.to_uppercase();
-    let base = name.strip_suffix("_2").or(name.strip_suffix("_3")).unwrap_or(&name);
-    if matches!(
-        base,
-        "NONE"
-            | "DISK_ONLY"
-            | "MEMORY_ONLY"
-            | "MEMORY_ONLY_SER"
-            | "MEMORY_AND_DISK"
-            | "MEMORY_AND_DISK_SER"
-            | "OFF_HEAP"
-    ) {
-        return Ok(());
-    }
-    Err(SparkError::new("_LEGACY_ERROR_TEMP_3286", "", format!("Invalid StorageLevel: {level}")))
 }

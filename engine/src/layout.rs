@@ -1,0 +1,11 @@
+//! How rows lie in partitions and how joins are run, where Spark's ways differ from DataFusion's.
+//!
+//! [`cerium_spark::layout::LayoutNode`] is planned as [`exec::LayoutExec`], a node that DataFusion's rules
+//! leave alone. [`joins::SparkJoins`] reads the hints for joins and takes them out; [`rule::PlaceLayouts`]
+//! puts the sorts and coalesced partitions in place once everything else is decided.
+
+pub mod exec;
+pub mod joins;
+mod narrow;
+pub mod planner;
+pub mod rule;
