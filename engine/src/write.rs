@@ -209,6 +209,9 @@ fn check_columns(spec: &WriteSpec, schema: &Schema) -> Result<()> {
         return check_text(&data);
     }
     for field in data {
+        if spec.format == FileFormat::Orc {
+            encode::orc::check(field.data_type())?;
+        }
         let nested = field.data_type().is_nested() || matches!(field.data_type(), DataType::Binary);
         if spec.format == FileFormat::Csv && nested {
             return Err(SparkError::new(

@@ -51,8 +51,10 @@ fn statistics(plan: &dyn ExecutionPlan) -> String {
         return String::new();
     };
     let mut parts = Vec::new();
-    if let Some(bytes) = known.total_byte_size.get_value() {
-        parts.push(format!("sizeInBytes={bytes}.0 B"));
+    match known.total_byte_size.get_value() {
+        Some(bytes) => parts.push(format!("sizeInBytes={bytes}.0 B")),
+        // What Spark shows where it knows nothing.
+        None => parts.push("sizeInBytes=8.0 EiB".to_owned()),
     }
     if let Some(rows) = known.num_rows.get_value() {
         parts.push(format!("rowCount={rows}"));

@@ -31,6 +31,8 @@ pub struct Identity {
 enum Node {
     /// An operator: its kind and settings, and its expressions with columns by position.
     Operator(String, Vec<Expr>),
+    /// Its input under other names.
+    Renamed,
     /// A scan of a whole table.
     Scan(Arc<dyn TableSource>, Option<Vec<usize>>),
     /// Anything else, which is the same only with the same names.
@@ -45,10 +47,11 @@ impl fmt::Debug for Identity {
 
 impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash
-            && match (&self.node, &other.node) {
+        let (own, other) = (self.below_names(), other.below_names());
+        own.hash == other.hash
+            && match (&own.node, &other.node) {
                 (Node::Operator(kind, exprs), Node::Operator(other_kind, others)) => {
-                    kind == other_kind && exprs == others && self.inputs == other.inputs
+                    kind == other_kind && exprs == others && own.inputs == other.inputs
                 }
                 (Node::Scan(source, columns), Node::Scan(other_source, others)) => {
                     columns == others && same_source(source, other_source)
@@ -70,6 +73,9 @@ impl Identity {
                 plan.inputs().into_iter().map(|input| Self::of(input).map(Arc::new)).collect();
             let inputs = inputs?;
             let node = node(plan)?;
+            if let (Node::Renamed, Some(input)) = (&node, inputs.first()) {
+                return Ok(Self { hash: input.hash, node, inputs });
+            }
             let mut hasher = DefaultHasher::new();
             match &node {
                 Node::Operator(kind, exprs) => {
@@ -81,12 +87,22 @@ impl Identity {
                     source.schema().hash(&mut hasher);
                 }
                 Node::Exact(plan) => plan.hash(&mut hasher),
+                Node::Renamed => {}
             }
             for input in &inputs {
                 input.hash.hash(&mut hasher);
             }
             Ok(Self { hash: hasher.finish(), node, inputs })
         })
+    }
+
+    /// The part that does more than give columns other names.
+    fn below_names(&self) -> &Self {
+        let mut found = self;
+        while let (Node::Renamed, Some(input)) = (&found.node, found.inputs.first()) {
+            found = input;
+        }
+        found
     }
 
     /// A number that is the same for plans that are the same.
@@ -105,7 +121,7 @@ impl Identity {
         let sources = match &self.node {
             Node::Scan(source, _) => vec![Arc::clone(source)],
             Node::Exact(plan) => sources(plan).unwrap_or_default(),
-            Node::Operator(..) => vec![],
+            Node::Operator(..) | Node::Renamed => vec![],
         };
         let providers = sources.iter().filter_map(|source| source_as_provider(source).ok());
         found.extend(providers.filter(|provider| provider.is::<FileTable>()));
@@ -157,7 +173,7 @@ fn node(plan: &LogicalPlan) -> Result<Node> {
         LogicalPlan::Window(_) => "Window".to_owned(),
         LogicalPlan::Limit(limit) => format!("Limit {} {}", limit.skip.is_some(), limit.fetch.is_some()),
         LogicalPlan::Union(_) => "Union".to_owned(),
-        LogicalPlan::SubqueryAlias(_) => "Alias".to_owned(),
+        LogicalPlan::SubqueryAlias(_) => return Ok(Node::Renamed),
         LogicalPlan::Distinct(Distinct::All(_)) => "Distinct".to_owned(),
         LogicalPlan::Aggregate(aggregate) => format!("Aggregate {}", aggregate.group_expr.len()),
         LogicalPlan::Sort(sort) => {
@@ -181,7 +197,16 @@ fn node(plan: &LogicalPlan) -> Result<Node> {
             None => return Ok(exact()),
         }
     }
-    Ok(Node::Operator(kind, exprs))
+    let width = schemas.first().map_or(0, |schema| schema.fields().len());
+    let renames = matches!(plan, LogicalPlan::Projection(_))
+        && exprs.len() == width
+        && exprs.iter().enumerate().all(|(index, expr)| *expr == place(0, index));
+    Ok(if renames { Node::Renamed } else { Node::Operator(kind, exprs) })
+}
+
+/// A column by its place: the number of the input, and that of the column in it.
+fn place(input: usize, index: usize) -> Expr {
+    Expr::Column(Column::new(Some(input.to_string()), index.to_string()))
 }
 
 /// An expression with columns by their places; nothing where it has a query in it.
@@ -196,10 +221,7 @@ fn without_names(expr: Expr, inputs: &[&DFSchema]) -> Result<Option<Expr>> {
                     .enumerate()
                     .find_map(|(input, schema)| Some((input, schema.maybe_index_of_column(&column)?)));
                 match place {
-                    Some((input, index)) => {
-                        let column = Column::new(Some(input.to_string()), index.to_string());
-                        Transformed::yes(Expr::Column(column))
-                    }
+                    Some((input, index)) => Transformed::yes(self::place(input, index)),
                     None => Transformed::no(Expr::Column(column)),
                 }
             }

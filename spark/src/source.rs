@@ -9,6 +9,7 @@ pub mod glob;
 pub mod json;
 pub mod numbers;
 pub mod options;
+mod orc;
 pub mod partitions;
 pub mod paths;
 pub mod pattern;
@@ -41,7 +42,7 @@ use crate::error::{Result, SparkError};
 
 /// Finds the files of a read and makes a table of them.
 ///
-/// `format` is parquet, csv, json or text; `paths` may be patterns and folders; `options` are
+/// `format` is parquet, orc, csv, json or text; `paths` may be patterns and folders; `options` are
 /// those of Spark's reader; without `schema` it is learned from the files. The files are
 /// listed now, as Spark does, not when the table is read.
 ///
@@ -156,6 +157,7 @@ impl Format {
             "csv" => text("CSV", TextFormat::Csv(Box::new(CsvOptions::new(options, zone)?))),
             "json" => text("JSON", TextFormat::Json(Box::new(JsonOptions::new(options, zone)?))),
             "text" => text("Text", TextFormat::Text(PlainOptions::new(options)?)),
+            "orc" => text("ORC", TextFormat::Orc),
             "parquet" => {
                 let mut settings = state.default_table_options().parquet;
                 settings.global.schema_force_view_types = false;
@@ -192,6 +194,7 @@ impl Format {
                         schema::csv(&reader, csv, files, types).await
                     }
                     TextFormat::Json(json) => schema::json(&reader, json, files).await,
+                    TextFormat::Orc => orc::schema(files, zone).await,
                     TextFormat::Text(_) => Ok(Schema::new(vec![Field::new("value", DataType::Utf8, true)])),
                 }
             }

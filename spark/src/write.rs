@@ -15,11 +15,12 @@ pub enum FileFormat {
     Csv,
     Json,
     Text,
+    Orc,
 }
 
 /// A name that is none of the formats Cerium knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown file format `{0}`: use parquet, csv, json or text")]
+#[error("unknown file format `{0}`: use parquet, orc, csv, json or text")]
 pub struct UnknownFormat(pub String);
 
 impl FromStr for FileFormat {
@@ -31,6 +32,7 @@ impl FromStr for FileFormat {
             "csv" => Ok(Self::Csv),
             "json" => Ok(Self::Json),
             "text" => Ok(Self::Text),
+            "orc" => Ok(Self::Orc),
             _ => Err(UnknownFormat(name.to_owned())),
         }
     }
@@ -43,6 +45,7 @@ impl fmt::Display for FileFormat {
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Text => "text",
+            Self::Orc => "orc",
         })
     }
 }

@@ -9,6 +9,7 @@ mod cache;
 mod connect;
 mod failures;
 mod kubernetes;
+mod layout;
 mod programs;
 mod python;
 mod queries;

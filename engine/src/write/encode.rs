@@ -2,6 +2,7 @@
 
 mod delimited;
 mod json;
+pub(super) mod orc;
 mod plain;
 mod temporal;
 
@@ -19,9 +20,11 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use datafusion::parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use datafusion::parquet::file::properties::WriterProperties;
+use orc_rust::compression::CompressionType;
 
 use self::delimited::CsvEncoder;
 use self::json::JsonEncoder;
+use self::orc::OrcEncoder;
 use self::plain::PlainEncoder;
 
 /// A format with its options.
@@ -31,6 +34,7 @@ pub struct Encoding {
     time_zone: String,
     parquet: Compression,
     text: CompressionTypeVariant,
+    orc: Option<CompressionType>,
     /// What stands in file names for the compression, such as `.snappy`.
     infix: &'static str,
 }
@@ -41,6 +45,7 @@ pub enum Encoder {
     Csv(CsvEncoder, Compressor),
     Json(JsonEncoder, Compressor),
     Text(PlainEncoder, Compressor),
+    Orc(Box<OrcEncoder>),
 }
 
 /// Compresses text on its way into a file.
@@ -69,6 +74,7 @@ impl Encoding {
             time_zone: spec.option("timeZone").unwrap_or(time_zone).to_owned(),
             parquet: Compression::UNCOMPRESSED,
             text: CompressionTypeVariant::UNCOMPRESSED,
+            orc: None,
             infix: "",
         };
         if spec.format == FileFormat::Parquet {
@@ -80,6 +86,15 @@ impl Encoding {
                 "zstd" => (Compression::ZSTD(ZstdLevel::default()), ".zstd"),
                 "brotli" => (Compression::BROTLI(BrotliLevel::default()), ".br"),
                 _ => return Err(codec("brotli, uncompressed, lz4, gzip, lz4_raw, snappy, none, zstd")),
+            };
+        } else if spec.format == FileFormat::Orc {
+            (encoding.orc, encoding.infix) = match name.as_deref().unwrap_or("zstd") {
+                "none" | "uncompressed" => (None, ""),
+                "snappy" => (Some(CompressionType::Snappy), ".snappy"),
+                "zlib" => (Some(CompressionType::Zlib), ".zlib"),
+                "lz4" => (Some(CompressionType::Lz4), ".lz4"),
+                "zstd" => (Some(CompressionType::Zstd), ".zstd"),
+                _ => return Err(codec("uncompressed, lz4, none, snappy, zlib, zstd")),
             };
         } else {
             (encoding.text, encoding.infix) = match name.as_deref().unwrap_or("none") {
@@ -98,6 +113,7 @@ impl Encoding {
     pub fn extension(&self) -> String {
         match self.spec.format {
             FileFormat::Parquet => format!("{}.parquet", self.infix),
+            FileFormat::Orc => format!("{}.orc", self.infix),
             FileFormat::Text => format!(".txt{}", self.infix),
             format => format!(".{format}{}", self.infix),
         }
@@ -126,6 +142,7 @@ impl Encoding {
                 let encoder = JsonEncoder::new(&self.spec, &self.time_zone).map_err(external)?;
                 Encoder::Json(encoder, self.compressor())
             }
+            FileFormat::Orc => Encoder::Orc(Box::new(OrcEncoder::new(schema, self.orc)?)),
             FileFormat::Text => Encoder::Text(PlainEncoder::new(&self.spec), self.compressor()),
         })
     }
@@ -161,6 +178,7 @@ impl Encoder {
             Self::Csv(encoder, compressor) => compressor.write(encoder.encode(batch).map_err(external)?),
             Self::Json(encoder, compressor) => compressor.write(encoder.encode(batch).map_err(external)?),
             Self::Text(encoder, compressor) => compressor.write(encoder.encode(batch)?),
+            Self::Orc(encoder) => encoder.encode(batch),
         }
     }
 
@@ -168,6 +186,7 @@ impl Encoder {
     pub fn finish(self) -> DataFusionResult<Bytes> {
         match self {
             Self::Parquet(writer) => Ok(Bytes::from(writer.into_inner()?)),
+            Self::Orc(encoder) => encoder.finish(),
             Self::Csv(_, compressor) | Self::Json(_, compressor) | Self::Text(_, compressor) => {
                 compressor.finish()
             }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Partitioning};
 
 use super::expression::missing;
 use super::planner::Planner;
 use super::proto::write_operation::save_table::TableSaveMethod;
-use super::proto::write_operation::{SaveMode as ProtoMode, SaveTable, SaveType};
+use super::proto::write_operation::{BucketBy, SaveMode as ProtoMode, SaveTable, SaveType};
 use super::proto::write_operation_v2::Mode;
 use super::{CommandOutcome, Environment, proto};
+use crate::analysis::scope::{CaseRule, display_name};
 use crate::catalog::table::unique_columns;
 use crate::catalog::{Identifier, Stored, Table, errors};
 use crate::error::{Result, SparkError, quote_parts};
+use crate::layout::{Layout, LayoutNode};
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::WriteCommand;
 use crate::sql::plan::AfterWrite;
@@ -49,7 +52,10 @@ pub async fn write_operation(
         _ => None,
     };
     check_buckets(operation, table)?;
-    let plan = input(env, operation.input.as_ref()).await?;
+    let mut plan = input(env, operation.input.as_ref()).await?;
+    if let Some(buckets) = &operation.bucket_by {
+        plan = bucketed(plan, buckets, &operation.sort_column_names, snapshot.case)?;
+    }
     let write = Write {
         session,
         snapshot: &snapshot,
@@ -89,13 +95,48 @@ fn check_buckets(operation: &proto::WriteOperation, table: Option<&SaveTable>) -
         ));
     }
     match table {
-        Some(_) if !inserts => Err(SparkError::unsupported("bucketBy")),
+        Some(_) if !inserts => Ok(()),
         _ => {
             let operation = if inserts { "insertInto" } else { "save" };
             let message = format!("'{operation}' does not support bucketBy right now.");
             Err(SparkError::new("_LEGACY_ERROR_TEMP_1312", "", message).with_param("operation", operation))
         }
     }
+}
+
+/// Rows with those of a bucket in one partition, in the order asked for. The table does not remember its
+/// buckets.
+fn bucketed(
+    plan: LogicalPlan,
+    buckets: &BucketBy,
+    sorted_by: &[String],
+    case: CaseRule,
+) -> Result<LogicalPlan> {
+    let columns = plan.schema().columns();
+    let column = |name: &String| {
+        let found = columns.iter().find(|c| case.same(display_name(&c.name), name));
+        found.map(|c| Expr::Column(c.clone())).ok_or_else(|| {
+            let candidates: Vec<_> = columns.iter().map(|c| vec![display_name(&c.name).to_owned()]).collect();
+            SparkError::column_not_found(std::slice::from_ref(name), &candidates)
+        })
+    };
+    let count = usize::try_from(buckets.num_buckets).ok().filter(|count| (1..=100_000).contains(count));
+    let count = count.ok_or_else(|| {
+        SparkError::new(
+            "INVALID_BUCKET_COUNT",
+            "22003",
+            format!(
+                "Number of buckets should be greater than 0 but less than or equal to bucketing.maxBuckets (`100000`). Got `{}`.",
+                buckets.num_buckets
+            ),
+        )
+    })?;
+    let keys: Vec<Expr> = buckets.bucket_column_names.iter().map(column).collect::<Result<_>>()?;
+    let sorts: Result<Vec<Sort>> =
+        sorted_by.iter().map(|name| Ok(Sort::new(column(name)?, true, true))).collect();
+    let sorts = sorts?;
+    let plan = LogicalPlanBuilder::from(plan).repartition(Partitioning::Hash(keys, count))?.build()?;
+    Ok(if sorts.is_empty() { plan } else { LayoutNode::new(plan, Layout::Sorted(sorts)).into_plan() })
 }
 
 /// A write of the DataFrame API.

@@ -19,8 +19,8 @@ use datafusion::physical_expr::{LexOrdering, PhysicalExpr};
 use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::chunks::{TextFile, line_chunks, whole};
@@ -28,19 +28,21 @@ use super::csv::decoder::CsvDecoder;
 use super::csv::infer::formats;
 use super::csv::options::CsvOptions;
 use super::datetime::parse_zone;
-use super::errors;
 use super::json::decoder::JsonDecoder;
 use super::json::options::JsonOptions;
 use super::plain::{PlainDecoder, PlainOptions};
+use super::{errors, orc};
 use crate::error::SparkError;
 
-/// A text format with its options, as it travels to executors.
+/// A format that Cerium reads itself, with its options, as it travels to executors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TextFormat {
     Csv(Box<CsvOptions>),
     Json(Box<JsonOptions>),
     /// One string column, a line a row.
     Text(PlainOptions),
+    /// Columns in stripes.
+    Orc,
 }
 
 impl TextFormat {
@@ -50,6 +52,7 @@ impl TextFormat {
             Self::Csv(_) => "csv",
             Self::Json(_) => "json",
             Self::Text(_) => "text",
+            Self::Orc => "orc",
         }
     }
 
@@ -59,6 +62,7 @@ impl TextFormat {
             Self::Csv(options) => !options.multi_line,
             Self::Json(options) => !options.multi_line,
             Self::Text(options) => !options.whole_text,
+            Self::Orc => false,
         }
     }
 
@@ -68,6 +72,7 @@ impl TextFormat {
             Self::Csv(options) => &options.line_separator,
             Self::Json(options) => &options.line_separator,
             Self::Text(options) => &options.line_separator,
+            Self::Orc => &None,
         };
         separator.as_ref().map_or_else(|| b"\n".to_vec(), |text| text.as_bytes().to_vec())
     }
@@ -166,7 +171,7 @@ impl FileSource for TextSource {
         match &*self.format {
             TextFormat::Csv(options) => write!(f, ", header={}, mode={:?}", options.header, options.mode),
             TextFormat::Json(options) => write!(f, ", mode={:?}", options.mode),
-            TextFormat::Text(_) => Ok(()),
+            TextFormat::Text(_) | TextFormat::Orc => Ok(()),
         }
     }
 
@@ -257,6 +262,7 @@ impl TextOpener {
                 &self.projection,
                 self.batch_size,
             ))),
+            TextFormat::Orc => Err(SparkError::internal("stripes are no text")),
         };
         decoder.map_err(errors::external)
     }
@@ -266,7 +272,6 @@ impl FileOpener for TextOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
         let range = file.range.as_ref().map(|range| range.start as u64..range.end as u64);
         let at_start = range.as_ref().is_none_or(|range| range.start == 0);
-        let decoder = self.decoder(at_start)?;
         let url = format!("{}/{}", self.root, file.object_meta.location);
         let text = TextFile {
             store: Arc::clone(&self.store),
@@ -274,6 +279,15 @@ impl FileOpener for TextOpener {
             size: file.object_meta.size,
             range,
         };
+        if *self.format == TextFormat::Orc {
+            let schema = Arc::new(self.file_schema.project(&self.projection)?);
+            let batch_size = self.batch_size;
+            return Ok(Box::pin(async move {
+                let rows = orc::rows(text, schema, batch_size).await.map_err(|error| in_file(&url, error))?;
+                Ok(rows.map_err(move |error| in_file(&url, error)).boxed())
+            }));
+        }
+        let decoder = self.decoder(at_start)?;
         let (line_based, separator) = (self.format.line_based(), self.format.separator());
         Ok(Box::pin(async move {
             let chunks = if line_based {

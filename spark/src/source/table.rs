@@ -302,6 +302,7 @@ impl FileTable {
 
     fn splittable(&self, file: &TableFile) -> bool {
         match &self.format {
+            TableFormat::Text(TextFormat::Orc) => true,
             TableFormat::Text(format) => format.line_based() && splittable(&file.meta.location),
             TableFormat::Parquet(_) => true,
         }

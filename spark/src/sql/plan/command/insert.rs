@@ -22,7 +22,7 @@ use crate::write::{FileFormat, SaveMode, WriteSpec};
 /// A format that Spark or Cerium does not know.
 pub fn file_format(name: &str) -> Result<FileFormat> {
     name.parse().map_err(|_| match name {
-        "orc" | "avro" | "xml" | "hive" | "jdbc" | "binaryfile" | "delta" | "iceberg" => {
+        "avro" | "xml" | "hive" | "jdbc" | "binaryfile" | "delta" | "iceberg" => {
             SparkError::unsupported(format!("writing the format {name}"))
         }
         _ => SparkError::data_source_not_found(name),

@@ -1,0 +1,111 @@
+//! Rows as ORC.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use cerium_spark::error::{Result, SparkError};
+use cerium_spark::types::sql_name;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use orc_rust::compression::CompressionType;
+use orc_rust::{ArrowWriter, ArrowWriterBuilder};
+
+/// Bytes that are ready, shared with the writer that makes them.
+#[derive(Debug, Clone, Default)]
+struct Ready(Arc<Mutex<Vec<u8>>>);
+
+impl Ready {
+    fn take(&self) -> Bytes {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
+    }
+}
+
+impl Write for Ready {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes the rows of one file.
+pub struct OrcEncoder {
+    writer: ArrowWriter<Ready>,
+    schema: SchemaRef,
+    ready: Ready,
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// The type in the file: instants are kept in UTC.
+fn stored(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Timestamp(_, Some(_)) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        other => other.clone(),
+    }
+}
+
+/// Whether the types can be written.
+///
+/// # Errors
+/// UNSUPPORTED_FEATURE for a type that the writer does not know.
+pub fn check(data_type: &DataType) -> Result<()> {
+    match data_type {
+        DataType::Boolean
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Utf8
+        | DataType::Binary
+        | DataType::Date32
+        | DataType::Timestamp(..) => Ok(()),
+        other => Err(SparkError::unsupported(format!("writing the type {} to ORC", sql_name(other)))),
+    }
+}
+
+impl OrcEncoder {
+    /// A writer of rows of `schema`.
+    ///
+    /// # Errors
+    /// A type that cannot be written.
+    pub fn new(schema: &Schema, compression: Option<CompressionType>) -> DataFusionResult<Self> {
+        let fields = schema.fields().iter().map(|field| {
+            let stored = stored(field.data_type());
+            field.as_ref().clone().with_data_type(stored)
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let ready = Ready::default();
+        let mut builder = ArrowWriterBuilder::new(ready.clone(), Arc::clone(&schema));
+        if let Some(compression) = compression {
+            builder = builder.with_compression(compression);
+        }
+        Ok(Self { writer: builder.try_build().map_err(failed)?, schema, ready })
+    }
+
+    /// Takes rows; returns the bytes that are ready.
+    pub fn encode(&mut self, batch: &RecordBatch) -> DataFusionResult<Bytes> {
+        let columns = batch.columns().iter().zip(self.schema.fields());
+        let columns: std::result::Result<Vec<_>, _> =
+            columns.map(|(column, field)| cast(column, field.data_type())).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns?)?;
+        self.writer.write(&batch).map_err(failed)?;
+        Ok(self.ready.take())
+    }
+
+    /// The last bytes of the file.
+    pub fn finish(self) -> DataFusionResult<Bytes> {
+        self.writer.close().map_err(failed)?;
+        Ok(self.ready.take())
+    }
+}
