@@ -145,9 +145,12 @@ async fn every_format_comes_back_as_it_was_written() {
     let context = context();
     let folder = tempfile::tempdir().unwrap();
     let expected = "|i|s|k|\n|1|a|x|\n|2|b|x|\n|3||y/z|\n|4|d||";
-    for (format, ending) in
-        [(FileFormat::Parquet, ".snappy.parquet"), (FileFormat::Csv, ".csv"), (FileFormat::Json, ".json")]
-    {
+    for (format, ending) in [
+        (FileFormat::Parquet, ".snappy.parquet"),
+        (FileFormat::Orc, ".zstd.orc"),
+        (FileFormat::Csv, ".csv"),
+        (FileFormat::Json, ".json"),
+    ] {
         let path = folder.path().join(format.to_string());
         let mut spec = spec(&path, format);
         spec.options.insert("header".into(), "true".into());

@@ -11,13 +11,15 @@ use std::sync::Arc;
 use cerium_spark::analysis::scope::Relation;
 use cerium_spark::error::SparkError;
 use cerium_spark::functions;
+use cerium_spark::layout::{Layout, LayoutNode};
 use cerium_spark::session::SparkSession;
 use cerium_spark::show::show_string;
 use cerium_spark::sql::plan::fragment::Fragment;
 use cerium_spark::sql::{Parameters, Planned, ScriptStatement, plan, plan_with, split_statements};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::Transformed;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion_spark::SessionStateBuilderSpark;
@@ -36,10 +38,26 @@ fn session(warehouse: &Path) -> SparkSession {
     SparkSession::new(state, conf.into_iter().collect())
 }
 
+/// A plan without what only an engine can plan. Of one partition a sort within partitions is a sort.
+fn without_layouts(plan: LogicalPlan) -> datafusion::error::Result<LogicalPlan> {
+    let plain = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Extension(extension) = &node else { return Ok(Transformed::no(node)) };
+        let Some(layout) = extension.node.as_any().downcast_ref::<LayoutNode>() else {
+            return Ok(Transformed::no(node));
+        };
+        let input = layout.input().clone();
+        Ok(Transformed::yes(match layout.layout() {
+            Layout::Sorted(keys) => LogicalPlanBuilder::from(input).sort(keys.clone())?.build()?,
+            _ => input,
+        }))
+    })?;
+    Ok(plain.data)
+}
+
 async fn answer(session: &SparkSession, statement: &ScriptStatement) -> Result<String, SparkError> {
     let (schema, batches) = match plan(session, statement).await? {
         Planned::Query(plan) => {
-            let frame = DataFrame::new(session.state()?, plan);
+            let frame = DataFrame::new(session.state()?, without_layouts(plan)?);
             let schema = Arc::clone(frame.schema().inner());
             (schema, frame.collect().await?)
         }
@@ -223,7 +241,7 @@ async fn shown(
     parameters: &Parameters,
 ) -> Result<String, SparkError> {
     let plan = query(plan_with(session, statement, parameters).await?);
-    let frame = DataFrame::new(session.state()?, plan);
+    let frame = DataFrame::new(session.state()?, without_layouts(plan)?);
     let schema = Arc::clone(frame.schema().inner());
     let rows = frame.collect().await?;
     show_string(&schema, &rows, 20, 20)

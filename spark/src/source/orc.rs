@@ -84,7 +84,8 @@ pub(super) async fn schema(files: &[TableFile], zone: &str) -> crate::error::Res
         let url = format!("{}{}", file.store_url.as_str(), file.meta.location);
         errors::cannot_read_footer(&url, error.find_root().strip_backtrace())
     })?;
-    let fields = builder.schema().fields().iter().map(|field| {
+    let own = builder.schema();
+    let fields = own.fields().iter().map(|field| {
         let field = spark_field(field, zone);
         // ORC's timestamps are Spark's, unless Spark's own footer says otherwise.
         match field.data_type() {

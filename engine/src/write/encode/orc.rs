@@ -1,7 +1,9 @@
 //! Rows as ORC.
 
 use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use cerium_spark::error::{Result, SparkError};
@@ -10,8 +12,8 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use orc_rust::ArrowWriterBuilder;
 use orc_rust::compression::CompressionType;
-use orc_rust::{ArrowWriter, ArrowWriterBuilder};
 
 /// Bytes that are ready, shared with the writer that makes them.
 #[derive(Debug, Clone, Default)]
@@ -34,9 +36,13 @@ impl Write for Ready {
     }
 }
 
-/// Writes the rows of one file.
+/// Batches that wait for the writer.
+const AHEAD: usize = 2;
+
+/// Writes the rows of one file, on a thread of its own: the writer must not leave the one it was made on.
 pub struct OrcEncoder {
-    writer: ArrowWriter<Ready>,
+    batches: SyncSender<RecordBatch>,
+    thread: JoinHandle<DataFusionResult<()>>,
     schema: SchemaRef,
     ready: Ready,
 }
@@ -86,11 +92,12 @@ impl OrcEncoder {
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let ready = Ready::default();
-        let mut builder = ArrowWriterBuilder::new(ready.clone(), Arc::clone(&schema));
-        if let Some(compression) = compression {
-            builder = builder.with_compression(compression);
-        }
-        Ok(Self { writer: builder.try_build().map_err(failed)?, schema, ready })
+        let (batches, received) = sync_channel(AHEAD);
+        let (to, written) = (ready.clone(), Arc::clone(&schema));
+        let thread = std::thread::Builder::new()
+            .name("orc".to_owned())
+            .spawn(move || write_all(to, &written, compression, &received))?;
+        Ok(Self { batches, thread, schema, ready })
     }
 
     /// Takes rows; returns the bytes that are ready.
@@ -99,13 +106,35 @@ impl OrcEncoder {
         let columns: std::result::Result<Vec<_>, _> =
             columns.map(|(column, field)| cast(column, field.data_type())).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns?)?;
-        self.writer.write(&batch).map_err(failed)?;
+        // Where the writer has ended it has failed; the end of the file tells why.
+        let _ = self.batches.send(batch);
         Ok(self.ready.take())
     }
 
     /// The last bytes of the file.
     pub fn finish(self) -> DataFusionResult<Bytes> {
-        self.writer.close().map_err(failed)?;
+        drop(self.batches);
+        match self.thread.join() {
+            Ok(written) => written?,
+            Err(_) => return Err(DataFusionError::Internal("the writer of ORC panicked".into())),
+        }
         Ok(self.ready.take())
     }
+}
+
+fn write_all(
+    to: Ready,
+    schema: &SchemaRef,
+    compression: Option<CompressionType>,
+    batches: &Receiver<RecordBatch>,
+) -> DataFusionResult<()> {
+    let mut builder = ArrowWriterBuilder::new(to, Arc::clone(schema));
+    if let Some(compression) = compression {
+        builder = builder.with_compression(compression);
+    }
+    let mut writer = builder.try_build().map_err(failed)?;
+    for batch in batches {
+        writer.write(&batch).map_err(failed)?;
+    }
+    writer.close().map_err(failed)
 }
