@@ -177,7 +177,8 @@ impl Driver {
             return Ok(Arc::clone(blocks));
         }
         *kept = None;
-        // Parts of it may be cached themselves.
+        // Parts of it may be cached themselves, but what only has other names is this entry again.
+        let plan = identity::below_names(plan)?;
         let mut inputs = Vec::new();
         for input in plan.inputs() {
             inputs.push(self.prepare(session, input).await?);

@@ -129,6 +129,21 @@ impl Identity {
     }
 }
 
+/// The part of a plan that does more than give columns other names; its columns have the same places.
+///
+/// # Errors
+/// Where the plan does not hold together.
+pub fn below_names(plan: &LogicalPlan) -> Result<&LogicalPlan> {
+    let mut found = plan;
+    while let Node::Renamed = node(found)? {
+        match found.inputs().first().copied() {
+            Some(input) => found = input,
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
 /// A plan in which the largest parts that `find` knows are replaced by what it gives for them.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ pub mod cache;
 pub mod defaults;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cerium_conf::{Key, SparkConf, keys};
 use datafusion::execution::SessionState;

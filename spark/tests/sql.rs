@@ -19,8 +19,8 @@ use cerium_spark::sql::{Parameters, Planned, ScriptStatement, plan, plan_with, s
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::Transformed;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion_spark::SessionStateBuilderSpark;
 
