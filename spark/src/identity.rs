@@ -13,7 +13,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, TableSource};
 
-use crate::connect::Numbers;
+use crate::source::numbers::Numbers;
 use crate::source::table::FileTable;
 
 /// Stack left when more is taken, and how much is taken, in bytes: plans may be deep.
@@ -287,7 +287,7 @@ fn same_source(a: &Arc<dyn TableSource>, b: &Arc<dyn TableSource>) -> bool {
         return a.reads_the_same(b);
     }
     if let (Some(a), Some(b)) = (a.downcast_ref::<Numbers>(), b.downcast_ref::<Numbers>()) {
-        return a.bounds() == b.bounds();
+        return a.gives_the_same(b);
     }
     match (a.downcast_ref::<MemTable>(), b.downcast_ref::<MemTable>()) {
         (Some(a), Some(b)) => same_rows(a, b),

@@ -19,6 +19,7 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties, ReplaceChildrenOptions,
 };
 
+use crate::partition::exec::PartitionExec;
 use crate::repartition::exec::{Target, TargetExec};
 use crate::repartition::planner::shuffle;
 
@@ -48,7 +49,7 @@ fn narrow(plan: &Plan, count: usize) -> Result<Option<Plan>> {
         return Ok(Some(Arc::clone(plan)));
     }
     // Partitions have numbers that some functions give out.
-    if gives_out_its_place(plan)? {
+    if plan.is::<PartitionExec>() || gives_out_its_place(plan)? {
         return Ok(None);
     }
     if let Some(source) = plan.downcast_ref::<DataSourceExec>() {
