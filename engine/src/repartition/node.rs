@@ -11,7 +11,7 @@ use datafusion::common::DFSchemaRef;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, Partitioning, Repartition, UserDefinedLogicalNodeCore, cast, lit,
+    Expr, Extension, LogicalPlan, Partitioning, Repartition, UserDefinedLogicalNodeCore, cast, lit, when,
 };
 
 /// Which partition a row goes to.
@@ -143,7 +143,7 @@ fn by_id(input: &LogicalPlan, id: &Expr, partitions: usize) -> Result<LogicalPla
     let id = cast(id.clone(), DataType::Int64);
     let count = lit(i64::from(count));
     let place = cast((id % count.clone() + count.clone()) % count, DataType::Int32);
-    let place = datafusion::functions::core::coalesce().call(vec![place, lit(0_i32)]);
+    let place = when(place.clone().is_null(), lit(0_i32)).otherwise(place)?;
     Ok(RepartitionNode::new(input.clone(), partitions, Scheme::Id(place)).into_plan())
 }
 
