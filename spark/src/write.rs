@@ -120,7 +120,8 @@ mod tests {
         assert_eq!("OVERWRITE".parse(), Ok(SaveMode::Overwrite));
         assert_eq!("upsert".parse::<SaveMode>(), Err(UnknownMode("upsert".into())));
         assert_eq!("Parquet".parse(), Ok(FileFormat::Parquet));
-        assert!("orc".parse::<FileFormat>().is_err());
+        assert_eq!("ORC".parse(), Ok(FileFormat::Orc));
+        assert!("avro".parse::<FileFormat>().is_err());
     }
 
     #[test]

@@ -155,7 +155,6 @@ async fn run_all(scope: &Scope, programs: Vec<Program>) -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "spark_partition_id and writing a range are not there yet"]
 async fn run_python_wide_programs() -> Result<()> {
     on_cluster("run_python_wide", async |scope| {
         scope.install_chart().await?;
