@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -46,10 +47,20 @@ impl Cluster {
             .get_or_try_init(async || -> Result<()> {
                 let folder = definitions.to_str().context("the path of the repository is not UTF-8")?;
                 cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", folder]).await?;
-                cluster
-                    .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", folder])
-                    .await?;
-                Ok(())
+                // kubectl gives up on a definition that has no conditions yet.
+                let wait = ["wait", "--for=condition=Established", "--timeout=30s", "-f", folder];
+                let established = async {
+                    while let Err(error) = cluster.kubectl(&wait).await {
+                        if !error.to_string().contains("accessor error") {
+                            return Err(error);
+                        }
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                    Ok(())
+                };
+                tokio::time::timeout(Duration::from_mins(1), established)
+                    .await
+                    .context("the definitions are not established")?
             })
             .await?;
         Ok(Some(cluster))

@@ -15,6 +15,9 @@ use crate::error::Result;
 use crate::session::SparkSession;
 use crate::sql::statement::ExplainMode;
 
+/// The column in which a statement answers with a plan.
+pub const COLUMN: &str = "plan";
+
 /// A plan in the words of a mode.
 ///
 /// # Errors

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use cerium_conf::{ConfError, keys};
 use cerium_spark::error::SparkError;
+use cerium_spark::explain;
 use cerium_spark::session::SparkSession;
 use cerium_spark::show::show_string;
 use cerium_spark::sql::{self, Planned, ScriptStatement, split_statements};
+use datafusion::arrow::array::AsArray;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
@@ -125,6 +127,11 @@ async fn run_statement(
         }
         // Commands without columns have nothing to show.
         Planned::Local(_, schema) if schema.fields().is_empty() => Ok(None),
+        Planned::Local(batches, schema) if schema.fields().iter().map(|f| f.name()).eq([explain::COLUMN]) => {
+            // A plan is read line by line; the cell of a table would cut it off.
+            let texts = batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
+            Ok(Some(texts.collect()))
+        }
         Planned::Local(batches, schema) => {
             let shown = Shown::of(session)?;
             Ok(Some(show_string(&schema, &batches, usize::MAX, shown.truncate)?))

@@ -100,4 +100,9 @@ except SparkConnectGrpcException as error:
     assert "too many levels of nesting" in str(error), error
 assert spark.range(3).count() == 3
 
+# Partitions arrive in the order they were sorted in.
+mixed = spark.range(0, 2000, 1, 4).selectExpr("id * 7919 % 2000 as k").orderBy("k")
+passed = mixed.mapInPandas(lambda frames: frames, "k long").collect()
+assert [row.k for row in passed] == list(range(2000)), passed[:5]
+
 spark.stop()

@@ -44,6 +44,12 @@ try:
 except ParseException as error:
     assert error.getSqlState() == "42601", error
 
+# A sort holds for what comes after it, also where nothing asks for an order any more.
+mixed = spark.range(0, 2000, 1, 4).select((F.col("id") * 7919 % 2000).alias("k")).orderBy("k")
+numbered = mixed.withColumn("n", F.monotonically_increasing_id()).collect()
+assert [row.k for row in numbered] == list(range(2000)), numbered[:5]
+assert sorted(row.n for row in numbered) == [row.n for row in numbered]
+
 # What the application was started with is final once it runs; partitions are the session's.
 try:
     spark.conf.set("spark.executor.memory", "2g")

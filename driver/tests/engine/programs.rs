@@ -164,3 +164,13 @@ fn a_main_file_that_does_not_exist_is_named() {
     assert!(err(&output).contains("failed to read the main file"), "{}", err(&output));
     assert!(err(&output).contains("program.sql"), "{}", err(&output));
 }
+
+#[test]
+fn a_plan_is_printed_line_by_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run_sql(&folder, "EXPLAIN SELECT id FROM range(10) WHERE id > 3");
+    assert!(output.status.success(), "{}", err(&output));
+    let lines: Vec<String> = out(&output).lines().map(str::to_owned).collect();
+    assert_eq!(lines[0], "== Physical Plan ==");
+    assert!(lines.iter().any(|line| line.contains("Filter")), "{lines:?}");
+}

@@ -21,6 +21,8 @@ use datafusion::physical_plan::{
 };
 use futures::{TryStreamExt, stream};
 
+use crate::input_order::InputOrder;
+
 use super::groups::KEY_ORDER;
 use super::task::PythonTask;
 use super::work::{PythonPlan, SortKey, Work};
@@ -36,6 +38,7 @@ pub struct PythonExec {
     work: Work,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
+    order: InputOrder,
     properties: Arc<PlanProperties>,
 }
 
@@ -60,7 +63,8 @@ impl PythonExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Ok(Self { work, inputs, schema, properties: Arc::new(properties) })
+        let order = InputOrder::of(input);
+        Ok(Self { work, inputs, schema, order, properties: Arc::new(properties) })
     }
 
     /// What executors need to know.
@@ -93,7 +97,8 @@ impl PythonExec {
     }
 
     fn with_inputs(&self, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::try_new(self.work.clone(), inputs, Arc::clone(&self.schema))?))
+        let made = Self::try_new(self.work.clone(), inputs, Arc::clone(&self.schema))?;
+        Ok(Arc::new(Self { order: self.order.clone(), ..made }))
     }
 }
 
@@ -125,10 +130,6 @@ impl ExecutionPlan for PythonExec {
         self.inputs.iter().collect()
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![matches!(self.work, Work::Eval(_)); self.inputs.len()]
-    }
-
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false; self.inputs.len()]
     }
@@ -136,7 +137,7 @@ impl ExecutionPlan for PythonExec {
     fn required_input_distribution(&self) -> Vec<Distribution> {
         (0..self.inputs.len())
             .map(|input| match self.grouping(input) {
-                None => Distribution::UnspecifiedDistribution,
+                None => self.order.distribution(),
                 Some(([], _)) => Distribution::SinglePartition,
                 Some((keys, _)) => {
                     Distribution::KeyPartitioned(keys.iter().map(|key| self.column(input, *key)).collect())
@@ -148,7 +149,7 @@ impl ExecutionPlan for PythonExec {
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
         (0..self.inputs.len())
             .map(|input| {
-                let (keys, sorting) = self.grouping(input)?;
+                let Some((keys, sorting)) = self.grouping(input) else { return self.order.requirement() };
                 let keys = keys
                     .iter()
                     .map(|key| PhysicalSortExpr { expr: self.column(input, *key), options: KEY_ORDER });

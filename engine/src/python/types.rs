@@ -71,9 +71,10 @@ pub fn from_struct(batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
     }
 }
 
-/// Columns as a batch of the declared schema, which they must fit in number.
+/// Columns as a batch of the declared schema. As in Spark there may be more of them, which count for nothing:
+/// pandas adds its index where that is no plain range.
 pub fn declared_batch(columns: &[ArrayRef], schema: &SchemaRef, rows: usize) -> Result<RecordBatch> {
-    if columns.len() != schema.fields().len() {
+    if columns.len() < schema.fields().len() {
         return Err(DataFusionError::Execution(format!(
             "a Python function returned {} columns where {} were declared",
             columns.len(),

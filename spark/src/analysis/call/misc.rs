@@ -1,8 +1,11 @@
 //! Calls of functions that belong to no other family.
 
+use datafusion::arrow::datatypes::DataType;
+use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{Expr, lit};
 
 use super::invocation::{Call, Param};
+use super::window::window_function;
 use crate::analysis::Named;
 use crate::analysis::operator::scalar_call;
 use crate::error::{Result, SparkError};
@@ -54,12 +57,22 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "reflect" | "java_method" | "try_reflect" => java_method(call)?,
         "spark_partition_id" => return call.run(&partition::PARTITION_ID, &[], &[]),
         "monotonically_increasing_id" => return call.run(&partition::ROW_ID, &[], &[]),
+        "distributed_sequence_id" => row_number(call)?,
         "input_file_name" => return call.run(&partition::FILE_NAME, &[], &[]),
         "input_file_block_start" => return call.run(&partition::FILE_BLOCK_START, &[], &[]),
         "input_file_block_length" => return call.run(&partition::FILE_BLOCK_LENGTH, &[], &[]),
         _ => return Ok(None),
     };
     call.named(expr)
+}
+
+/// The index that pandas API on Spark gives rows: 0, 1, 2 and so on, in the order of their partitions.
+fn row_number(call: &Call<'_>) -> Result<Expr> {
+    call.arity(0, 0)?;
+    let function = window_function(call.context, "row_number")
+        .ok_or_else(|| SparkError::internal("the session has no row_number"))?;
+    let number = Expr::from(WindowFunction::new(function, vec![]));
+    Ok(call.cast(number, &DataType::Int64)? - lit(1_i64))
 }
 
 /// A call of a static method of Java: of the few that can be done without Java.

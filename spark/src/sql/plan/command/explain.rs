@@ -22,7 +22,7 @@ pub(super) async fn explain(
         _ => return Err(no_query()),
     };
     let plan = plan_query(session, &query).await?;
-    strings(&["plan"], vec![vec![explain::text(session, mode, &plan).await?]])
+    strings(&[explain::COLUMN], vec![vec![explain::text(session, mode, &plan).await?]])
 }
 
 fn no_query() -> SparkError {
