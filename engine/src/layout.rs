@@ -6,6 +6,7 @@
 
 pub mod exec;
 pub mod joins;
+pub mod keep;
 mod narrow;
 pub mod planner;
 pub mod rule;

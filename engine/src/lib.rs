@@ -3,7 +3,6 @@
 pub mod archive;
 mod below;
 pub mod codec;
-mod input_order;
 pub mod layout;
 pub mod object_stores;
 pub mod partition;

@@ -22,6 +22,7 @@ use datafusion_spark::SessionStateBuilderSpark;
 
 use crate::codec::{CeriumLogicalCodec, CeriumPhysicalCodec};
 use crate::layout::joins::SparkJoins;
+use crate::layout::keep::KeepSorts;
 use crate::layout::rule::PlaceLayouts;
 use crate::object_stores::ObjectStores;
 use crate::partition::ExtractPartitionFunctions;
@@ -71,13 +72,14 @@ pub fn new_session_state(
         .build())
 }
 
-/// DataFusion's rules, with Spark's choice of joins in place of its own, and what comes after them.
+/// DataFusion's rules, with Spark's choice of joins in place of its own, and what comes before and after them.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let joins: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(SparkJoins);
     let mut rules = PhysicalOptimizer::new().rules;
     for rule in rules.iter_mut().filter(|rule| rule.name() == joins.name()) {
         *rule = Arc::clone(&joins);
     }
+    rules.insert(0, Arc::new(KeepSorts));
     rules.push(Arc::new(PlaceShuffles));
     rules.push(Arc::new(PlaceLayouts));
     rules

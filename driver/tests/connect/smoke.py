@@ -49,6 +49,10 @@ mixed = spark.range(0, 2000, 1, 4).select((F.col("id") * 7919 % 2000).alias("k")
 numbered = mixed.withColumn("n", F.monotonically_increasing_id()).collect()
 assert [row.k for row in numbered] == list(range(2000)), numbered[:5]
 assert sorted(row.n for row in numbered) == [row.n for row in numbered]
+doubled = mixed.select((F.col("k") * 2).alias("x"), F.explode(F.array(F.lit(1)))).collect()
+assert [row.x for row in doubled] == list(range(0, 4000, 2)), doubled[:5]
+both = [row.k for row in mixed.union(mixed.orderBy(F.desc("k"))).collect()]
+assert both == list(range(2000)) + list(range(1999, -1, -1)), both[:5]
 
 # What the application was started with is final once it runs; partitions are the session's.
 try:

@@ -12,7 +12,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::{Column, IsNullExpr};
 use datafusion::physical_expr::{
-    EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr,
+    Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning, PhysicalExpr,
+    PhysicalSortExpr,
 };
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::common::spawn_buffered;
@@ -42,6 +43,13 @@ pub enum Kind {
     Hint(JoinHint),
     /// The place of a sort within partitions.
     Sorted(LexOrdering),
+    /// Asks for the order that its input was sorted in, so that the sort stays.
+    Kept {
+        /// The order.
+        ordering: LexOrdering,
+        /// Whether it is one of all rows, not of those of each partition.
+        whole: bool,
+    },
     /// The place where partitions are put together.
     Coalesced(usize),
     /// Says that its input may be broadcast, whatever its size.
@@ -67,7 +75,7 @@ impl LayoutExec {
     /// A node over `input`.
     pub fn new(input: Arc<dyn ExecutionPlan>, kind: Kind) -> Self {
         let partitioning = match &kind {
-            Kind::Hint(_) | Kind::Small | Kind::Unknown | Kind::Ordered => None,
+            Kind::Hint(_) | Kind::Kept { .. } | Kind::Small | Kind::Unknown | Kind::Ordered => None,
             Kind::Sorted(_) => Some(input.output_partitioning().clone()),
             Kind::Coalesced(count) => {
                 let count = input.output_partitioning().partition_count().min(*count);
@@ -112,6 +120,7 @@ impl DisplayAs for LayoutExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Hint(hint) => write!(f, "JoinHintExec: {hint:?}"),
+            Kind::Kept { .. } => f.write_str("KeptExec"),
             Kind::Sorted(keys) => write!(f, "SortWithinPartitionsExec: {keys}"),
             Kind::Coalesced(count) => write!(f, "CoalesceExec: partitions={count}"),
             Kind::Small => f.write_str("BroadcastHintExec"),
@@ -136,7 +145,25 @@ impl ExecutionPlan for LayoutExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![matches!(self.kind, Kind::Hint(_) | Kind::Small | Kind::Unknown | Kind::Ordered)]
+        let keeps = matches!(
+            self.kind,
+            Kind::Hint(_) | Kind::Kept { .. } | Kind::Small | Kind::Unknown | Kind::Ordered
+        );
+        vec![keeps]
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![match &self.kind {
+            Kind::Kept { ordering, .. } => Some(OrderingRequirements::from(ordering.clone())),
+            _ => None,
+        }]
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![match &self.kind {
+            Kind::Kept { whole: true, .. } => Distribution::SinglePartition,
+            _ => Distribution::UnspecifiedDistribution,
+        }]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -180,7 +207,7 @@ impl ExecutionPlan for LayoutExec {
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        let same = matches!(self.kind, Kind::Hint(_) | Kind::Small | Kind::Sorted(_));
+        let same = matches!(self.kind, Kind::Hint(_) | Kind::Kept { .. } | Kind::Small | Kind::Sorted(_));
         vec![ChildStats::At(if same { partition } else { None })]
     }
 
@@ -203,7 +230,7 @@ impl ExecutionPlan for LayoutExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         match &self.kind {
-            Kind::Hint(_) | Kind::Small | Kind::Unknown | Kind::Ordered => {
+            Kind::Hint(_) | Kind::Kept { .. } | Kind::Small | Kind::Unknown | Kind::Ordered => {
                 self.input.execute(partition, context)
             }
             Kind::Sorted(_) | Kind::Coalesced(_) => {

@@ -33,7 +33,7 @@ impl PhysicalOptimizerRule for PlaceLayouts {
             }
             let Some(layout) = node.downcast_ref::<LayoutExec>() else { return Ok(Transformed::no(node)) };
             let placed: Arc<dyn ExecutionPlan> = match layout.kind() {
-                Kind::Hint(_) => Arc::clone(layout.input()),
+                Kind::Hint(_) | Kind::Kept { .. } => Arc::clone(layout.input()),
                 Kind::Sorted(keys) => {
                     let sort = SortExec::new(keys.clone(), Arc::clone(layout.input()));
                     Arc::new(sort.with_preserve_partitioning(true))

@@ -9,9 +9,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
-use datafusion::physical_expr::{
-    Distribution, EquivalenceProperties, OrderingRequirements, Partitioning, PhysicalExpr,
-};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, ChildrenPropertiesMode, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -21,7 +19,6 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::Quantity;
-use crate::input_order::InputOrder;
 
 /// Bits of a row's id that number it within its partition.
 const ROW_BITS: u32 = 33;
@@ -33,24 +30,14 @@ pub struct PartitionExec {
     /// One INT for each partition of `input`: its number in the whole plan.
     numbers: Arc<dyn ExecutionPlan>,
     columns: Vec<(Quantity, String)>,
-    order: InputOrder,
     properties: Arc<PlanProperties>,
 }
 
 impl PartitionExec {
     /// Over all partitions of an input.
     pub fn over(input: Arc<dyn ExecutionPlan>, columns: Vec<(Quantity, String)>) -> Result<Self> {
-        let order = InputOrder::of(&input);
-        Self::over_ordered(input, columns, order)
-    }
-
-    fn over_ordered(
-        input: Arc<dyn ExecutionPlan>,
-        columns: Vec<(Quantity, String)>,
-        order: InputOrder,
-    ) -> Result<Self> {
         let numbers = numbers(input.output_partitioning().partition_count())?;
-        Ok(Self { order, ..Self::new(input, numbers, columns) })
+        Ok(Self::new(input, numbers, columns))
     }
 
     /// Over the partitions of `input` whose numbers are in `numbers`.
@@ -69,7 +56,7 @@ impl PartitionExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { input, numbers, columns, order: InputOrder::default(), properties: Arc::new(properties) }
+        Self { input, numbers, columns, properties: Arc::new(properties) }
     }
 
     /// The columns it adds.
@@ -114,14 +101,6 @@ impl ExecutionPlan for PartitionExec {
         vec![false, false]
     }
 
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![self.order.requirement(), None]
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![self.order.distribution(), Distribution::UnspecifiedDistribution]
-    }
-
     fn apply_expressions(
         &self,
         _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
@@ -140,10 +119,9 @@ impl ExecutionPlan for PartitionExec {
         let count = |plan: &Arc<dyn ExecutionPlan>| plan.output_partitioning().partition_count();
         // A scheduler that takes some partitions takes them of both. Else the input was planned anew.
         if count(&input) == count(&numbers) {
-            let order = self.order.clone();
-            return Ok(Arc::new(Self { order, ..Self::new(input, numbers, self.columns.clone()) }));
+            return Ok(Arc::new(Self::new(input, numbers, self.columns.clone())));
         }
-        Ok(Arc::new(Self::over_ordered(input, self.columns.clone(), self.order.clone())?))
+        Ok(Arc::new(Self::over(input, self.columns.clone())?))
     }
 
     fn with_new_children(

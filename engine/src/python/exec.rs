@@ -21,8 +21,6 @@ use datafusion::physical_plan::{
 };
 use futures::{TryStreamExt, stream};
 
-use crate::input_order::InputOrder;
-
 use super::groups::KEY_ORDER;
 use super::task::PythonTask;
 use super::work::{PythonPlan, SortKey, Work};
@@ -38,7 +36,6 @@ pub struct PythonExec {
     work: Work,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
-    order: InputOrder,
     properties: Arc<PlanProperties>,
 }
 
@@ -63,8 +60,7 @@ impl PythonExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        let order = InputOrder::of(input);
-        Ok(Self { work, inputs, schema, order, properties: Arc::new(properties) })
+        Ok(Self { work, inputs, schema, properties: Arc::new(properties) })
     }
 
     /// What executors need to know.
@@ -97,8 +93,7 @@ impl PythonExec {
     }
 
     fn with_inputs(&self, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        let made = Self::try_new(self.work.clone(), inputs, Arc::clone(&self.schema))?;
-        Ok(Arc::new(Self { order: self.order.clone(), ..made }))
+        Ok(Arc::new(Self::try_new(self.work.clone(), inputs, Arc::clone(&self.schema))?))
     }
 }
 
@@ -137,7 +132,7 @@ impl ExecutionPlan for PythonExec {
     fn required_input_distribution(&self) -> Vec<Distribution> {
         (0..self.inputs.len())
             .map(|input| match self.grouping(input) {
-                None => self.order.distribution(),
+                None => Distribution::UnspecifiedDistribution,
                 Some(([], _)) => Distribution::SinglePartition,
                 Some((keys, _)) => {
                     Distribution::KeyPartitioned(keys.iter().map(|key| self.column(input, *key)).collect())
@@ -149,7 +144,7 @@ impl ExecutionPlan for PythonExec {
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
         (0..self.inputs.len())
             .map(|input| {
-                let Some((keys, sorting)) = self.grouping(input) else { return self.order.requirement() };
+                let (keys, sorting) = self.grouping(input)?;
                 let keys = keys
                     .iter()
                     .map(|key| PhysicalSortExpr { expr: self.column(input, *key), options: KEY_ORDER });
