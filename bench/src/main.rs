@@ -5,6 +5,7 @@
 //! against, plain DataFusion, runs in this process.
 
 mod cluster;
+mod connect;
 mod figure;
 mod flights;
 mod manifest;
@@ -31,7 +32,7 @@ struct Arguments {
     #[arg(long, env = "CERIUM_CACHE", default_value = "target/bench")]
     cache: PathBuf,
     /// Which parts to run.
-    #[arg(long, value_delimiter = ',', default_value = "tpch,flights,cluster")]
+    #[arg(long, value_delimiter = ',', default_value = "tpch,flights,connect,cluster")]
     parts: Vec<Part>,
     /// TPC-H scale factor: 1 is 6 million line items.
     #[arg(long, default_value_t = 1.0)]
@@ -66,6 +67,8 @@ enum Part {
     Tpch,
     /// Start-up and memory of `cerium-driver run`.
     Flights,
+    /// Latency of Spark Connect, and Sail's.
+    Connect,
     /// Start-up and memory on the cluster of KUBECONFIG.
     Cluster,
 }
@@ -91,6 +94,11 @@ fn main() -> Result<ExitCode> {
     }
     if arguments.parts.contains(&Part::Flights) {
         flights::measure(&driver, &arguments.flights, &mut report).context("measuring flights")?;
+    }
+    if arguments.parts.contains(&Part::Connect) {
+        let (python, sail) =
+            (arguments.cache.join("python/bin/python"), arguments.cache.join("sail/bin/sail"));
+        connect::measure(&driver, &python, &sail, &mut report).context("measuring Spark Connect")?;
     }
     if arguments.parts.contains(&Part::Cluster) {
         cluster::measure(&arguments.namespace, &mut report).context("measuring on the cluster")?;
