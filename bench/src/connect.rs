@@ -19,7 +19,14 @@ struct Latencies {
 }
 
 /// A server, ended when it is dropped.
-struct Server(Child);
+pub struct Server(Child);
+
+impl Server {
+    /// Id of its process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -36,7 +43,7 @@ pub fn measure(driver: &Path, python: &Path, sail: &Path, report: &mut Report) -
         return Ok(());
     }
     eprintln!("connect: Cerium");
-    let (server, remote) = start_cerium(driver)?;
+    let (server, remote) = start_cerium(driver, python)?;
     let cerium = latencies(python, &remote).context("measuring Cerium")?;
     drop(server);
     report.add("Connect, `select 1`, collected", cerium.select, "ms", Some(10.0));
@@ -76,9 +83,11 @@ fn latencies(python: &Path, remote: &str) -> Result<Latencies> {
     serde_json::from_str(line).with_context(|| format!("bench/connect.py printed {line}"))
 }
 
-fn start_cerium(driver: &Path) -> Result<(Server, String)> {
+/// `cerium-driver connect` with local executors and workers of `python`, and its address.
+pub fn start_cerium(driver: &Path, python: &Path) -> Result<(Server, String)> {
     let mut child = Command::new(driver)
         .args(["connect", "--port", "0"])
+        .env("PYSPARK_PYTHON", python)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

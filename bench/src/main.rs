@@ -10,6 +10,7 @@ mod figure;
 mod flights;
 mod manifest;
 mod process;
+mod soak;
 mod tpch;
 
 use std::io::Write;
@@ -32,7 +33,7 @@ struct Arguments {
     #[arg(long, env = "CERIUM_CACHE", default_value = "target/bench")]
     cache: PathBuf,
     /// Which parts to run.
-    #[arg(long, value_delimiter = ',', default_value = "tpch,flights,connect,cluster")]
+    #[arg(long, value_delimiter = ',', default_value = "tpch,flights,connect,soak,cluster")]
     parts: Vec<Part>,
     /// TPC-H scale factor: 1 is 6 million line items.
     #[arg(long, default_value_t = 1.0)]
@@ -69,6 +70,8 @@ enum Part {
     Flights,
     /// Latency of Spark Connect, and Sail's.
     Connect,
+    /// Growth of memory and open files over many queries and sessions.
+    Soak,
     /// Start-up and memory on the cluster of KUBECONFIG.
     Cluster,
 }
@@ -95,10 +98,13 @@ fn main() -> Result<ExitCode> {
     if arguments.parts.contains(&Part::Flights) {
         flights::measure(&driver, &arguments.flights, &mut report).context("measuring flights")?;
     }
+    let python = arguments.cache.join("python/bin/python");
     if arguments.parts.contains(&Part::Connect) {
-        let (python, sail) =
-            (arguments.cache.join("python/bin/python"), arguments.cache.join("sail/bin/sail"));
+        let sail = arguments.cache.join("sail/bin/sail");
         connect::measure(&driver, &python, &sail, &mut report).context("measuring Spark Connect")?;
+    }
+    if arguments.parts.contains(&Part::Soak) {
+        soak::measure(&driver, &python, &mut report).context("measuring growth")?;
     }
     if arguments.parts.contains(&Part::Cluster) {
         cluster::measure(&arguments.namespace, &mut report).context("measuring on the cluster")?;

@@ -77,7 +77,8 @@ fn arguments(pid: u32) -> Option<Vec<String>> {
     Some(bytes.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect())
 }
 
-fn children(pid: u32) -> Vec<u32> {
+/// The processes that a process has started and that still run.
+pub fn children(pid: u32) -> Vec<u32> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     tasks
         .flatten()
