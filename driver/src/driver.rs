@@ -118,18 +118,13 @@ impl Driver {
         })
     }
 
-    /// A session to plan in. Executors know its functions and get its settings with each task.
-    pub fn session_state(&self) -> Result<SessionState, DataFusionError> {
-        let conf = self.conf();
-        let stores = Arc::new(ObjectStores::new(conf.clone()));
-        state(&conf, stores)
-    }
-
-    /// A session of the application that shares `views` with its others.
+    /// A session of the application that shares `views` with its others. Executors know its functions and
+    /// get its settings with each task.
     pub fn session(&self, views: Arc<SharedViews>) -> Result<SparkSession, DataFusionError> {
         let conf = self.conf();
         let stores = Arc::new(ObjectStores::new(conf.clone()));
-        let state = state(&conf, Arc::clone(&stores))?;
+        let parallelism = parallelism(&conf).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let state = session::new_session_state(&conf, parallelism, Arc::clone(&stores))?;
         let session = SparkSession::in_application(state, conf, views);
         let session = session.with_cache(Arc::clone(&self.cache) as Arc<dyn PlanCache>);
         Ok(session.on(Arc::new(SessionEngine::new(stores))))
@@ -273,11 +268,6 @@ impl Driver {
         self.allocation.stop();
         self.provider.stop().await;
     }
-}
-
-fn state(conf: &SparkConf, stores: Arc<ObjectStores>) -> Result<SessionState, DataFusionError> {
-    let parallelism = parallelism(conf).map_err(|error| DataFusionError::External(Box::new(error)))?;
-    session::new_session_state(conf, parallelism, stores)
 }
 
 /// Whether a plan reads or writes data outside of the driver. What does not, such as `SELECT 1`, local

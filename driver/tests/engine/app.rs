@@ -39,7 +39,8 @@ impl App {
         let id = format!("app-{}", uuid::Uuid::new_v4());
         let provider = LocalProvider::with_program(&executor_program(), &conf, &id, dir.path()).unwrap();
         let driver = Arc::new(Driver::start(conf, Arc::new(provider), "127.0.0.1").await.unwrap());
-        let context = SessionContext::new_with_state(driver.session_state().unwrap());
+        let context =
+            SessionContext::new_with_state(driver.session(Arc::default()).unwrap().state().unwrap());
         Self { driver, context, dir, id }
     }
 
