@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -264,12 +265,175 @@ fn values_of_the_kubeflow_chart_are_accepted() -> Result<()> {
         "--leader-election-lease-duration=30s",
         "--metrics-bind-address=:9090",
         "--metrics-labels=team",
+        "--enable-ui-service=true",
+        "--ingress-url-format={{$appName}}.example.com",
+        "--ingress-class-name=nginx",
+        r#"--ingress-tls=[{"hosts":["example.com"]}]"#,
+        r#"--ingress-annotations={"a":"b"}"#,
+        "--enable-batch-scheduler=true",
+        "--kube-scheduler-names=scheduler",
+        "--default-batch-scheduler=volcano",
+        "--enable-driver-pdb=true",
+        "--scheduled-spark-application-timestamp-precision=seconds",
+        "--feature-gates=PartialRestart=true,DefaultTimeToLive=true,RestSubmitter=true",
     ] {
         assert!(has(&given, argument), "no {argument} in {given:?}");
     }
     object(&objects, "PodDisruptionBudget spark-operator/sparky-controller-pdb")?;
     object(&objects, "PodMonitor spark-operator/sparky-podmonitor")?;
     object(&objects, "ServiceAccount b/driver")?;
+    Ok(())
+}
+
+/// The notes that helm shows after an installation. Without a cluster helm does not show them, so a
+/// copy of the chart makes an object of them.
+fn notes(options: &[&str]) -> Result<String> {
+    static COPIES: AtomicUsize = AtomicUsize::new(0);
+    let copy = COPIES.fetch_add(1, Ordering::Relaxed);
+    let copy = std::env::temp_dir().join(format!("cerium-notes-{}-{copy}", std::process::id()));
+    let copied = Command::new("cp").arg("-R").arg(root().join("charts/cerium/")).arg(&copy).status()?;
+    ensure!(copied.success(), "the chart cannot be copied to {}", copy.display());
+    let text = std::fs::read_to_string(copy.join("templates/NOTES.txt"))?;
+    let made =
+        r#"{"kind": "Notes", "metadata": {"name": "notes"}, "text": {{ include "notes" . | toJson }}}"#;
+    let template = format!("{{{{- define \"notes\" }}}}{text}{{{{- end }}}}\n{made}\n");
+    std::fs::write(copy.join("templates/notes.yaml"), template)?;
+    let folder = copy.to_str().context("the temporary folder is not UTF-8")?;
+    let fixed = ["template", RELEASE, folder, "--namespace", RELEASE, "--show-only", "templates/notes.yaml"];
+    let shown = helm(&[&fixed, options].concat());
+    std::fs::remove_dir_all(&copy)?;
+    let objects = objects(&shown?)?;
+    Ok(object(&objects, "Notes /notes")?["text"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn notes_name_the_values_that_have_no_effect_and_no_others() -> Result<()> {
+    let without = "have no effect here";
+    let default = notes(&[])?;
+    assert!(default.contains("spark-operator-spark") && !default.contains(without), "{default}");
+    let told = notes(&["--values", "charts/cerium/ci/kubeflow-values.yaml"])?;
+    let (_, told) = told.split_once(without).context("nothing is told")?;
+    let named: Vec<&str> =
+        told.lines().filter_map(|line| line.strip_prefix("  ")?.split(':').next()).collect();
+    let expected = [
+        "hook.upgradeCrd",
+        "controller.featureGates RestSubmitter, submitter",
+        "controller.kubeAPIQPS",
+        "controller.kubeAPIBurst",
+        "controller.pprof",
+        "controller.workqueueRateLimiter",
+        "webhook",
+        "certManager",
+    ];
+    assert_eq!(named, expected);
+    let upgrade = notes(&["--is-upgrade"])?;
+    assert!(upgrade.contains("charts/cerium-crds") && !upgrade.contains(without), "{upgrade}");
+    Ok(())
+}
+
+#[test]
+fn the_default_time_to_live_needs_its_feature_gate() -> Result<()> {
+    let seconds = "controller.defaultTimeToLiveSeconds=60";
+    let given = |gate: &str| -> Result<bool> {
+        let gates = format!(r#"controller.featureGates=[{{"name":"DefaultTimeToLive","enabled":{gate}}}]"#);
+        Ok(has(
+            &arguments(&template(&["--set", seconds, "--set-json", &gates])?)?,
+            "--default-time-to-live-seconds=60",
+        ))
+    };
+    assert!(given("true")?);
+    assert!(!given("false")?);
+    let told = notes(&["--set", seconds])?;
+    assert!(told.contains("controller.defaultTimeToLiveSeconds: needs the feature gate"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn each_shard_has_its_own_deployment_lease_and_pods() -> Result<()> {
+    let objects = template(&[
+        "--set",
+        "controller.shards=2,controller.replicas=2,controller.podDisruptionBudget.enable=true",
+    ])?;
+    let mut selectors = BTreeSet::new();
+    for shard in ["0", "1"] {
+        let key = format!("Deployment spark-operator/spark-operator-controller-{shard}");
+        let spec = &object(&objects, &key)?["spec"];
+        let selector = &spec["selector"]["matchLabels"];
+        assert_eq!(selector, &spec["template"]["metadata"]["labels"]);
+        selectors.insert(selector.to_string());
+        let given = strings(&spec["template"]["spec"]["containers"][0]["args"]);
+        assert!(given.contains(&"--shard-count=2"), "{given:?}");
+        assert!(given.contains(&format!("--shard-index={shard}").as_str()), "{given:?}");
+        let budget = format!("PodDisruptionBudget spark-operator/spark-operator-controller-{shard}-pdb");
+        assert_eq!(&object(&objects, &budget)?["spec"]["selector"]["matchLabels"], selector);
+    }
+    assert_eq!(selectors.len(), 2);
+    let leases = rules(&objects).into_iter().find(|(_, rule)| rule["resourceNames"].is_array());
+    let (_, leases) = leases.context("no rule names leases")?;
+    let names = ["spark-operator-controller-lock-0", "spark-operator-controller-lock-1"];
+    assert_eq!(strings(&leases["resourceNames"]), names);
+    assert!(!arguments(&template(&[])?)?.iter().any(|argument| argument.contains("shard")));
+    Ok(())
+}
+
+/// The names of metrics in a PromQL expression.
+fn metrics_in(expression: &str) -> BTreeSet<String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = expression.split(|c| !is_word(c)).map(str::to_owned);
+    words
+        .filter(|word| word.contains('_') && !word.starts_with("__") && word != "histogram_quantile")
+        .collect()
+}
+
+#[test]
+fn dashboard_and_alerts_ask_for_metrics_that_exist() -> Result<()> {
+    let create = "prometheus.rules.create=true,prometheus.dashboard.create=true";
+    let options = ["--set", create, "--set", "prometheus.metrics.prefix=team-a_"];
+    let objects = template(&options)?;
+    let alerts = object(&objects, "PrometheusRule spark-operator/spark-operator-rules")?;
+    let mut asked = BTreeSet::new();
+    for rule in alerts["spec"]["groups"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|group| group["rules"].as_array())
+        .flatten()
+    {
+        assert!(rule["annotations"]["summary"].is_string() && rule["for"].is_string(), "{rule}");
+        asked.extend(metrics_in(rule["expr"].as_str().unwrap_or_default()));
+    }
+    let dashboard = object(&objects, "ConfigMap spark-operator/spark-operator-dashboard")?;
+    assert_eq!(dashboard["metadata"]["labels"]["grafana_dashboard"], "1");
+    let dashboard: Value =
+        serde_json::from_str(dashboard["data"]["cerium.json"].as_str().context("no dashboard")?)?;
+    for target in dashboard["panels"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|panel| panel["targets"].as_array())
+        .flatten()
+    {
+        let expression = target["expr"].as_str().unwrap_or_default().replace("$__rate_interval", "5m");
+        asked.extend(metrics_in(&expression.replace("$__range", "1h")));
+    }
+    assert!(asked.len() > 10, "{asked:?}");
+    let mut sources = String::new();
+    for file in ["metrics.rs", "metrics/process.rs"] {
+        sources += &std::fs::read_to_string(root().join("operator/src").join(file))?;
+    }
+    for metric in &asked {
+        let spark = metric.contains("spark_");
+        assert_eq!(metric.starts_with("team_a_spark_"), spark, "{metric} without the prefix");
+        let name = metric.trim_start_matches("team_a_");
+        let exists = ["", "_bucket", "_sum", "_count", "_total"].iter().any(|suffix| {
+            name.strip_suffix(suffix).is_some_and(|name| sources.contains(&format!("\"{name}\"")))
+        });
+        assert!(exists, "the operator has no metric {name}");
+    }
+    for value in ["prometheus.rules.create=true", "prometheus.dashboard.create=true"] {
+        let without = format!("prometheus.metrics.enable=false,{value}");
+        assert!(template(&["--set", &without]).is_err(), "{value} without metrics");
+    }
     Ok(())
 }
 
@@ -399,6 +563,9 @@ fn bad_values_are_refused_with_their_names() {
         ("controller.podDisruptionBudget.enable=true", "controller.replicas"),
         ("spark.jobNamespaces={Default}", "/spark/jobNamespaces"),
         ("prometheus.metrics.port=99999", "/prometheus/metrics/port"),
+        ("controller.replicas=2,controller.leaderElection.enable=false", "controller.leaderElection.enable"),
+        ("controller.uiIngress.enable=true", "controller.uiIngress.urlFormat"),
+        ("controller.shards=0", "/controller/shards"),
         ("prometheus.metrics.enable=false,prometheus.podMonitor.create=true", "prometheus.metrics.enable"),
         ("runtime.image.pullPolicy=Sometimes", "/runtime/image/pullPolicy"),
         ("image.repository=", "/image/repository"),

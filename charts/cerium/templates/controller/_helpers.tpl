@@ -12,6 +12,48 @@ app.kubernetes.io/component: controller
 app.kubernetes.io/component: controller
 {{- end -}}
 
+{{/*
+Name and labels of one shard of {context, shard}. A single shard is named and
+selected as the controller of the Kubeflow chart; with several, each Deployment
+has to select its own pods only.
+*/}}
+{{- define "cerium.controller.shardName" -}}
+{{- $name := include "cerium.controller.name" .context -}}
+{{- if gt (int .context.Values.controller.shards) 1 -}}
+{{- $name = printf "%s-%d" $name (int .shard) -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{- define "cerium.controller.shardSelectorLabels" -}}
+{{ include "cerium.controller.selectorLabels" .context }}
+{{- if gt (int .context.Values.controller.shards) 1 }}
+cerium.dev/shard: {{ .shard | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* "true" if the feature gate of {context, name} is on. */}}
+{{- define "cerium.featureGate" -}}
+{{- $on := "" -}}
+{{- range .context.Values.controller.featureGates -}}
+{{- if eq .name $.name -}}
+{{- $on = ternary "true" "" (eq (toString .enabled) "true") -}}
+{{- end -}}
+{{- end -}}
+{{- $on -}}
+{{- end -}}
+
+{{/* The feature gates that are on, as the flag takes them. */}}
+{{- define "cerium.enabledFeatureGates" -}}
+{{- $on := list -}}
+{{- range .Values.controller.featureGates -}}
+{{- if eq (toString .enabled) "true" -}}
+{{- $on = append $on (printf "%s=true" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $on -}}
+{{- end -}}
+
 {{- define "cerium.controller.serviceAccountName" -}}
 {{- if .Values.controller.serviceAccount.create -}}
 {{ .Values.controller.serviceAccount.name | default (include "cerium.controller.name" .) }}
@@ -22,6 +64,19 @@ app.kubernetes.io/component: controller
 
 {{- define "cerium.controller.leaseName" -}}
 {{ include "cerium.controller.name" . }}-lock
+{{- end -}}
+
+{{/* The leases as a JSON list: with several shards the operator adds the number of its own. */}}
+{{- define "cerium.controller.leaseNames" -}}
+{{- $name := include "cerium.controller.leaseName" . -}}
+{{- $names := list $name -}}
+{{- if gt (int .Values.controller.shards) 1 -}}
+{{- $names = list -}}
+{{- range $shard := until (int .Values.controller.shards) -}}
+{{- $names = append $names (printf "%s-%d" $name $shard) -}}
+{{- end -}}
+{{- end -}}
+{{- $names | toJson -}}
 {{- end -}}
 
 {{/*
@@ -49,5 +104,5 @@ access to Secrets.
   verbs: [get, create, update]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create]
+  verbs: [create, patch]
 {{- end -}}
