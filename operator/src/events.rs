@@ -5,14 +5,12 @@
 use std::collections::BTreeMap;
 
 use cerium_crds::application::SparkApplicationStatus;
-use cerium_crds::{
-    ApplicationStateType as Phase, DriverState, ExecutorState, SparkApplication, events as reasons,
-};
+use cerium_crds::{ApplicationStateType as Phase, DriverState, ExecutorState, events as reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::PostParams;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 
 use crate::error::chain;
 use crate::status::truncated;
@@ -145,21 +143,23 @@ fn notes_of_executors(old: Option<&Executors>, next: Option<&Executors>) -> Vec<
         .collect()
 }
 
-/// Publishes events on an application. A failure is logged: an event is a hint, not a state.
-pub async fn publish(client: &Client, application: &SparkApplication, notes: &[Note], now: Timestamp) {
-    publish_about(client, &application.object_ref(&()), notes, now).await;
-}
-
-/// Publishes events on an object.
-pub async fn publish_about(client: &Client, about: &ObjectReference, notes: &[Note], now: Timestamp) {
+/// Publishes events on an object. A failure is logged: an event is a hint, not a state. `component` is who
+/// reports.
+pub async fn publish(
+    client: &Client,
+    component: &str,
+    about: &ObjectReference,
+    notes: &[Note],
+    now: Timestamp,
+) {
     let namespace = about.namespace.as_deref().unwrap_or_default();
     let api: Api<Event> = Api::namespaced(client.clone(), namespace);
     for (number, note) in notes.iter().enumerate() {
-        let event = event(about, note, now, number);
+        let event = event(component, about, note, now, number);
         if let Err(error) = api.create(&PostParams::default(), &event).await {
             tracing::warn!(
                 namespace,
-                application = about.name.as_deref().unwrap_or_default(),
+                name = about.name.as_deref().unwrap_or_default(),
                 reason = note.reason,
                 error = chain(&error),
                 "event could not be published"
@@ -169,7 +169,7 @@ pub async fn publish_about(client: &Client, about: &ObjectReference, notes: &[No
 }
 
 /// The event as the API server takes it. Its name is unique by time and number.
-pub fn event(about: &ObjectReference, note: &Note, now: Timestamp, number: usize) -> Event {
+pub fn event(component: &str, about: &ObjectReference, note: &Note, now: Timestamp, number: usize) -> Event {
     let name = about.name.as_deref().unwrap_or_default();
     let stamp = now.as_nanosecond().wrapping_add(number as i128);
     Event {
@@ -185,13 +185,10 @@ pub fn event(about: &ObjectReference, note: &Note, now: Timestamp, number: usize
         count: Some(1),
         first_timestamp: Some(Time(now)),
         last_timestamp: Some(Time(now)),
-        source: Some(EventSource { component: Some(COMPONENT.to_owned()), host: None }),
+        source: Some(EventSource { component: Some(component.to_owned()), host: None }),
         ..Event::default()
     }
 }
-
-/// Who reports.
-const COMPONENT: &str = "spark-application-controller";
 
 #[cfg(test)]
 mod tests {

@@ -29,6 +29,7 @@
 //! | core (cluster) | namespaces | list, watch; only with --namespace-selector |
 //! | coordination.k8s.io | leases | get, create, update; only with --leader-election, in the lock's namespace |
 
+pub mod applications;
 pub mod apply;
 pub mod build;
 pub mod cli;
@@ -41,8 +42,8 @@ mod fake_api;
 #[cfg(test)]
 mod golden;
 pub mod http;
+pub mod kind;
 pub mod leader;
-pub mod malformed;
 pub mod metrics;
 pub mod observe;
 pub mod phase;

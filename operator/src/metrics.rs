@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::pods::ApplicationKey;
+use crate::kind::ObjectKey;
 
 mod process;
 
@@ -54,6 +54,21 @@ struct Work {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Worker {
+    controller: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Queue {
+    name: &'static str,
+}
+
+/// Upper bounds of the time of a reconciliation.
+fn reconcile_buckets() -> Histogram {
+    Histogram::new(exponential_buckets(0.005, 2.0, 12))
+}
+
 /// What is known of one application, so that gauges follow it without being counted twice.
 #[derive(Debug, Default)]
 struct Share {
@@ -65,7 +80,7 @@ struct Share {
 /// All metrics of the operator.
 pub struct Metrics {
     labels: Vec<String>,
-    shares: Mutex<HashMap<ApplicationKey, Share>>,
+    shares: Mutex<HashMap<ObjectKey, Share>>,
     count: PlainCounter,
     submitted: PlainCounter,
     failed_submissions: PlainCounter,
@@ -82,14 +97,11 @@ pub struct Metrics {
     executors_succeeded: PlainCounter,
     executors_failed: PlainCounter,
     reconciled: Family<Work, Counter>,
-    reconcile_seconds: Histogram,
-    active: Gauge,
-    retries: Counter,
+    reconcile_seconds: Family<Worker, Histogram, fn() -> Histogram>,
+    active: Family<Worker, Gauge>,
+    retries: Family<Queue, Counter>,
     leading: Gauge,
 }
-
-/// The controller's name in metrics.
-const CONTROLLER: &str = "spark-application-controller";
 
 impl Metrics {
     /// The metrics, and the registry they are served from.
@@ -116,9 +128,9 @@ impl Metrics {
             executors_succeeded: Family::default(),
             executors_failed: Family::default(),
             reconciled: Family::default(),
-            reconcile_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 12)),
-            active: Gauge::default(),
-            retries: Counter::default(),
+            reconcile_seconds: Family::new_with_constructor(reconcile_buckets),
+            active: Family::default(),
+            retries: Family::default(),
             leading: Gauge::default(),
         };
         let registry = metrics.register(&config.prefix.replace('-', "_"));
@@ -264,7 +276,7 @@ impl Metrics {
     }
 
     /// Brings the gauges up to what is known of this application now.
-    pub fn seen(&self, key: &ApplicationKey, application: &SparkApplication) {
+    pub fn seen(&self, key: &ObjectKey, application: &SparkApplication) {
         let status = application.status.as_ref();
         let running = status.is_some_and(|status| status.application_state.state == Phase::Running);
         let executors = status.iter().flat_map(|status| status.executor_state.iter().flatten());
@@ -278,11 +290,11 @@ impl Metrics {
     }
 
     /// The application is gone.
-    pub fn forget(&self, key: &ApplicationKey) {
+    pub fn forget(&self, key: &ObjectKey) {
         self.replace(key, None);
     }
 
-    fn replace(&self, key: &ApplicationKey, next: Option<Share>) {
+    fn replace(&self, key: &ObjectKey, next: Option<Share>) {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = shares.remove(key) {
             self.running.get_or_create(&old.labels).dec_by(old.running);
@@ -298,14 +310,14 @@ impl Metrics {
     }
 
     /// Measures one reconciliation until the guard is told its result or dropped.
-    pub fn reconciling(&self) -> Reconciling<'_> {
-        self.active.inc();
-        Reconciling { metrics: self, begun: Instant::now(), result: "canceled" }
+    pub fn reconciling(&self, controller: &'static str) -> Reconciling<'_> {
+        self.active.get_or_create(&Worker { controller }).inc();
+        Reconciling { metrics: self, controller, begun: Instant::now(), result: "canceled" }
     }
 
     /// A reconciliation will be repeated after an error.
-    pub fn retried(&self) {
-        self.retries.inc();
+    pub fn retried(&self, controller: &'static str) {
+        self.retries.get_or_create(&Queue { name: controller }).inc();
     }
 
     /// Whether this process leads.
@@ -346,6 +358,7 @@ fn run_seconds(status: &SparkApplicationStatus) -> f64 {
 /// One reconciliation under way.
 pub struct Reconciling<'a> {
     metrics: &'a Metrics,
+    controller: &'static str,
     begun: Instant,
     result: &'static str,
 }
@@ -359,9 +372,11 @@ impl Reconciling<'_> {
 
 impl Drop for Reconciling<'_> {
     fn drop(&mut self) {
-        self.metrics.active.dec();
-        self.metrics.reconcile_seconds.observe(self.begun.elapsed().as_secs_f64());
-        self.metrics.reconciled.get_or_create(&Work { controller: CONTROLLER, result: self.result }).inc();
+        let Reconciling { metrics, controller, begun, result } = *self;
+        let worker = Worker { controller };
+        metrics.active.get_or_create(&worker).dec();
+        metrics.reconcile_seconds.get_or_create(&worker).observe(begun.elapsed().as_secs_f64());
+        metrics.reconciled.get_or_create(&Work { controller, result }).inc();
     }
 }
 

@@ -9,7 +9,8 @@ use kube::{Api, Client};
 
 use crate::decide::{Driver, DriverPod};
 use crate::error::{ApiFailure, Problem};
-use crate::pods::{ApplicationKey, PodCache, PodFacts};
+use crate::kind::ObjectKey;
+use crate::pods::{PodCache, PodFacts};
 
 mod driver;
 
@@ -30,7 +31,7 @@ pub struct Observation {
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// Namespace and name.
-    pub key: &'a ApplicationKey,
+    pub key: &'a ObjectKey,
     /// `metadata.uid`.
     pub uid: &'a str,
     /// The state in the status.
@@ -133,7 +134,7 @@ mod tests {
         })
     }
 
-    fn subject(key: &ApplicationKey) -> Subject<'_> {
+    fn subject(key: &ObjectKey) -> Subject<'_> {
         Subject {
             key,
             uid: "uid-1",
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_driver_is_known_by_owner_and_submission() {
-        let key = ApplicationKey { namespace: "ns".into(), name: "pi".into() };
+        let key = ObjectKey { namespace: "ns".into(), name: "pi".into() };
         let seen = |owner: &str, submission: &str| {
             classify(&[], Some(facts("pi-driver", owner, submission, "driver")), subject(&key)).driver
         };
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn executors_of_earlier_submissions_do_not_count() {
-        let key = ApplicationKey { namespace: "ns".into(), name: "pi".into() };
+        let key = ObjectKey { namespace: "ns".into(), name: "pi".into() };
         let pods = [
             facts("pi-exec-1", "driver", "s-1", "executor"),
             facts("pi-exec-2", "driver", "s-2", "executor"),

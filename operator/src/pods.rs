@@ -8,14 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use kube::runtime::watcher::Event;
 
-/// A SparkApplication, by namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ApplicationKey {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
+use crate::kind::ObjectKey;
 
 /// The few facts about a pod that decisions and the status need; a whole pod is fifty times as large.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -161,8 +154,8 @@ impl PodFacts {
     }
 
     /// The application this pod was started for, by its label.
-    pub fn application_key(pod: &Pod) -> Option<ApplicationKey> {
-        Some(ApplicationKey {
+    pub fn application_key(pod: &Pod) -> Option<ObjectKey> {
+        Some(ObjectKey {
             namespace: pod.metadata.namespace.clone()?,
             name: pod.metadata.labels.as_ref()?.get(labels::APP_NAME)?.clone(),
         })
@@ -204,16 +197,16 @@ type PodsByName = BTreeMap<String, Arc<PodFacts>>;
 /// The pods of one watch, by application.
 #[derive(Default)]
 pub struct PodCache {
-    known: RwLock<HashMap<ApplicationKey, PodsByName>>,
+    known: RwLock<HashMap<ObjectKey, PodsByName>>,
 }
 
 /// The list a watch begins with, until it is complete.
 #[derive(Default)]
-pub struct InitialList(HashMap<ApplicationKey, PodsByName>);
+pub struct InitialList(HashMap<ObjectKey, PodsByName>);
 
 impl PodCache {
     /// Takes in one event of the watch and returns the applications whose pods changed.
-    pub fn take_in(&self, event: &Event<Pod>, list: &mut InitialList) -> Vec<ApplicationKey> {
+    pub fn take_in(&self, event: &Event<Pod>, list: &mut InitialList) -> Vec<ObjectKey> {
         match event {
             Event::Init => {
                 list.0.clear();
@@ -264,7 +257,7 @@ impl PodCache {
     }
 
     /// The pods of an application, by name.
-    pub fn pods_of(&self, key: &ApplicationKey) -> Vec<Arc<PodFacts>> {
+    pub fn pods_of(&self, key: &ObjectKey) -> Vec<Arc<PodFacts>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(key).map(|pods| pods.values().cloned().collect()).unwrap_or_default()
     }
@@ -282,8 +275,8 @@ mod tests {
         .unwrap()
     }
 
-    fn pi() -> ApplicationKey {
-        ApplicationKey { namespace: "ns".into(), name: "pi".into() }
+    fn pi() -> ObjectKey {
+        ObjectKey { namespace: "ns".into(), name: "pi".into() }
     }
 
     fn names(cache: &PodCache) -> Vec<String> {

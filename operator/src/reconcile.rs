@@ -7,17 +7,19 @@ use cerium_crds::application::{RestartPolicy, RestartPolicyType, SparkApplicatio
 use cerium_crds::{ApplicationStateType as Phase, SparkApplication};
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 
+use crate::applications::Applications;
 use crate::apply::{self, ApplyError, Outcome};
 use crate::build::{Runtime, Submission, build};
 use crate::cli::Policy;
 use crate::decide::{Decision, History, Restart, Situation, Wish, decide};
 use crate::error::{ApiFailure, Problem, chain};
 use crate::events;
+use crate::kind::{Kind, ObjectKey, Requeue};
 use crate::metrics::Metrics;
 use crate::observe::{Observation, ObserveError, Subject, observe};
-use crate::pods::{ApplicationKey, PodCache};
+use crate::pods::PodCache;
 use crate::status::{self, Basis, StatusError};
 use crate::unapplied::unapplied;
 use cerium_crds::plan::ValidatedApplication;
@@ -80,9 +82,6 @@ impl Problem for ReconcileError {
     }
 }
 
-/// When to look again, unless something changes before.
-pub type Requeue = Option<Duration>;
-
 /// The longest chain of steps is that of a retry whose old driver is gone already: FAILING, PENDING_RERUN,
 /// reserved, SUBMITTED, RUNNING and one look at the result. More would be a loop.
 const MAX_STEPS: usize = 12;
@@ -140,7 +139,7 @@ async fn step(
 ) -> Result<Step, ReconcileError> {
     let now = whole_seconds((context.clock)());
     let old = application.status.clone().unwrap_or_default();
-    let key = key_of(application);
+    let key = ObjectKey::of(application);
     let uid = application.uid().unwrap_or_default();
     let driver_pod = old.driver_info.pod_name.clone().unwrap_or_else(|| driver_pod_name(application));
     let subject = Subject {
@@ -258,7 +257,9 @@ impl Work<'_> {
         }
         self.context.metrics.status_changed(self.application, self.old, &next, self.now);
         let notes = events::notes(&name, self.old, &next, self.ignored);
-        events::publish(&self.context.client, self.application, &notes, (self.context.clock)()).await;
+        let about = self.application.object_ref(&());
+        let time = (self.context.clock)();
+        events::publish(&self.context.client, Applications::CONTROLLER, &about, &notes, time).await;
         Ok(written)
     }
 }
@@ -286,12 +287,7 @@ async fn submit(
     }
 }
 
-async fn remove(
-    context: &Context,
-    key: &ApplicationKey,
-    name: &str,
-    uid: &str,
-) -> Result<(), ReconcileError> {
+async fn remove(context: &Context, key: &ObjectKey, name: &str, uid: &str) -> Result<(), ReconcileError> {
     apply::remove_driver(&context.client, &key.namespace, name, uid).await.map_err(ReconcileError::Apply)
 }
 
@@ -306,11 +302,6 @@ async fn reread(context: &Context, application: &SparkApplication) -> Result<Ste
         Ok(_) => Ok(Step::Gone),
         Err(source) => Err(ReconcileError::Read { name, source }),
     }
-}
-
-/// The namespace and name of an application.
-pub fn key_of(application: &SparkApplication) -> ApplicationKey {
-    ApplicationKey { namespace: application.namespace().unwrap_or_default(), name: application.name_any() }
 }
 
 /// The status keeps whole seconds.

@@ -74,7 +74,7 @@ fn names_and_labels_are_kubeflows() {
 #[test]
 fn gauges_follow_an_application_and_forget_it() {
     let (metrics, registry) = new();
-    let key = ApplicationKey { namespace: "ns".into(), name: "pi".into() };
+    let key = ObjectKey { namespace: "ns".into(), name: "pi".into() };
     let mut app = application();
     let mut running = status(Phase::Running);
     running.executor_state =
@@ -92,8 +92,8 @@ fn gauges_follow_an_application_and_forget_it() {
 #[test]
 fn a_reconciliation_is_counted_by_its_result_even_if_it_is_dropped() {
     let (metrics, registry) = new();
-    metrics.reconciling().end("success");
-    drop(metrics.reconciling());
+    metrics.reconciling("spark-application-controller").end("success");
+    drop(metrics.reconciling("spark-application-controller"));
     let text = lines(&registry);
     let counted = |result: &str| {
         format!(
@@ -102,5 +102,8 @@ fn a_reconciliation_is_counted_by_its_result_even_if_it_is_dropped() {
     };
     assert!(text.contains(&counted("success")), "{text}");
     assert!(text.contains(&counted("canceled")), "{text}");
-    assert!(text.contains("controller_runtime_active_workers 0\n"), "{text}");
+    assert!(
+        text.contains("controller_runtime_active_workers{controller=\"spark-application-controller\"} 0\n"),
+        "{text}"
+    );
 }

@@ -1,0 +1,94 @@
+//! What a kind of objects has to say for itself to be worked on: everything else (watches, work queue,
+//! retries, namespaces, objects that cannot be read) is the same for all kinds and lives in [`watch`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use crate::error::Problem;
+use crate::events::Note;
+use crate::scope::Span;
+
+pub mod malformed;
+pub mod trigger;
+pub mod watch;
+
+pub use trigger::{Trigger, trigger};
+
+/// An object by namespace and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// The key of this object.
+    pub fn of(object: &impl Resource) -> ObjectKey {
+        ObjectKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+    }
+}
+
+/// When to look again, unless something changes before.
+pub type Requeue = Option<Duration>;
+
+/// A kind that the operator works on, with what its reconciliation needs.
+pub trait Kind: Send + Sync + Sized + 'static {
+    /// The object as the API server holds it.
+    type Object: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
+    /// A reconciliation that could not be finished.
+    type Error: Problem + Send + Sync + 'static;
+
+    /// The controller's name in metrics and as the source of events.
+    const CONTROLLER: &'static str;
+
+    /// Watches of other objects; each names the objects to look at again. Called once.
+    fn triggers(self: &Arc<Self>, client: &Client, span: &Span) -> Vec<Trigger>;
+
+    /// Takes an object as far as it goes now. `fresh` tells that it was just read from the API server, not
+    /// from the cache.
+    fn reconcile<'a>(
+        &'a self,
+        object: &'a Self::Object,
+        fresh: bool,
+    ) -> BoxFuture<'a, Result<Requeue, Self::Error>>;
+
+    /// How an object that cannot be read is told so; `None` if its status already is beyond that. Pure.
+    fn refusal(name: &str, old_status: &serde_json::Value, problem: &str, now: Timestamp) -> Option<Refusal>;
+
+    /// The object was deleted.
+    fn forget(&self, key: &ObjectKey);
+}
+
+/// What an object that cannot be read is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Its new status.
+    pub status: serde_json::Value,
+    /// An event about it.
+    pub note: Note,
+}
+
+/// The objects of a kind that belong to a watch.
+pub fn api<K>(client: &Client, span: &Span) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    match span {
+        Span::Cluster => Api::all(client.clone()),
+        Span::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+    }
+}

@@ -1,0 +1,281 @@
+//! The long loop of one kind in one span: its watches, its work queue, and what follows on a failure.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::channel::mpsc;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Action, Config, ReconcileRequest};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt, applier};
+use kube::{Api, Client, Resource, ResourceExt};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::malformed::{self, MalformedError};
+use super::{Kind, ObjectKey, Requeue, api};
+use crate::error::{ApiFailure, Problem, Retry, backoff, chain};
+use crate::metrics::Metrics;
+use crate::scope::{Admission, Span};
+
+/// An object as the watch hands it over: one that cannot be read does not end the watch.
+pub type Watched<K> = DeserializeGuard<<K as Kind>::Object>;
+type Requests<K> = BoxStream<'static, Result<ReconcileRequest<Watched<K>>, Infallible>>;
+
+/// What the loops of all kinds share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The API server.
+    pub client: Client,
+    /// The namespaces worked on.
+    pub admission: Arc<Admission>,
+    /// Objects worked on at once, of all kinds together.
+    pub permits: Arc<Semaphore>,
+    /// Counts what happens.
+    pub metrics: Arc<Metrics>,
+    /// Objects worked on at once, as the queue of one loop needs it.
+    pub concurrency: u16,
+}
+
+/// The loop of one kind in one span.
+pub struct KindWatch<K: Kind> {
+    shared: Shared,
+    kind: Arc<K>,
+    ready: Vec<watch::Receiver<bool>>,
+    failures: Mutex<HashMap<ObjectKey, u32>>,
+}
+
+/// A reconciliation of one object failed.
+#[derive(Debug, thiserror::Error)]
+enum WorkError<E: Problem + 'static> {
+    #[error(transparent)]
+    Reconcile(E),
+    #[error(transparent)]
+    Malformed(MalformedError),
+    #[error("failed to read {kind} {name}")]
+    Read {
+        kind: String,
+        name: String,
+        #[source]
+        source: kube::Error,
+    },
+}
+
+impl<E: Problem + 'static> Problem for WorkError<E> {
+    fn category(&self) -> &'static str {
+        match self {
+            WorkError::Reconcile(error) => error.category(),
+            WorkError::Malformed(error) => error.category(),
+            WorkError::Read { .. } => "read",
+        }
+    }
+
+    fn failure(&self) -> ApiFailure {
+        match self {
+            WorkError::Reconcile(error) => error.failure(),
+            WorkError::Malformed(error) => error.failure(),
+            WorkError::Read { source, .. } => ApiFailure::of(source),
+        }
+    }
+}
+
+/// A loop that has its watches and is about to run.
+pub struct Prepared<K: Kind> {
+    watch: Arc<KindWatch<K>>,
+    store: Store<Watched<K>>,
+    queue: Requests<K>,
+}
+
+impl<K: Kind> KindWatch<K> {
+    /// Sets up the watches. `admitted` names namespaces that are worked on only from now on.
+    pub fn prepare(
+        shared: Shared,
+        kind: K,
+        span: &Span,
+        admitted: mpsc::UnboundedReceiver<String>,
+    ) -> Prepared<K> {
+        let kind = Arc::new(kind);
+        let (store, writer) = kube::runtime::reflector::store::<Watched<K>>();
+        let mut requests = Vec::new();
+        let mut ready = Vec::new();
+        for trigger in kind.triggers(&shared.client, span) {
+            ready.push(trigger.ready);
+            let keys = trigger.keys;
+            requests.push(keys.map(|key| Ok(reference::<K>(&key).into())).boxed());
+        }
+        requests.push(requests_of_namespaces::<K>(store.clone(), admitted));
+        let watch = Arc::new(KindWatch { shared, kind, ready, failures: Mutex::default() });
+        requests.push(watch.clone().own_requests(span, writer));
+        Prepared { watch, store, queue: stream::select_all(requests).boxed() }
+    }
+
+    /// Requests for the objects themselves.
+    fn own_requests(self: Arc<Self>, span: &Span, writer: Writer<Watched<K>>) -> Requests<K> {
+        watcher(api::<Watched<K>>(&self.shared.client, span), watcher::Config::default())
+            .default_backoff()
+            .modify(|object| object.meta_mut().managed_fields = None)
+            .reflect(writer)
+            .filter_map(move |event| {
+                let request = match event {
+                    Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                        Some(ObjectRef::from_obj(&object).into())
+                    }
+                    Ok(Event::Delete(object)) => {
+                        let key = ObjectKey::of(&object);
+                        self.kind.forget(&key);
+                        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                        None
+                    }
+                    Ok(Event::Init | Event::InitDone) => None,
+                    Err(error) => {
+                        tracing::warn!(
+                            kind = &*K::Object::kind(&()),
+                            error = chain(&error),
+                            "watch was interrupted"
+                        );
+                        None
+                    }
+                };
+                futures::future::ready(request.map(Ok))
+            })
+            .boxed()
+    }
+
+    async fn work(&self, object: &Watched<K>) -> Result<Action, WorkError<K::Error>> {
+        let key = ObjectKey::of(object);
+        if !self.shared.admission.admits(&key.namespace) {
+            return Ok(Action::await_change());
+        }
+        // What is not listed yet is not gone.
+        for ready in &self.ready {
+            let _ = ready.clone().wait_for(|ready| *ready).await;
+        }
+        let Ok(_permit) = self.shared.permits.acquire().await else { return Ok(Action::await_change()) };
+        let measured = self.shared.metrics.reconciling(K::CONTROLLER);
+        let result = match &object.0 {
+            Ok(object) => self.reconcile(object).await,
+            Err(broken) => malformed::refuse::<K>(&self.shared.client, broken, Timestamp::now())
+                .await
+                .map(|()| None)
+                .map_err(WorkError::Malformed),
+        };
+        match result {
+            Ok(requeue) => {
+                measured.end("success");
+                self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                Ok(requeue.map_or_else(Action::await_change, Action::requeue))
+            }
+            Err(error) => {
+                measured.end("error");
+                Err(error)
+            }
+        }
+    }
+
+    /// A conflict means that the cache was behind: once more, with what the API server has now.
+    async fn reconcile(&self, object: &K::Object) -> Result<Requeue, WorkError<K::Error>> {
+        let error = match self.kind.reconcile(object, false).await {
+            Err(error) if error.retry() == Retry::Reread => error,
+            result => return result.map_err(WorkError::Reconcile),
+        };
+        let ObjectKey { namespace, name } = ObjectKey::of(object);
+        let kind = K::Object::kind(&());
+        tracing::debug!(
+            kind = &*kind,
+            namespace,
+            name,
+            error = chain(&error),
+            "reading again after a conflict"
+        );
+        let api: Api<K::Object> = Api::namespaced(self.shared.client.clone(), &namespace);
+        match api.get_opt(&name).await {
+            Ok(Some(live)) => self.kind.reconcile(&live, true).await.map_err(WorkError::Reconcile),
+            Ok(None) => Ok(None),
+            Err(source) => Err(WorkError::Read { kind: kind.to_string(), name, source }),
+        }
+    }
+
+    /// What follows on a failure.
+    fn after(&self, object: &Watched<K>, error: &WorkError<K::Error>) -> Action {
+        let key = ObjectKey::of(object);
+        let failures = {
+            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = failures.entry(key.clone()).or_default();
+            *count = count.saturating_add(1);
+            *count
+        };
+        tracing::warn!(
+            kind = &*K::Object::kind(&()),
+            namespace = key.namespace,
+            name = key.name,
+            category = error.category(),
+            failures,
+            error = chain(error),
+            "object could not be reconciled"
+        );
+        self.shared.metrics.retried(K::CONTROLLER);
+        Action::requeue(backoff(failures - 1))
+    }
+}
+
+impl<K: Kind> Prepared<K> {
+    /// Ends when the first lists of all watches are complete.
+    pub fn listed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (store, ready) = (self.store.clone(), self.watch.ready.clone());
+        async move {
+            // The other ends live as long as the loop beside which this runs.
+            let _ = store.wait_until_ready().await;
+            for mut ready in ready {
+                let _ = ready.wait_for(|ready| *ready).await;
+            }
+        }
+    }
+
+    /// Works until `shutdown`; what is under way then is finished.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Prepared { watch, store, queue } = self;
+        let concurrency = watch.shared.concurrency;
+        let error_policy =
+            |object: Arc<Watched<K>>, error: &WorkError<K::Error>, watch: Arc<KindWatch<K>>| {
+                watch.after(&object, error)
+            };
+        let work = |object: Arc<Watched<K>>, watch: Arc<KindWatch<K>>| {
+            async move { watch.work(&object).await }.boxed()
+        };
+        let queue = queue.take_until(shutdown.cancelled_owned());
+        applier(work, error_policy, watch, store, queue, Config::default().concurrency(concurrency))
+            .for_each(|result| async move {
+                // Failures of reconciling are logged where they are judged; an object that is gone is no failure.
+                if let Err(error @ kube::runtime::controller::Error::RunnerError(_)) = result {
+                    tracing::error!(error = chain(&error), "work queue failed");
+                }
+            })
+            .await;
+    }
+}
+
+fn reference<K: Kind>(key: &ObjectKey) -> ObjectRef<Watched<K>> {
+    ObjectRef::new(&key.name).within(&key.namespace)
+}
+
+/// Requests for the objects that waited for their namespace.
+fn requests_of_namespaces<K: Kind>(
+    store: Store<Watched<K>>,
+    admitted: mpsc::UnboundedReceiver<String>,
+) -> Requests<K> {
+    admitted
+        .map(move |namespace| {
+            let waiting =
+                store.state_filter(|object| object.meta().namespace.as_deref() == Some(&*namespace));
+            let requests = waiting.iter().map(|object| Ok(ObjectRef::from_obj(&**object).into()));
+            stream::iter(requests.collect::<Vec<_>>())
+        })
+        .flatten()
+        .boxed()
+}
