@@ -1,4 +1,4 @@
-//! Reasons of the events on SparkApplications, as Kubeflow names them.
+//! Reasons of the events on SparkApplications, as Kubeflow names them, and on schedules.
 
 use crate::states::{DriverState, ExecutorState};
 
@@ -20,10 +20,23 @@ pub const APPLICATION_SUSPENDING: &str = "SparkApplicationSuspending";
 pub const APPLICATION_SUSPENDED: &str = "SparkApplicationSuspended";
 /// The application is about to be submitted again.
 pub const APPLICATION_RESUMING: &str = "SparkApplicationResuming";
+/// The spec changed: the application runs again with the new one.
+pub const APPLICATION_INVALIDATING: &str = "SparkApplicationInvalidating";
+/// The spec changed in what only new executor pods need to have.
+pub const APPLICATION_WEBHOOK_FIELDS_UPDATED: &str = "SparkApplicationWebhookFieldsUpdated";
 /// The spec changed and the application could not be told to run again.
 pub const APPLICATION_SPEC_UPDATE_FAILED: &str = "SparkApplicationSpecUpdateFailed";
 /// Fields of the manifest have no effect, and why.
 pub const APPLICATION_FIELDS_IGNORED: &str = "SparkApplicationFieldsIgnored";
+
+/// A run of a schedule was started.
+pub const SCHEDULED_RUN_STARTED: &str = "ScheduledSparkApplicationRunStarted";
+/// A run of a schedule was left out.
+pub const SCHEDULED_RUN_SKIPPED: &str = "ScheduledSparkApplicationRunSkipped";
+/// A run of a schedule could not be created.
+pub const SCHEDULED_RUN_REFUSED: &str = "ScheduledSparkApplicationRunRefused";
+/// A schedule cannot be understood.
+pub const SCHEDULED_INVALID: &str = "ScheduledSparkApplicationFailedValidation";
 
 /// The driver pod is gone.
 pub const DRIVER_NOT_FOUND: &str = "SparkDriverNotFound";
@@ -52,14 +65,18 @@ pub fn executor_reason(state: ExecutorState) -> &'static str {
 
 /// Whether events with this reason are warnings; the others are normal.
 pub fn is_warning(reason: &str) -> bool {
-    const WARNINGS: [&str; 12] = [
+    const WARNINGS: [&str; 16] = [
         APPLICATION_SUBMISSION_FAILED,
         APPLICATION_FAILED,
         APPLICATION_PENDING_RERUN,
         APPLICATION_SUSPENDING,
         APPLICATION_SUSPENDED,
         APPLICATION_RESUMING,
+        APPLICATION_INVALIDATING,
         APPLICATION_SPEC_UPDATE_FAILED,
+        SCHEDULED_RUN_SKIPPED,
+        SCHEDULED_RUN_REFUSED,
+        SCHEDULED_INVALID,
         DRIVER_NOT_FOUND,
         "SparkDriverFailed",
         "SparkDriverUnknown",

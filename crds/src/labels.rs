@@ -1,4 +1,4 @@
-//! Label keys: Kubeflow's on everything the operator makes, Spark's own on pods.
+//! Keys of labels and annotations: Kubeflow's on everything the operator makes, Spark's own on pods.
 
 /// Name of the SparkApplication an object belongs to.
 pub const APP_NAME: &str = "sparkoperator.k8s.io/app-name";
@@ -8,6 +8,8 @@ pub const LAUNCHED_BY_SPARK_OPERATOR: &str = "sparkoperator.k8s.io/launched-by-s
 pub const SUBMISSION_ID: &str = "sparkoperator.k8s.io/submission-id";
 /// `"true"` on ConfigMaps and Services the operator makes.
 pub const CREATED_BY_SPARK_OPERATOR: &str = "sparkoperator.k8s.io/created-by-spark-operator";
+/// Name of the ScheduledSparkApplication an application is a run of.
+pub const SCHEDULED_APP_NAME: &str = "sparkoperator.k8s.io/scheduled-app-name";
 
 /// [`ROLE_DRIVER`] or [`ROLE_EXECUTOR`].
 pub const SPARK_ROLE: &str = "spark-role";
@@ -31,3 +33,6 @@ pub const KUEUE_PREFIX: &str = "kueue.x-k8s.io/";
 
 /// Value of the labels that are switches.
 pub const TRUE: &str = "true";
+
+/// Annotation of an application: how long its driver may take to start, such as `15m`.
+pub const DRIVER_STARTUP_TIMEOUT: &str = "sparkoperator.k8s.io/driver-startup-timeout";

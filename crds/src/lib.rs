@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod connect;
 pub mod defaults;
 pub mod events;
+pub mod fingerprint;
 #[cfg(test)]
 mod fixtures;
 pub mod labels;

@@ -58,6 +58,16 @@ pub fn app_name_label(name: &str) -> String {
     label.get(..MAX_DNS_LABEL).unwrap_or(&label).trim_end_matches('-').to_owned()
 }
 
+/// A run of a schedule: the schedule's name and the time, within what the name of an application may have.
+pub fn scheduled_run_name(schedule: &str, time: &str) -> String {
+    shortened(schedule, &format!("-{time}"), MAX_DNS_LABEL)
+}
+
+/// The value of the label that names a schedule: its name, shortened to what a label can hold.
+pub fn schedule_label(schedule: &str) -> String {
+    shortened(schedule, "", MAX_DNS_LABEL)
+}
+
 /// Whether the name is a DNS-1035 label: lower case letters, digits and dashes, starting with a letter.
 pub fn is_dns_1035_label(name: &str) -> bool {
     name.len() <= MAX_DNS_LABEL && name.starts_with(|c: char| c.is_ascii_lowercase()) && is_dns_body(name)
@@ -137,7 +147,7 @@ fn shortened(stem: &str, suffix: &str, max: usize) -> String {
 }
 
 /// FNV-1a, 64 bit: names must come out the same in every version of the operator.
-fn fnv1a(text: &str) -> u64 {
+pub(crate) fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

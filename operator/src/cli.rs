@@ -9,6 +9,7 @@ use kube::core::Selector;
 use crate::decide::Patience;
 use crate::leader::LeaseConfig;
 use crate::metrics::MetricsConfig;
+use crate::scheduled::Precision;
 use crate::telemetry::LogFormat;
 
 mod duration;
@@ -163,6 +164,10 @@ pub struct StartFlags {
     #[arg(long, env = "CERIUM_HEALTH_PROBE_BIND_ADDRESS", default_value = ":8081", value_parser = Listen::parse)]
     health_probe_bind_address: Listen,
 
+    /// Precision of the time in the names of scheduled runs.
+    #[arg(long, env = "CERIUM_SCHEDULED_SPARK_APPLICATION_TIMESTAMP_PRECISION", default_value = "nanos")]
+    scheduled_spark_application_timestamp_precision: Precision,
+
     /// File with the access to the API server; default: that of the pod, else ~/.kube/config.
     #[arg(long, env = "KUBECONFIG")]
     kubeconfig: Option<std::path::PathBuf>,
@@ -194,6 +199,8 @@ pub struct Settings {
     pub cache_sync_timeout: Duration,
     /// Settings of reconciling.
     pub policy: Policy,
+    /// Precision of the time in the names of scheduled runs.
+    pub precision: Precision,
     /// The lease, if only its holder works.
     pub lease: Option<LeaseConfig>,
     /// The metrics.
@@ -269,6 +276,7 @@ impl StartFlags {
             metrics_job_submit_latency_buckets,
             metrics_job_start_latency_buckets,
             health_probe_bind_address,
+            scheduled_spark_application_timestamp_precision,
             kubeconfig,
             zap_log_level,
             zap_encoder,
@@ -294,6 +302,7 @@ impl StartFlags {
                 runtime_image,
                 runtime_image_pull_policy,
             },
+            precision: scheduled_spark_application_timestamp_precision,
             lease: leader_election.then_some(LeaseConfig {
                 name: leader_election_lock_name,
                 namespace: leader_election_lock_namespace,

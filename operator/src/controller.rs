@@ -7,6 +7,7 @@ use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
@@ -23,6 +24,8 @@ use crate::kind::watch::{KindWatch, Shared};
 use crate::metrics::Metrics;
 use crate::pods::PodCache;
 use crate::reconcile::Context;
+use crate::scheduled::runs::RunCache;
+use crate::scheduled::{Precision, Schedules};
 use crate::scope::{Admission, Span};
 
 /// What the controller needs to run.
@@ -33,6 +36,8 @@ pub struct Controller {
     pub scope: Scope,
     /// Settings of reconciling.
     pub policy: Policy,
+    /// Precision of the time in the names of scheduled runs.
+    pub precision: Precision,
     /// Objects worked on at once.
     pub concurrency: u16,
     /// How long the first lists may take.
@@ -99,6 +104,7 @@ impl Controller {
         };
         for span in self.scope.spans() {
             loops.add(Applications { context: self.context() }, &span);
+            loops.add(self.schedules(), &span);
         }
         let Loops { admitted, listed, mut running, .. } = loops;
         if admission.watches_namespaces() {
@@ -134,6 +140,17 @@ impl Controller {
             client: self.client.clone(),
             pods: PodCache::default(),
             policy: self.policy.clone(),
+            metrics: self.metrics.clone(),
+            clock: Timestamp::now,
+        }
+    }
+
+    fn schedules(&self) -> Schedules {
+        Schedules {
+            client: self.client.clone(),
+            runs: RunCache::default(),
+            precision: self.precision,
+            local: TimeZone::system(),
             metrics: self.metrics.clone(),
             clock: Timestamp::now,
         }

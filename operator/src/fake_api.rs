@@ -84,6 +84,9 @@ async fn serve(State(api): State<FakeApi>, request: Request) -> Response {
     let path: Vec<&str> = parts.uri.path().split('/').collect();
     let at = path.iter().position(|part| *part == "namespaces").unwrap();
     let (namespace, plural) = (path[at + 1], path[at + 2]);
+    if parts.method == Method::GET && path.len() == at + 3 {
+        return api.world().list(plural, namespace, parts.uri.query().unwrap_or_default());
+    }
     let name = path.get(at + 3).copied().unwrap_or_else(|| body["metadata"]["name"].as_str().unwrap());
     let key = (plural.to_owned(), namespace.to_owned(), name.to_owned());
     let subresource = path.get(at + 4).copied();
@@ -98,6 +101,23 @@ impl World {
             object["metadata"]["uid"] = json!(format!("uid-{}", self.versions));
             object["metadata"]["creationTimestamp"] = json!("2027-01-15T08:00:00Z");
         }
+    }
+
+    /// All objects of a kind that carry the label of the query's selector, if there is one.
+    fn list(&self, plural: &str, namespace: &str, query: &str) -> Response {
+        if self.off {
+            return status(500, "InternalError", "cut off");
+        }
+        let query = query.replace("%2F", "/").replace("%3D", "=");
+        let selector = query.split('&').find_map(|part| part.strip_prefix("labelSelector="));
+        let wanted = selector.and_then(|selector| selector.split_once('='));
+        let of_kind = self.objects.iter().filter(|((kind, ns, _), _)| kind == plural && ns == namespace);
+        let items: Vec<&Value> = of_kind
+            .map(|(_, object)| object)
+            .filter(|object| wanted.is_none_or(|(key, value)| object["metadata"]["labels"][key] == *value))
+            .collect();
+        axum::Json(json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}))
+            .into_response()
     }
 
     fn answer(

@@ -20,9 +20,10 @@
 //!
 //! | API group | resource | verbs |
 //! |---|---|---|
-//! | sparkoperator.k8s.io | sparkapplications | get, list, watch, delete (time to live) |
-//! | sparkoperator.k8s.io | sparkapplications/status | update |
-//! | sparkoperator.k8s.io | sparkapplications/finalizers | update (owner references that block deletion) |
+//! | sparkoperator.k8s.io | sparkapplications | get, list, watch, create (scheduled runs), delete (time to live, old runs) |
+//! | sparkoperator.k8s.io | scheduledsparkapplications | get, list, watch |
+//! | sparkoperator.k8s.io | sparkapplications/status, scheduledsparkapplications/status | update |
+//! | sparkoperator.k8s.io | sparkapplications/finalizers, scheduledsparkapplications/finalizers | update (owner references that block deletion) |
 //! | core | pods | get, list, watch, create, delete |
 //! | core | configmaps | get, create, update |
 //! | core | events | create |
@@ -50,6 +51,7 @@ pub mod phase;
 pub mod pods;
 pub mod reconcile;
 pub mod run;
+pub mod scheduled;
 pub mod scope;
 pub mod status;
 pub mod telemetry;

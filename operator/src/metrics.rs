@@ -60,6 +60,11 @@ struct Worker {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ScheduledRun {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Queue {
     name: &'static str,
 }
@@ -101,6 +106,7 @@ pub struct Metrics {
     active: Family<Worker, Gauge>,
     retries: Family<Queue, Counter>,
     leading: Gauge,
+    scheduled_runs: Family<ScheduledRun, Counter>,
 }
 
 impl Metrics {
@@ -132,6 +138,7 @@ impl Metrics {
             active: Family::default(),
             retries: Family::default(),
             leading: Gauge::default(),
+            scheduled_runs: Family::default(),
         };
         let registry = metrics.register(&config.prefix.replace('-', "_"));
         (metrics, registry)
@@ -201,6 +208,11 @@ impl Metrics {
             self.retries.clone(),
         );
         registry.register("leader_election_master_status", "1 if this process leads", self.leading.clone());
+        registry.register(
+            "cerium_scheduled_runs",
+            "Runs of schedules that were started or left out",
+            self.scheduled_runs.clone(),
+        );
         registry.register_collector(Box::new(process::ProcessCollector));
         registry
     }
@@ -318,6 +330,11 @@ impl Metrics {
     /// A reconciliation will be repeated after an error.
     pub fn retried(&self, controller: &'static str) {
         self.retries.get_or_create(&Queue { name: controller }).inc();
+    }
+
+    /// A run of a schedule was `started` or `skipped`.
+    pub fn scheduled_run(&self, result: &'static str) {
+        self.scheduled_runs.get_or_create(&ScheduledRun { result }).inc();
     }
 
     /// Whether this process leads.

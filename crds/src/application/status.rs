@@ -50,6 +50,10 @@ pub struct SparkApplicationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submission_attempts: Option<i32>,
 
+    /// Fingerprint of the spec the current submission was made from; by it a change is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_spec: Option<String>,
+
     /// Generation of the spec this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,

@@ -79,10 +79,6 @@ pub struct InertFlags {
     #[arg(long, env = "CERIUM_PPROF_BIND_ADDRESS")]
     pprof_bind_address: Option<String>,
 
-    /// Without effect: names of scheduled runs.
-    #[arg(long, env = "CERIUM_SCHEDULED_SPARK_APPLICATION_TIMESTAMP_PRECISION")]
-    scheduled_spark_application_timestamp_precision: Option<String>,
-
     /// Without effect: submission by a service.
     #[arg(long, env = "CERIUM_SUBMITTER_SERVICE_URL")]
     submitter_service_url: Option<String>,
@@ -159,7 +155,6 @@ impl InertFlags {
             metric_tls_min_version,
             metric_tls_cipher_suites,
             pprof_bind_address,
-            scheduled_spark_application_timestamp_precision,
             submitter_service_url,
             submitter_startup_timeout,
             submitter_request_timeout,
@@ -193,10 +188,6 @@ impl InertFlags {
             ("metric-tls-min-version", metric_tls_min_version),
             ("metric-tls-cipher-suites", metric_tls_cipher_suites),
             ("pprof-bind-address", pprof_bind_address),
-            (
-                "scheduled-spark-application-timestamp-precision",
-                scheduled_spark_application_timestamp_precision,
-            ),
             ("submitter-service-url", submitter_service_url),
             ("submitter-startup-timeout", submitter_startup_timeout),
             ("submitter-request-timeout", submitter_request_timeout),

@@ -87,14 +87,17 @@ access to Secrets.
 {{- define "cerium.controller.policyRules" -}}
 - apiGroups: [sparkoperator.k8s.io]
   resources: [sparkapplications]
-  verbs: [get, list, watch, delete]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [sparkoperator.k8s.io]
-  resources: [sparkapplications/status]
+  resources: [scheduledsparkapplications]
+  verbs: [get, list, watch]
+- apiGroups: [sparkoperator.k8s.io]
+  resources: [sparkapplications/status, scheduledsparkapplications/status]
   verbs: [update]
 # An owner reference with blockOwnerDeletion needs this where the API server
 # enforces it.
 - apiGroups: [sparkoperator.k8s.io]
-  resources: [sparkapplications/finalizers]
+  resources: [sparkapplications/finalizers, scheduledsparkapplications/finalizers]
   verbs: [update]
 - apiGroups: [""]
   resources: [pods]
