@@ -34,17 +34,25 @@ pub enum Change {
 /// The fingerprint of a specification: the same in every version of the operator.
 pub fn fingerprint(spec: &SparkApplicationSpec) -> Result<String, serde_json::Error> {
     let mut application = serde_json::to_value(spec)?;
-    FREE.iter().for_each(|path| drop(take(&mut application, path)));
+    for path in FREE {
+        take(&mut application, path);
+    }
     let pods: Vec<Value> = EXECUTOR_PODS.iter().map(|path| take(&mut application, path)).collect();
     Ok(format!("{:016x}-{:016x}", digest(&application), digest(&Value::from(pods))))
 }
 
-/// What changed since the fingerprint `old` was taken; nothing if that is none.
+/// What changed since the fingerprint `old` was taken; nothing if there is none.
 pub fn change(old: &str, new: &str) -> Change {
-    match (old.split_once('-'), new.split_once('-')) {
-        (Some((old, _)), Some((new, _))) if old != new => Change::Application,
-        (Some((_, old)), Some((_, new))) if old != new => Change::ExecutorPods,
-        _ => Change::None,
+    let (old_application, old_pods) = old.split_once('-').unwrap_or((old, ""));
+    let (new_application, new_pods) = new.split_once('-').unwrap_or((new, ""));
+    if old.is_empty() {
+        Change::None
+    } else if old_application != new_application {
+        Change::Application
+    } else if old_pods != new_pods {
+        Change::ExecutorPods
+    } else {
+        Change::None
     }
 }
 

@@ -57,6 +57,8 @@ impl Kind for Applications {
                 "applicationState": {"state": Phase::Failed.as_str(), "errorMessage": message},
                 "driverInfo": {},
                 "terminationTime": now.to_string(),
+                // Whatever it is mended to is a change.
+                "submittedSpec": "malformed",
             }),
             note,
         })

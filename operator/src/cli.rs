@@ -13,10 +13,12 @@ use crate::scheduled::Precision;
 use crate::telemetry::LogFormat;
 
 mod duration;
+mod gates;
 mod inert;
 mod lists;
 
-use duration::parse_duration;
+pub use duration::parse_duration;
+use gates::FeatureGates;
 pub use inert::InertFlags;
 use lists::{Labels, Listen, Namespaces};
 
@@ -85,6 +87,15 @@ pub struct StartFlags {
     /// How long a driver may wait for a node; after that it has failed. 0: for ever.
     #[arg(long, env = "CERIUM_DRIVER_SCHEDULING_TIMEOUT", default_value = "0", value_parser = parse_duration)]
     driver_scheduling_timeout: Duration,
+
+    /// How long other containers of a driver pod may go on after the driver has ended; after that the
+    /// pod is deleted. 0: for ever.
+    #[arg(long, env = "CERIUM_DRIVER_SIDECAR_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
+    driver_sidecar_timeout: Duration,
+
+    /// Kubeflow's feature gates, such as `PartialRestart=true`.
+    #[arg(long, env = "CERIUM_FEATURE_GATES", default_value = "", value_parser = FeatureGates::parse)]
+    feature_gates: FeatureGates,
 
     /// Image of driver and executors, also the one from which the engine is copied into images of users.
     #[arg(long, env = "CERIUM_RUNTIME_IMAGE", default_value = DEFAULT_RUNTIME_IMAGE)]
@@ -235,6 +246,8 @@ pub struct Scope {
 pub struct Policy {
     /// How patient the operator is with drivers.
     pub patience: Patience,
+    /// A change of where executors are placed does not restart an application.
+    pub partial_restart: bool,
     /// Time to live of applications that name none.
     pub default_time_to_live: Option<SignedDuration>,
     /// Highest executor number listed in the status.
@@ -259,6 +272,8 @@ impl StartFlags {
             driver_pod_creation_grace_period,
             driver_startup_timeout,
             driver_scheduling_timeout,
+            driver_sidecar_timeout,
+            feature_gates,
             runtime_image,
             runtime_image_pull_policy,
             leader_election,
@@ -295,7 +310,9 @@ impl StartFlags {
                     creation_grace: signed(driver_pod_creation_grace_period),
                     startup: unless_zero(driver_startup_timeout),
                     scheduling: unless_zero(driver_scheduling_timeout),
+                    sidecars: unless_zero(driver_sidecar_timeout),
                 },
+                partial_restart: feature_gates.partial_restart,
                 default_time_to_live: (default_time_to_live_seconds > 0)
                     .then(|| SignedDuration::from_secs(default_time_to_live_seconds)),
                 max_tracked_executors: max_tracked_executor_per_app,
@@ -323,7 +340,7 @@ impl StartFlags {
             kubeconfig,
             log_level: zap_log_level,
             log_format: zap_encoder,
-            without_effect: inert.set(),
+            without_effect: [inert.set(), feature_gates.without_effect].concat(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cerium_crds::ApplicationStateType as Phase;
 use cerium_crds::application::RestartPolicyType;
+use cerium_crds::fingerprint::Change;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::events::DRIVER_NOT_FOUND_TEXT;
@@ -17,6 +18,8 @@ pub struct Situation {
     pub wish: Wish,
     /// What the status remembers of earlier attempts.
     pub history: History,
+    /// What changed in the specification since the submission.
+    pub change: Change,
     /// What is known of the driver pod.
     pub driver: Driver,
 }
@@ -32,6 +35,9 @@ pub struct Wish {
     pub time_to_live: Option<SignedDuration>,
     /// Why the specification cannot be run whatever the cluster says; `None` if it can.
     pub invalid: Option<String>,
+    /// How long the driver may take from its submission until it runs, whatever keeps it; `None`: as the
+    /// operator's patience says.
+    pub startup: Option<SignedDuration>,
 }
 
 /// `spec.restartPolicy` with its defaults.
@@ -82,6 +88,8 @@ pub struct DriverPod {
     pub current: bool,
     /// It is being deleted.
     pub deleting: bool,
+    /// Other containers of it go on after its Spark container has ended.
+    pub lingers: bool,
     /// What its Spark container does.
     pub state: DriverProgress,
 }
@@ -105,6 +113,16 @@ pub enum DriverProgress {
     },
     /// The node does not answer.
     Unknown,
+}
+
+impl DriverProgress {
+    /// Whether the Spark container has ended.
+    pub fn has_ended(&self) -> bool {
+        match self {
+            DriverProgress::Succeeded | DriverProgress::Failed { .. } => true,
+            DriverProgress::Pending { .. } | DriverProgress::Running | DriverProgress::Unknown => false,
+        }
+    }
 }
 
 /// What keeps a driver from starting.
@@ -160,6 +178,8 @@ pub struct Patience {
     pub startup: Option<SignedDuration>,
     /// How long a driver may wait for a node; `None`: for ever.
     pub scheduling: Option<SignedDuration>,
+    /// How long other containers of a driver pod may go on after its end; `None`: for ever.
+    pub sidecars: Option<SignedDuration>,
 }
 
 /// What is to be done. Exactly one step; the next one is decided on what it leaves behind.
@@ -217,7 +237,7 @@ pub fn reserved_phase(from: Phase) -> Phase {
 
 /// The one decision for this situation at this time.
 pub fn decide(situation: &Situation, patience: Patience, now: Timestamp) -> Decision {
-    let Situation { phase, wish, history, driver } = situation;
+    let Situation { phase, wish, history, change, driver } = situation;
     match phase {
         Phase::New
         | Phase::PendingRerun
@@ -231,10 +251,19 @@ pub fn decide(situation: &Situation, patience: Patience, now: Timestamp) -> Deci
         {
             move_to(Phase::Suspending, Message::Clear)
         }
-        Phase::New | Phase::PendingRerun | Phase::Resuming => decide_submission(history, driver),
-        Phase::Submitted | Phase::Running | Phase::Unknown => {
-            decide_by_driver(*phase, history, driver, patience, now)
+        // What completed stays completed; a failure may be mended by the change.
+        Phase::Submitted
+        | Phase::Running
+        | Phase::Unknown
+        | Phase::Failing
+        | Phase::SubmissionFailed
+        | Phase::Failed
+            if *change == Change::Application =>
+        {
+            move_to(Phase::Invalidating, Message::Clear)
         }
+        Phase::New | Phase::PendingRerun | Phase::Resuming => decide_submission(history, *change, driver),
+        Phase::Submitted | Phase::Running | Phase::Unknown => decide_by_driver(situation, patience, now),
         Phase::Succeeding => {
             if wish.restart.policy == RestartPolicyType::Always {
                 move_to(Phase::PendingRerun, Message::Clear)
@@ -259,7 +288,7 @@ pub fn decide(situation: &Situation, patience: Patience, now: Timestamp) -> Deci
                 move_to(Phase::Resuming, Message::Clear)
             }
         }
-        Phase::Completed | Phase::Failed => decide_time_to_live(wish, history, now),
+        Phase::Completed | Phase::Failed => decide_after_end(situation, patience, now),
     }
 }
 
@@ -275,8 +304,11 @@ fn remove(pod: &DriverPod) -> Decision {
 /// How often the deletion of a driver pod is looked at, should its event be lost.
 const DELETION_CHECK: Duration = Duration::from_secs(30);
 
-fn decide_submission(history: &History, driver: &Driver) -> Decision {
+fn decide_submission(history: &History, change: Change, driver: &Driver) -> Decision {
     match driver {
+        // What was reserved for another specification may have been created from it just before a crash.
+        Driver::Absent | Driver::Foreign if change == Change::Application => Decision::Reserve,
+        Driver::Ours(pod) if change == Change::Application => remove(pod),
         Driver::Ours(pod) if history.reserved && pod.current && !pod.deleting => Decision::Submit,
         // What is left of an earlier attempt goes first: the pod's name is the same.
         Driver::Ours(pod) => remove(pod),
@@ -286,13 +318,9 @@ fn decide_submission(history: &History, driver: &Driver) -> Decision {
     }
 }
 
-fn decide_by_driver(
-    phase: Phase,
-    history: &History,
-    driver: &Driver,
-    patience: Patience,
-    now: Timestamp,
-) -> Decision {
+fn decide_by_driver(situation: &Situation, patience: Patience, now: Timestamp) -> Decision {
+    let Situation { phase, wish, history, driver, .. } = situation;
+    let phase = *phase;
     let Driver::Ours(pod) = driver else {
         let age = since(history.last_submission, now);
         if phase == Phase::Submitted && age < patience.creation_grace {
@@ -305,7 +333,7 @@ fn decide_by_driver(
     }
     match &pod.state {
         DriverProgress::Pending { blocked } => {
-            match blocked_for_too_long(blocked.as_ref(), history, patience, now) {
+            match blocked_for_too_long(blocked.as_ref(), wish.startup, history, patience, now) {
                 Verdict::GiveUp(text) => move_to(Phase::Failing, Message::Set(text)),
                 Verdict::Wait(requeue) => {
                     if phase == Phase::Unknown {
@@ -342,10 +370,23 @@ enum Verdict {
 
 fn blocked_for_too_long(
     blocked: Option<&Blocked>,
+    startup: Option<SignedDuration>,
     history: &History,
     patience: Patience,
     now: Timestamp,
 ) -> Verdict {
+    if let Some(limit) = startup {
+        // Whatever keeps it, known or not.
+        let age = since(history.last_submission, now);
+        if age < limit && blocked.is_none_or(|blocked| blocked.kind != BlockedKind::InvalidImageName) {
+            return Verdict::Wait(Some(remaining(limit, age)));
+        }
+        let reason = blocked.map_or_else(
+            || "its pod is pending".to_owned(),
+            |blocked| format!("{}: {}", blocked.kind.reason(), blocked.message),
+        );
+        return Verdict::GiveUp(format!("driver pod did not start within {} s: {reason}", limit.as_secs()));
+    }
     let Some(Blocked { kind, message, since: begun }) = blocked else { return Verdict::Wait(None) };
     let limit = match kind {
         BlockedKind::InvalidImageName => Some(SignedDuration::ZERO),
@@ -378,15 +419,8 @@ fn decide_after_failure(restart: &Restart, history: &History, driver: &Driver, n
     }
     match driver {
         // A driver given up on must not start after all; one that ended keeps its pod and its log.
-        Driver::Ours(pod) if !has_ended(&pod.state) => remove(pod),
+        Driver::Ours(pod) if !pod.state.has_ended() => remove(pod),
         Driver::Ours(_) | Driver::Absent | Driver::Foreign => move_to(Phase::Failed, Message::Keep),
-    }
-}
-
-fn has_ended(state: &DriverProgress) -> bool {
-    match state {
-        DriverProgress::Succeeded | DriverProgress::Failed { .. } => true,
-        DriverProgress::Pending { .. } | DriverProgress::Running | DriverProgress::Unknown => false,
     }
 }
 
@@ -418,6 +452,25 @@ fn until_retry(interval: SignedDuration, history: &History, now: Timestamp) -> O
     let pause = interval.saturating_mul(history.submission_attempts.max(1));
     let age = since(history.last_submission, now);
     (age < pause).then(|| remaining(pause, age))
+}
+
+fn decide_after_end(situation: &Situation, patience: Patience, now: Timestamp) -> Decision {
+    let Situation { wish, history, driver, .. } = situation;
+    let end_of_life = decide_time_to_live(wish, history, now);
+    let Decision::Wait { requeue } = end_of_life else { return end_of_life };
+    let Driver::Ours(pod) = driver else { return end_of_life };
+    match patience.sidecars {
+        Some(limit) if pod.lingers && !pod.deleting => {
+            let age = since(history.terminated, now);
+            if age < limit {
+                let left = remaining(limit, age);
+                Decision::Wait { requeue: Some(requeue.map_or(left, |requeue| requeue.min(left))) }
+            } else {
+                Decision::RemoveDriver
+            }
+        }
+        _ => end_of_life,
+    }
 }
 
 fn decide_time_to_live(wish: &Wish, history: &History, now: Timestamp) -> Decision {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use cerium_crds::application::SparkApplicationStatus;
+use cerium_crds::fingerprint::Change;
 use cerium_crds::{ApplicationStateType as Phase, DriverState, ExecutorState, events as reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
@@ -42,6 +43,7 @@ pub fn notes(
     old: &SparkApplicationStatus,
     next: &SparkApplicationStatus,
     ignored: &str,
+    change: Change,
 ) -> Vec<Note> {
     let mut notes = Vec::new();
     let (before, after) = (old.application_state.state, next.application_state.state);
@@ -65,27 +67,40 @@ pub fn notes(
         let reason = reasons::driver_reason(DriverState::Pending);
         notes.push(Note { warning: true, ..Note::new(reason, format!("Driver {driver}: {error}")) });
     }
-    if is_changed_too_late(old, next) {
-        let message = format!(
-            "the specification of SparkApplication {name} changed after its submission: all but suspend and \
-             timeToLiveSeconds takes effect with the next submission only"
-        );
-        notes.push(Note::new(reasons::APPLICATION_SPEC_UPDATE_FAILED, message));
-    }
+    notes.extend(note_of_change(name, old, next, change));
     notes.extend(notes_of_executors(old.executor_state.as_ref(), next.executor_state.as_ref()));
     notes
 }
 
-/// The specification changed while its driver is under way, or after the end.
-fn is_changed_too_late(old: &SparkApplicationStatus, next: &SparkApplicationStatus) -> bool {
-    let changed = old.observed_generation.is_some() && old.observed_generation != next.observed_generation;
-    let state = next.application_state.state;
-    changed
-        && old.application_state.state == state
-        && matches!(
-            state,
-            Phase::Submitted | Phase::Running | Phase::Unknown | Phase::Completed | Phase::Failed
-        )
+/// What a change of the specification that does not restart the application means; told once.
+fn note_of_change(
+    name: &str,
+    old: &SparkApplicationStatus,
+    next: &SparkApplicationStatus,
+    change: Change,
+) -> Option<Note> {
+    let phase = next.application_state.state;
+    let edited = old.observed_generation.is_some() && old.observed_generation != next.observed_generation;
+    if !edited || phase != old.application_state.state {
+        return None;
+    }
+    match (change, phase) {
+        (Change::Application, Phase::Completed) => Some(Note::new(
+            reasons::APPLICATION_SPEC_UPDATE_FAILED,
+            format!(
+                "the specification of SparkApplication {name} changed after it completed: it does not run \
+                 again; to run the new one delete the application and create it again"
+            ),
+        )),
+        (Change::ExecutorPods, phase) if !phase.is_terminal() => Some(Note::new(
+            reasons::APPLICATION_WEBHOOK_FIELDS_UPDATED,
+            format!(
+                "SparkApplication {name} says anew where its executors are placed: executors of the next \
+                 submission will be"
+            ),
+        )),
+        _ => None,
+    }
 }
 
 fn old_error(status: &SparkApplicationStatus) -> &str {
@@ -97,7 +112,10 @@ fn notes_of_phase(name: &str, driver: &str, phase: Phase, error: &str) -> Vec<No
     let of_driver =
         |state, what: &str| Note::new(reasons::driver_reason(state), format!("Driver {driver} {what}"));
     match phase {
-        Phase::New | Phase::Invalidating => vec![],
+        Phase::New => vec![],
+        Phase::Invalidating => {
+            vec![app(reasons::APPLICATION_INVALIDATING, "runs again, as its specification changed")]
+        }
         Phase::Submitted => vec![
             app(reasons::APPLICATION_SUBMITTED, "was submitted successfully"),
             of_driver(DriverState::Pending, "is pending"),
@@ -204,7 +222,7 @@ mod tests {
     }
 
     fn told(old: &SparkApplicationStatus, next: &SparkApplicationStatus) -> Vec<(&'static str, bool)> {
-        notes("pi", old, next, "").into_iter().map(|note| (note.reason, note.warning)).collect()
+        notes("pi", old, next, "", Change::None).into_iter().map(|note| (note.reason, note.warning)).collect()
     }
 
     #[test]
@@ -263,20 +281,33 @@ mod tests {
     }
 
     #[test]
-    fn a_specification_changed_under_way_is_told_once() {
-        let generation = |generation: i64| {
-            let mut status = status(Phase::Running, "");
-            status.observed_generation = Some(generation);
-            status
+    fn a_change_without_a_restart_is_told_once() {
+        let told = |phase: Phase, generations: (i64, i64), change: Change| {
+            let of = |generation: i64| SparkApplicationStatus {
+                observed_generation: Some(generation),
+                ..status(phase, "")
+            };
+            let notes = notes("pi", &of(generations.0), &of(generations.1), "", change);
+            notes.into_iter().map(|note| (note.reason, note.warning)).collect::<Vec<_>>()
         };
-        assert_eq!(told(&generation(1), &generation(2)), [("SparkApplicationSpecUpdateFailed", true)]);
-        assert!(told(&generation(2), &generation(2)).is_empty());
+        let failed = ("SparkApplicationSpecUpdateFailed", true);
+        assert_eq!(told(Phase::Completed, (1, 2), Change::Application), [failed]);
+        assert!(told(Phase::Completed, (2, 2), Change::Application).is_empty());
+        // Another limit of time, for example.
+        assert!(told(Phase::Completed, (1, 2), Change::None).is_empty());
+        let placed = ("SparkApplicationWebhookFieldsUpdated", false);
+        assert_eq!(told(Phase::Running, (1, 2), Change::ExecutorPods), [placed]);
     }
 
     #[test]
     fn ignored_fields_are_told_with_the_submission() {
-        let notes =
-            notes("pi", &status(Phase::New, ""), &status(Phase::Submitted, ""), "spec.mainClass (no JVM)");
+        let notes = notes(
+            "pi",
+            &status(Phase::New, ""),
+            &status(Phase::Submitted, ""),
+            "spec.mainClass (no JVM)",
+            Change::None,
+        );
         let note = notes.last().unwrap();
         assert_eq!((note.reason, note.warning), ("SparkApplicationFieldsIgnored", true));
         assert_eq!(note.message, "fields without effect: spec.mainClass (no JVM)");

@@ -94,6 +94,14 @@ async fn serve(State(api): State<FakeApi>, request: Request) -> Response {
 }
 
 impl World {
+    /// Cuts the process off at a write counted from now on.
+    pub fn cut_from_now(&mut self, cut: Cut) {
+        self.cut = Some(match cut {
+            Cut::Before(write) => Cut::Before(self.begun + write),
+            Cut::After(write) => Cut::After(self.begun + write),
+        });
+    }
+
     fn stamp(&mut self, object: &mut Value, new: bool) {
         self.versions += 1;
         object["metadata"]["resourceVersion"] = json!(self.versions.to_string());

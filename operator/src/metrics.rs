@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use cerium_crds::application::SparkApplicationStatus;
 use cerium_crds::{ApplicationStateType as Phase, ExecutorState, SparkApplication};
@@ -12,12 +11,15 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::kind::ObjectKey;
 
 mod process;
+mod work;
+
+pub use work::{Reconciling, WorkMetrics};
 
 /// What the metrics look like.
 #[derive(Clone, Debug, Default)]
@@ -49,35 +51,20 @@ impl MetricConstructor<Histogram> for Buckets {
 type Seconds = Family<LabelSet, Histogram, Buckets>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Work {
-    controller: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Worker {
-    controller: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ScheduledRun {
     result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Queue {
-    name: &'static str,
-}
-
-/// Upper bounds of the time of a reconciliation.
-fn reconcile_buckets() -> Histogram {
-    Histogram::new(exponential_buckets(0.005, 2.0, 12))
+struct InState {
+    state: &'static str,
 }
 
 /// What is known of one application, so that gauges follow it without being counted twice.
 #[derive(Debug, Default)]
 struct Share {
     labels: LabelSet,
+    state: &'static str,
     running: i64,
     executors: i64,
 }
@@ -101,10 +88,9 @@ pub struct Metrics {
     executors_running: Family<LabelSet, Gauge>,
     executors_succeeded: PlainCounter,
     executors_failed: PlainCounter,
-    reconciled: Family<Work, Counter>,
-    reconcile_seconds: Family<Worker, Histogram, fn() -> Histogram>,
-    active: Family<Worker, Gauge>,
-    retries: Family<Queue, Counter>,
+    states: Family<InState, Gauge>,
+    /// Queues and workers.
+    pub work: WorkMetrics,
     leading: Gauge,
     scheduled_runs: Family<ScheduledRun, Counter>,
 }
@@ -133,10 +119,8 @@ impl Metrics {
             executors_running: Family::default(),
             executors_succeeded: Family::default(),
             executors_failed: Family::default(),
-            reconciled: Family::default(),
-            reconcile_seconds: Family::new_with_constructor(reconcile_buckets),
-            active: Family::default(),
-            retries: Family::default(),
+            states: Family::default(),
+            work: WorkMetrics::default(),
             leading: Gauge::default(),
             scheduled_runs: Family::default(),
         };
@@ -187,25 +171,11 @@ impl Metrics {
             "Creation to running driver",
             &self.start_seconds_histogram,
         );
+        self.work.register(&mut registry);
         registry.register(
-            "controller_runtime_reconcile",
-            "Reconciliations by result",
-            self.reconciled.clone(),
-        );
-        registry.register(
-            "controller_runtime_reconcile_time_seconds",
-            "Time per reconciliation",
-            self.reconcile_seconds.clone(),
-        );
-        registry.register(
-            "controller_runtime_active_workers",
-            "Reconciliations under way",
-            self.active.clone(),
-        );
-        registry.register(
-            "workqueue_retries",
-            "Reconciliations repeated after an error",
-            self.retries.clone(),
+            "cerium_applications",
+            "Applications that are there, by state",
+            self.states.clone(),
         );
         registry.register("leader_election_master_status", "1 if this process leads", self.leading.clone());
         registry.register(
@@ -294,7 +264,11 @@ impl Metrics {
         let executors = status.iter().flat_map(|status| status.executor_state.iter().flatten());
         let executors = executors.filter(|(_, state)| **state == ExecutorState::Running).count();
         let share = Share {
-            labels: self.labels_of(application),
+            labels: if running || executors > 0 { self.labels_of(application) } else { LabelSet::new() },
+            state: match status.map(|status| status.application_state.state).unwrap_or_default() {
+                Phase::New => "NEW",
+                state => state.as_str(),
+            },
             running: i64::from(running),
             executors: i64::try_from(executors).unwrap_or(i64::MAX),
         };
@@ -309,27 +283,20 @@ impl Metrics {
     fn replace(&self, key: &ObjectKey, next: Option<Share>) {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = shares.remove(key) {
-            self.running.get_or_create(&old.labels).dec_by(old.running);
-            self.executors_running.get_or_create(&old.labels).dec_by(old.executors);
+            self.add(&old, -1);
         }
         if let Some(next) = next {
-            self.running.get_or_create(&next.labels).inc_by(next.running);
-            self.executors_running.get_or_create(&next.labels).inc_by(next.executors);
-            if next.running > 0 || next.executors > 0 {
-                shares.insert(key.clone(), next);
-            }
+            self.add(&next, 1);
+            shares.insert(key.clone(), next);
         }
     }
 
-    /// Measures one reconciliation until the guard is told its result or dropped.
-    pub fn reconciling(&self, controller: &'static str) -> Reconciling<'_> {
-        self.active.get_or_create(&Worker { controller }).inc();
-        Reconciling { metrics: self, controller, begun: Instant::now(), result: "canceled" }
-    }
-
-    /// A reconciliation will be repeated after an error.
-    pub fn retried(&self, controller: &'static str) {
-        self.retries.get_or_create(&Queue { name: controller }).inc();
+    fn add(&self, share: &Share, sign: i64) {
+        self.states.get_or_create(&InState { state: share.state }).inc_by(sign);
+        if share.running > 0 || share.executors > 0 {
+            self.running.get_or_create(&share.labels).inc_by(sign * share.running);
+            self.executors_running.get_or_create(&share.labels).inc_by(sign * share.executors);
+        }
     }
 
     /// A run of a schedule was `started` or `skipped`.
@@ -369,31 +336,6 @@ fn run_seconds(status: &SparkApplicationStatus) -> f64 {
     match (&status.last_submission_attempt_time, &status.termination_time) {
         (Some(start), Some(end)) => seconds_between(start.0, end.0),
         _ => 0.0,
-    }
-}
-
-/// One reconciliation under way.
-pub struct Reconciling<'a> {
-    metrics: &'a Metrics,
-    controller: &'static str,
-    begun: Instant,
-    result: &'static str,
-}
-
-impl Reconciling<'_> {
-    /// Ends the measurement with a result: one of few constants.
-    pub fn end(mut self, result: &'static str) {
-        self.result = result;
-    }
-}
-
-impl Drop for Reconciling<'_> {
-    fn drop(&mut self) {
-        let Reconciling { metrics, controller, begun, result } = *self;
-        let worker = Worker { controller };
-        metrics.active.get_or_create(&worker).dec();
-        metrics.reconcile_seconds.get_or_create(&worker).observe(begun.elapsed().as_secs_f64());
-        metrics.reconciled.get_or_create(&Work { controller, result }).inc();
     }
 }
 

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use crate::decide::{Driver, DriverPod};
 use crate::error::{ApiFailure, Problem};
 use crate::kind::ObjectKey;
-use crate::pods::{PodCache, PodFacts};
+use crate::pods::{PodCache, PodFacts, PodPhase};
 
 mod driver;
 
@@ -112,6 +112,7 @@ fn classify(pods: &[Arc<PodFacts>], found: Option<Arc<PodFacts>>, subject: Subje
         (Some(_), Some(pod)) => Driver::Ours(DriverPod {
             current: is_of_submission(pod, subject),
             deleting: pod.deleting,
+            lingers: pod.phase == PodPhase::Running && driver_progress(pod).has_ended(),
             state: driver_progress(pod),
         }),
     };

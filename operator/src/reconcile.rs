@@ -12,16 +12,18 @@ use kube::{Api, Client, Resource, ResourceExt};
 use crate::applications::Applications;
 use crate::apply::{self, ApplyError, Outcome};
 use crate::build::{Runtime, Submission, build};
-use crate::cli::Policy;
+use crate::cli::{Policy, parse_duration};
 use crate::decide::{Decision, History, Restart, Situation, Wish, decide};
 use crate::error::{ApiFailure, Problem, chain};
 use crate::events;
 use crate::kind::{Kind, ObjectKey, Requeue};
 use crate::metrics::Metrics;
 use crate::observe::{Observation, ObserveError, Subject, observe};
-use crate::pods::PodCache;
+use crate::pods::{PodCache, PodFacts};
 use crate::status::{self, Basis, StatusError};
 use crate::unapplied::unapplied;
+use cerium_crds::fingerprint::{Change, change, fingerprint};
+use cerium_crds::labels;
 use cerium_crds::plan::ValidatedApplication;
 use cerium_crds::validate::{Invalid, driver_pod_name, validate};
 
@@ -51,6 +53,15 @@ pub enum ReconcileError {
     /// Writing the status failed.
     #[error(transparent)]
     Status(StatusError),
+    /// The specification has no form in JSON: a fault of the operator.
+    #[error("internal: failed to take the fingerprint of SparkApplication {name}")]
+    Fingerprint {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// Reading the application again failed.
     #[error("failed to read SparkApplication {name}")]
     Read {
@@ -69,6 +80,7 @@ impl Problem for ReconcileError {
             ReconcileError::Apply(error) => error.category(),
             ReconcileError::Status(error) => error.category(),
             ReconcileError::Read { .. } => "read",
+            ReconcileError::Fingerprint { .. } => "fingerprint",
         }
     }
 
@@ -78,6 +90,7 @@ impl Problem for ReconcileError {
             ReconcileError::Apply(error) => error.failure(),
             ReconcileError::Status(error) => error.failure(),
             ReconcileError::Read { source, .. } => ApiFailure::of(source),
+            ReconcileError::Fingerprint { .. } => ApiFailure::Transient,
         }
     }
 }
@@ -104,8 +117,7 @@ async fn take_steps(
     fresh: bool,
 ) -> Result<Requeue, ReconcileError> {
     if application.metadata.deletion_timestamp.is_some() {
-        // The garbage collector does the rest.
-        return Ok(None);
+        return remove_driver_of_deleted(context, application).await;
     }
     let mut current = application.clone();
     let mut fresh = fresh;
@@ -152,20 +164,30 @@ async fn step(
     let observation =
         observe(&context.client, &context.pods, subject).await.map_err(ReconcileError::Observe)?;
     let validated = validate(application);
-    let situation = situation(application, &old, &validated, &observation, &context.policy);
+    let spec_fingerprint = fingerprint(&application.spec)
+        .map_err(|source| ReconcileError::Fingerprint { name: key.name.clone(), source })?;
+    let change = match change(old.submitted_spec.as_deref().unwrap_or_default(), &spec_fingerprint) {
+        Change::ExecutorPods if !context.policy.partial_restart => Change::Application,
+        change => change,
+    };
+    let startup = startup_timeout(application);
+    let wish = wish(application, &validated, startup.as_ref().ok().copied().flatten(), &context.policy);
+    let situation = situation(wish, change, &old, &observation);
     let decision = decide(&situation, context.policy.patience, now);
     let invalid = validated.as_ref().err().map(ToString::to_string);
-    let ignored =
-        validated.as_ref().map(|valid| [valid.ignored.clone(), unapplied(&application.spec)].concat());
+    let ignored = validated.as_ref().map(|valid| {
+        [valid.ignored.clone(), unapplied(&application.spec), startup.err().into_iter().collect()].concat()
+    });
     let ignored = ignored.unwrap_or_default().join("; ");
     let basis = Basis {
         old: &old,
         generation: application.metadata.generation,
         invalid: invalid.as_deref(),
         ignored: &ignored,
+        fingerprint: &spec_fingerprint,
         now,
     };
-    let work = Work { context, application, old: &old, ignored: &ignored, now };
+    let work = Work { context, application, old: &old, ignored: &ignored, change, now };
     match &decision {
         Decision::Reserve => {
             let id = uuid::Uuid::new_v4().to_string();
@@ -232,6 +254,7 @@ struct Work<'a> {
     application: &'a SparkApplication,
     old: &'a SparkApplicationStatus,
     ignored: &'a str,
+    change: Change,
     now: Timestamp,
 }
 
@@ -256,7 +279,7 @@ impl Work<'_> {
             );
         }
         self.context.metrics.status_changed(self.application, self.old, &next, self.now);
-        let notes = events::notes(&name, self.old, &next, self.ignored);
+        let notes = events::notes(&name, self.old, &next, self.ignored, self.change);
         let about = self.application.object_ref(&());
         let time = (self.context.clock)();
         events::publish(&self.context.client, Applications::CONTROLLER, &about, &notes, time).await;
@@ -287,6 +310,20 @@ async fn submit(
     }
 }
 
+/// The garbage collector deletes all once the application is gone; what holds it back (a finalizer of
+/// somebody else) does not hold back the end of its driver.
+async fn remove_driver_of_deleted(
+    context: &Context,
+    application: &SparkApplication,
+) -> Result<Requeue, ReconcileError> {
+    let key = ObjectKey::of(application);
+    let ours = |pod: &PodFacts| pod.is_driver() && pod.owner_uid == application.metadata.uid;
+    for pod in context.pods.pods_of(&key).iter().filter(|pod| ours(pod) && !pod.deleting) {
+        remove(context, &key, &pod.name, &pod.uid).await?;
+    }
+    Ok(None)
+}
+
 async fn remove(context: &Context, key: &ObjectKey, name: &str, uid: &str) -> Result<(), ReconcileError> {
     apply::remove_driver(&context.client, &key.namespace, name, uid).await.map_err(ReconcileError::Apply)
 }
@@ -309,25 +346,43 @@ fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
-fn situation(
+/// What the annotation says about how long the driver may take to start; an error says that it is wrong.
+fn startup_timeout(application: &SparkApplication) -> Result<Option<SignedDuration>, String> {
+    let key = labels::DRIVER_STARTUP_TIMEOUT;
+    let Some(text) = application.annotations().get(key) else { return Ok(None) };
+    let told = |problem: &str| format!("metadata.annotations[{key}] has no effect: {problem}");
+    let limit = parse_duration(text).map_err(|error| told(&error.to_string()))?;
+    SignedDuration::try_from(limit).map(Some).map_err(|_| told("it is too long"))
+}
+
+fn wish(
     application: &SparkApplication,
-    old: &SparkApplicationStatus,
     validated: &Result<ValidatedApplication, Invalid>,
-    observation: &Observation,
+    startup: Option<SignedDuration>,
     policy: &Policy,
-) -> Situation {
+) -> Wish {
     let spec = &application.spec;
     let time_to_live = spec.time_to_live_seconds.map(SignedDuration::from_secs);
+    Wish {
+        suspend: spec.suspend == Some(true),
+        restart: restart(spec.restart_policy.as_ref()),
+        time_to_live: time_to_live.or(policy.default_time_to_live),
+        invalid: validated.as_ref().err().map(ToString::to_string),
+        startup,
+    }
+}
+
+fn situation(
+    wish: Wish,
+    change: Change,
+    old: &SparkApplicationStatus,
+    observation: &Observation,
+) -> Situation {
     let phase = old.application_state.state;
     let reservable = matches!(phase, Phase::New | Phase::PendingRerun | Phase::Resuming);
     Situation {
         phase,
-        wish: Wish {
-            suspend: spec.suspend == Some(true),
-            restart: restart(spec.restart_policy.as_ref()),
-            time_to_live: time_to_live.or(policy.default_time_to_live),
-            invalid: validated.as_ref().err().map(ToString::to_string),
-        },
+        wish,
         history: History {
             reserved: reservable && old.submission_id.as_deref().is_some_and(|id| !id.is_empty()),
             submission_attempts: old.submission_attempts.unwrap_or(0),
@@ -335,6 +390,7 @@ fn situation(
             last_submission: old.last_submission_attempt_time.as_ref().map(|time| time.0),
             terminated: old.termination_time.as_ref().map(|time| time.0),
         },
+        change,
         driver: observation.driver.clone(),
     }
 }

@@ -63,7 +63,7 @@ impl Kind for Schedules {
         object: &'a ScheduledSparkApplication,
         fresh: bool,
     ) -> BoxFuture<'a, Result<Requeue, ScheduleError>> {
-        Box::pin(self.take_steps(object, fresh))
+        self.take_steps(object, fresh)
     }
 
     fn refusal(

@@ -27,6 +27,8 @@ pub struct Basis<'a> {
     pub invalid: Option<&'a str>,
     /// Fields of the specification that have no effect, in words; empty if none.
     pub ignored: &'a str,
+    /// Fingerprint of the specification.
+    pub fingerprint: &'a str,
     /// The time, in whole seconds as the API keeps it.
     pub now: Timestamp,
 }
@@ -38,6 +40,7 @@ impl Basis<'_> {
         next.application_state.state = reserved_phase(self.old.application_state.state);
         next.application_state.error_message = None;
         next.submission_id = Some(submission_id.to_owned());
+        next.submitted_spec = Some(self.fingerprint.to_owned());
         next.spark_application_id = None;
         next.submission_attempts = Some(next.submission_attempts.unwrap_or(0).saturating_add(1));
         next.last_submission_attempt_time = Some(Time(self.now));
@@ -151,6 +154,13 @@ impl Basis<'_> {
         mut next: SparkApplicationStatus,
         blocked: Option<&crate::decide::Blocked>,
     ) -> SparkApplicationStatus {
+        if next.submitted_spec.is_none()
+            && next.submission_id.is_some()
+            && !next.application_state.state.is_terminal()
+        {
+            // Submitted by another operator: changes count from here on.
+            next.submitted_spec = Some(self.fingerprint.to_owned());
+        }
         next.observed_generation = self.generation;
         next.conditions = Some(conditions::next(self, &next, blocked));
         next

@@ -3,6 +3,7 @@
 mod api_input;
 mod api_kinds;
 mod api_operator;
+mod api_schedule;
 mod run_allocation;
 mod run_flights;
 mod run_input;

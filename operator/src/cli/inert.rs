@@ -115,10 +115,6 @@ pub struct InertFlags {
     #[arg(long, env = "CERIUM_SUBMITTER_TLS_CA_FILE")]
     submitter_tls_ca_file: Option<String>,
 
-    /// Without effect: Kubeflow's feature gates.
-    #[arg(long, env = "CERIUM_FEATURE_GATES")]
-    feature_gates: Option<String>,
-
     /// Without effect: Go's logger.
     #[arg(long, env = "CERIUM_ZAP_DEVEL", num_args = 0..=1, default_missing_value = "true")]
     zap_devel: Option<String>,
@@ -164,7 +160,6 @@ impl InertFlags {
             submitter_tls_cert_file,
             submitter_tls_key_file,
             submitter_tls_ca_file,
-            feature_gates,
             zap_devel,
             zap_stacktrace_level,
             zap_time_encoding,
@@ -197,7 +192,6 @@ impl InertFlags {
             ("submitter-tls-cert-file", submitter_tls_cert_file),
             ("submitter-tls-key-file", submitter_tls_key_file),
             ("submitter-tls-ca-file", submitter_tls_ca_file),
-            ("feature-gates", feature_gates),
             ("zap-devel", zap_devel),
             ("zap-stacktrace-level", zap_stacktrace_level),
             ("zap-time-encoding", zap_time_encoding),

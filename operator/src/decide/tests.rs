@@ -16,6 +16,7 @@ fn patience() -> Patience {
         creation_grace: SignedDuration::from_secs(10),
         startup: Some(SignedDuration::from_secs(600)),
         scheduling: None,
+        sidecars: Some(SignedDuration::from_secs(30)),
     }
 }
 
@@ -37,6 +38,7 @@ fn situation(phase: Phase, driver: Driver) -> Situation {
             restart: restart(RestartPolicyType::Never),
             time_to_live: None,
             invalid: None,
+            startup: None,
         },
         history: History {
             reserved: false,
@@ -45,12 +47,13 @@ fn situation(phase: Phase, driver: Driver) -> Situation {
             last_submission: Some(at(NOW - 60)),
             terminated: None,
         },
+        change: Change::None,
         driver,
     }
 }
 
 fn ours(state: DriverProgress) -> Driver {
-    Driver::Ours(DriverPod { current: true, deleting: false, state })
+    Driver::Ours(DriverPod { current: true, deleting: false, lingers: false, state })
 }
 
 fn blocked(kind: BlockedKind) -> Driver {
@@ -91,7 +94,8 @@ fn every_decision_in_every_situation_is_in_the_table() {
     drivers.extend(kinds.map(blocked));
     for state in progress {
         for (current, deleting) in [(true, false), (true, true), (false, false), (false, true)] {
-            drivers.push(Driver::Ours(DriverPod { current, deleting, state: state.clone() }));
+            let lingers = state.has_ended();
+            drivers.push(Driver::Ours(DriverPod { current, deleting, lingers, state: state.clone() }));
         }
     }
     let mut looked_at = 0;
@@ -99,7 +103,7 @@ fn every_decision_in_every_situation_is_in_the_table() {
         for driver in &drivers {
             for policy in [RestartPolicyType::Never, RestartPolicyType::Always, RestartPolicyType::OnFailure]
             {
-                for bits in 0..32 {
+                for bits in 0..128 {
                     let mut situation = situation(phase, driver.clone());
                     situation.wish.restart = restart(policy);
                     situation.wish.suspend = bits & 1 != 0;
@@ -109,6 +113,8 @@ fn every_decision_in_every_situation_is_in_the_table() {
                     situation.history.last_submission =
                         Some(at(if bits & 16 != 0 { NOW - 5000 } else { NOW - 1 }));
                     situation.history.terminated = situation.history.last_submission;
+                    situation.wish.startup = (bits & 32 != 0).then_some(SignedDuration::from_secs(60));
+                    situation.change = if bits & 64 != 0 { Change::Application } else { Change::None };
                     let decision = decide_now(&situation);
                     for (from, to) in decision.edges(phase) {
                         // A reserved retry of a failed submission enters New.
@@ -119,7 +125,7 @@ fn every_decision_in_every_situation_is_in_the_table() {
             }
         }
     }
-    assert_eq!(looked_at, 14 * (2 + 5 + 20) * 3 * 32);
+    assert_eq!(looked_at, 14 * (2 + 5 + 20) * 3 * 128);
 }
 
 #[test]
@@ -139,9 +145,9 @@ fn a_driver_created_before_a_crash_is_adopted_by_submitting_again() {
 
 #[test]
 fn a_driver_of_an_earlier_attempt_is_removed_before_the_next_submission() {
-    let old = Driver::Ours(DriverPod { current: false, deleting: false, state: failed() });
+    let old = Driver::Ours(DriverPod { current: false, deleting: false, lingers: false, state: failed() });
     assert_eq!(decide_now(&situation(Phase::PendingRerun, old)), Decision::RemoveDriver);
-    let leaving = Driver::Ours(DriverPod { current: false, deleting: true, state: failed() });
+    let leaving = Driver::Ours(DriverPod { current: false, deleting: true, lingers: false, state: failed() });
     assert_eq!(decide_now(&situation(Phase::PendingRerun, leaving)), wait(30));
     assert_eq!(decide_now(&situation(Phase::PendingRerun, Driver::Absent)), Decision::Reserve);
 }
@@ -338,4 +344,81 @@ fn a_finished_application_is_deleted_when_its_time_to_live_is_over() {
     done.history.terminated = Some(at(NOW));
     done.wish.time_to_live = Some(SignedDuration::ZERO);
     assert_eq!(decide_now(&done), Decision::DeleteApplication);
+}
+
+#[test]
+fn a_changed_specification_restarts_what_is_under_way_or_failed_and_nothing_else() {
+    let restarted = [
+        Phase::Submitted,
+        Phase::Running,
+        Phase::Unknown,
+        Phase::Failing,
+        Phase::SubmissionFailed,
+        Phase::Failed,
+    ];
+    for phase in Phase::ALL.iter().copied() {
+        let mut changed = situation(phase, ours(DriverProgress::Running));
+        changed.change = Change::Application;
+        let restarts = decide_now(&changed) == enter(Phase::Invalidating);
+        assert_eq!(restarts, restarted.contains(&phase), "{phase:?}");
+        changed.change = Change::ExecutorPods;
+        assert_ne!(decide_now(&changed), enter(Phase::Invalidating), "{phase:?}");
+    }
+    assert_eq!(
+        decide_now(&situation(Phase::Invalidating, ours(DriverProgress::Running))),
+        Decision::RemoveDriver
+    );
+    assert_eq!(decide_now(&situation(Phase::Invalidating, Driver::Absent)), enter(Phase::PendingRerun));
+}
+
+#[test]
+fn a_suspended_application_stays_suspended_when_it_changes() {
+    let mut suspended = situation(Phase::Suspended, Driver::Absent);
+    suspended.wish.suspend = true;
+    suspended.change = Change::Application;
+    assert_eq!(decide_now(&suspended), Decision::Wait { requeue: None });
+}
+
+#[test]
+fn what_was_reserved_for_another_specification_is_reserved_again() {
+    let mut new = situation(Phase::New, Driver::Absent);
+    new.history.reserved = true;
+    new.change = Change::Application;
+    assert_eq!(decide_now(&new), Decision::Reserve);
+    new.driver = ours(DriverProgress::Running);
+    assert_eq!(decide_now(&new), Decision::RemoveDriver);
+}
+
+#[test]
+fn a_startup_timeout_of_the_application_counts_whatever_keeps_the_driver() {
+    let pending = |blocked| ours(DriverProgress::Pending { blocked });
+    let unschedulable =
+        Blocked { kind: BlockedKind::Unschedulable, message: "no nodes".into(), since: Some(at(NOW - 1)) };
+    for (driver, reason) in
+        [(pending(None), "its pod is pending"), (pending(Some(unschedulable)), "Unschedulable: no nodes")]
+    {
+        let mut waiting = situation(Phase::Submitted, driver);
+        waiting.wish.startup = Some(SignedDuration::from_secs(90));
+        assert_eq!(decide_now(&waiting), wait(30));
+        waiting.history.last_submission = Some(at(NOW - 90));
+        let message = Message::Set(format!("driver pod did not start within 90 s: {reason}"));
+        assert_eq!(decide_now(&waiting), Decision::Move { to: Phase::Failing, message });
+    }
+}
+
+#[test]
+fn sidecars_that_outlive_the_driver_end_with_its_pod() {
+    let pod = DriverPod { current: true, deleting: false, lingers: true, state: DriverProgress::Succeeded };
+    let mut done = situation(Phase::Completed, Driver::Ours(pod.clone()));
+    done.history.terminated = Some(at(NOW - 20));
+    assert_eq!(decide_now(&done), wait(10));
+    done.wish.time_to_live = Some(SignedDuration::from_secs(25));
+    assert_eq!(decide_now(&done), wait(5));
+    done.wish.time_to_live = None;
+    done.history.terminated = Some(at(NOW - 30));
+    assert_eq!(decide_now(&done), Decision::RemoveDriver);
+    let patient = Patience { sidecars: None, ..patience() };
+    assert_eq!(decide(&done, patient, at(NOW)), Decision::Wait { requeue: None });
+    done.driver = Driver::Ours(DriverPod { lingers: false, ..pod });
+    assert_eq!(decide_now(&done), Decision::Wait { requeue: None });
 }

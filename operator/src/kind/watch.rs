@@ -9,12 +9,12 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::{Action, Config, ReconcileRequest};
+use kube::runtime::controller::{Action, Config, Error as QueueError, ReconcileRequest};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, applier};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -110,9 +110,17 @@ impl<K: Kind> KindWatch<K> {
             requests.push(keys.map(|key| Ok(reference::<K>(&key).into())).boxed());
         }
         requests.push(requests_of_namespaces::<K>(store.clone(), admitted));
+        let metrics = shared.metrics.clone();
+        metrics.work.set_concurrency(K::CONTROLLER, shared.concurrency);
         let watch = Arc::new(KindWatch { shared, kind, ready, failures: Mutex::default() });
         requests.push(watch.clone().own_requests(span, writer));
-        Prepared { watch, store, queue: stream::select_all(requests).boxed() }
+        let queue = stream::select_all(requests).inspect(move |request| {
+            if let Ok(ReconcileRequest { obj_ref, .. }) = request {
+                let key = key_of(obj_ref.namespace.clone(), obj_ref.name.clone());
+                metrics.work.requested(K::CONTROLLER, &key);
+            }
+        });
+        Prepared { watch, store, queue: queue.boxed() }
     }
 
     /// Requests for the objects themselves.
@@ -129,6 +137,7 @@ impl<K: Kind> KindWatch<K> {
                     Ok(Event::Delete(object)) => {
                         let key = ObjectKey::of(&object);
                         self.kind.forget(&key);
+                        self.shared.metrics.work.taken(K::CONTROLLER, &key);
                         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
                         None
                     }
@@ -149,6 +158,7 @@ impl<K: Kind> KindWatch<K> {
 
     async fn work(&self, object: &Watched<K>) -> Result<Action, WorkError<K::Error>> {
         let key = ObjectKey::of(object);
+        self.shared.metrics.work.taken(K::CONTROLLER, &key);
         if !self.shared.admission.admits(&key.namespace) {
             return Ok(Action::await_change());
         }
@@ -157,7 +167,7 @@ impl<K: Kind> KindWatch<K> {
             let _ = ready.clone().wait_for(|ready| *ready).await;
         }
         let Ok(_permit) = self.shared.permits.acquire().await else { return Ok(Action::await_change()) };
-        let measured = self.shared.metrics.reconciling(K::CONTROLLER);
+        let measured = self.shared.metrics.work.reconciling(K::CONTROLLER);
         let result = match &object.0 {
             Ok(object) => self.reconcile(object).await,
             Err(broken) => malformed::refuse::<K>(&self.shared.client, broken, Timestamp::now())
@@ -219,7 +229,7 @@ impl<K: Kind> KindWatch<K> {
             error = chain(error),
             "object could not be reconciled"
         );
-        self.shared.metrics.retried(K::CONTROLLER);
+        self.shared.metrics.work.retried(K::CONTROLLER);
         Action::requeue(backoff(failures - 1))
     }
 }
@@ -241,6 +251,7 @@ impl<K: Kind> Prepared<K> {
     pub async fn run(self, shutdown: CancellationToken) {
         let Prepared { watch, store, queue } = self;
         let concurrency = watch.shared.concurrency;
+        let metrics = watch.shared.metrics.clone();
         let error_policy =
             |object: Arc<Watched<K>>, error: &WorkError<K::Error>, watch: Arc<KindWatch<K>>| {
                 watch.after(&object, error)
@@ -250,14 +261,25 @@ impl<K: Kind> Prepared<K> {
         };
         let queue = queue.take_until(shutdown.cancelled_owned());
         applier(work, error_policy, watch, store, queue, Config::default().concurrency(concurrency))
-            .for_each(|result| async move {
-                // Failures of reconciling are logged where they are judged; an object that is gone is no failure.
-                if let Err(error @ kube::runtime::controller::Error::RunnerError(_)) = result {
-                    tracing::error!(error = chain(&error), "work queue failed");
+            .for_each(|result| {
+                match result {
+                    Err(error @ QueueError::RunnerError(_)) => {
+                        tracing::error!(error = chain(&error), "work queue failed");
+                    }
+                    Err(QueueError::ObjectNotFound(gone)) => {
+                        metrics.work.taken(K::CONTROLLER, &key_of(gone.namespace, gone.name));
+                    }
+                    // Failures of reconciling are logged where they are judged.
+                    Err(_) | Ok(_) => {}
                 }
+                futures::future::ready(())
             })
             .await;
     }
+}
+
+fn key_of(namespace: Option<String>, name: String) -> ObjectKey {
+    ObjectKey { namespace: namespace.unwrap_or_default(), name }
 }
 
 fn reference<K: Kind>(key: &ObjectKey) -> ObjectRef<Watched<K>> {

@@ -33,6 +33,13 @@ impl Collector for ProcessCollector {
                 counter.metric_type(),
             )?)?;
         }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            // What Go's runtime calls goroutines, under the name dashboards know.
+            let gauge =
+                ConstGauge::new(i64::try_from(runtime.metrics().num_alive_tasks()).unwrap_or(i64::MAX));
+            let name = "go_goroutines";
+            gauge.encode(encoder.encode_descriptor(name, "Tasks under way", None, gauge.metric_type())?)?;
+        }
         Ok(())
     }
 }

@@ -90,20 +90,15 @@ fn gauges_follow_an_application_and_forget_it() {
 }
 
 #[test]
-fn a_reconciliation_is_counted_by_its_result_even_if_it_is_dropped() {
+fn applications_are_counted_by_state_and_moved_from_one_to_the_next() {
     let (metrics, registry) = new();
-    metrics.reconciling("spark-application-controller").end("success");
-    drop(metrics.reconciling("spark-application-controller"));
+    let key = ObjectKey { namespace: "ns".into(), name: "pi".into() };
+    let mut app = application();
+    metrics.seen(&key, &app);
+    assert!(lines(&registry).contains("cerium_applications{state=\"NEW\"} 1\n"));
+    app.status = Some(status(Phase::Completed));
+    metrics.seen(&key, &app);
     let text = lines(&registry);
-    let counted = |result: &str| {
-        format!(
-            "controller_runtime_reconcile_total{{controller=\"spark-application-controller\",result=\"{result}\"}} 1"
-        )
-    };
-    assert!(text.contains(&counted("success")), "{text}");
-    assert!(text.contains(&counted("canceled")), "{text}");
-    assert!(
-        text.contains("controller_runtime_active_workers{controller=\"spark-application-controller\"} 0\n"),
-        "{text}"
-    );
+    assert!(text.contains("cerium_applications{state=\"NEW\"} 0\n"), "{text}");
+    assert!(text.contains("cerium_applications{state=\"COMPLETED\"} 1\n"), "{text}");
 }

@@ -86,7 +86,9 @@ impl Stage {
                     creation_grace: SignedDuration::from_secs(10),
                     startup: Some(SignedDuration::from_secs(600)),
                     scheduling: None,
+                    sidecars: Some(SignedDuration::from_secs(30)),
                 },
+                partial_restart: false,
                 default_time_to_live: None,
                 max_tracked_executors: 1000,
                 runtime_image: "cerium-runtime:test".into(),
@@ -110,6 +112,33 @@ impl Stage {
             Some(application) => reconcile(&self.context(), &application, false).await,
             None => Ok(None),
         }
+    }
+
+    fn edit(&self, change: impl FnOnce(&mut Value)) {
+        let mut application = self.api.get("sparkapplications", "pi").unwrap();
+        change(&mut application);
+        let generation = application["metadata"]["generation"].as_i64().unwrap();
+        application["metadata"]["generation"] = json!(generation + 1);
+        let key = ("sparkapplications".into(), "ns".into(), "pi".into());
+        self.api.world().objects.insert(key, application);
+    }
+
+    /// Passes and the node go on until this state.
+    async fn play_until(&self, state: Phase) {
+        for _ in 0..20 {
+            self.pass().await.unwrap();
+            if self.state() == state {
+                return;
+            }
+            self.node_works();
+        }
+        panic!("stuck in {}", self.state());
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let world = self.api.world();
+        let events = world.objects.iter().filter(|((plural, _, _), _)| plural == "events");
+        events.map(|(_, event)| event["reason"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The driver pod goes on by one phase.
@@ -346,11 +375,7 @@ async fn a_driver_pod_that_was_deleted_is_a_failure_with_a_reason() {
 async fn a_suspended_application_has_no_pods_and_runs_again_when_resumed() {
     let stage = Stage::new(json!({}));
     stage.pass().await.unwrap();
-    let suspend = |wish: bool| {
-        let mut application = stage.api.get("sparkapplications", "pi").unwrap();
-        application["spec"]["suspend"] = json!(wish);
-        stage.api.world().objects.insert(("sparkapplications".into(), "ns".into(), "pi".into()), application);
-    };
+    let suspend = |wish: bool| stage.edit(|application| application["spec"]["suspend"] = json!(wish));
     suspend(true);
     for _ in 0..3 {
         stage.pass().await.unwrap();
@@ -372,4 +397,189 @@ async fn a_finished_application_is_deleted_after_its_time_to_live() {
     pass_time(31);
     assert_eq!(stage.pass().await.unwrap(), None);
     assert!(stage.application().is_none());
+}
+
+#[tokio::test]
+async fn an_application_created_suspended_gets_its_first_pod_when_it_is_resumed() {
+    // As Kueue has it.
+    let stage = Stage::new(json!({"suspend": true}));
+    for _ in 0..3 {
+        stage.pass().await.unwrap();
+    }
+    assert_eq!(stage.state(), Phase::Suspended);
+    assert!(stage.api.world().writes.iter().all(|write| write.starts_with("PUT sparkapplications")));
+    stage.edit(|application| {
+        application["spec"]["suspend"] = json!(false);
+        application["spec"]["driver"]["nodeSelector"] = json!({"pool": "a"});
+    });
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    assert_eq!(stage.api.world().drivers.len(), 1);
+    assert_eq!(stage.status().execution_attempts, Some(1));
+    let pod = stage.api.get("pods", "pi-driver").unwrap();
+    assert_eq!(pod["spec"]["nodeSelector"]["pool"], "a");
+}
+
+#[tokio::test]
+async fn a_change_of_the_specification_runs_it_anew_wherever_the_process_is_killed() {
+    let policy = json!({"restartPolicy": {"type": "OnFailure", "onFailureRetries": 2}});
+    let change = |stage: &Stage| {
+        stage.edit(|application| application["spec"]["arguments"] = json!(["new"]));
+    };
+    for write in 0..16 {
+        for cut in [Cut::Before(write), Cut::After(write)] {
+            let stage = Stage::new(policy.clone());
+            stage.play_until(Phase::Running).await;
+            change(&stage);
+            let before = stage.api.world().writes.len();
+            stage.api.world().cut_from_now(cut);
+            stage.play(0).await;
+            assert_eq!(stage.state(), Phase::Completed, "{cut:?}");
+            assert_eq!(stage.api.world().drivers.len(), 2, "{cut:?} {:?}", stage.api.world().writes);
+            let status = stage.status();
+            assert_eq!(
+                (status.submission_attempts, status.execution_attempts),
+                (Some(1), Some(1)),
+                "{cut:?}"
+            );
+            assert_eq!(status.submission_id.as_ref(), stage.api.world().drivers.last(), "{cut:?}");
+            let pod = stage.api.get("pods", "pi-driver").unwrap();
+            assert_eq!(
+                pod["spec"]["containers"][0]["args"].as_array().unwrap().last().unwrap(),
+                "new",
+                "{cut:?}"
+            );
+            let writes = stage.api.world().writes[before..].to_vec();
+            assert_eq!(writes.iter().filter(|write| *write == "DELETE pods/pi-driver").count(), 1, "{cut:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_completed_application_is_not_run_again_by_a_change_and_says_so() {
+    let stage = Stage::new(json!({}));
+    stage.play(0).await;
+    stage.edit(|application| application["spec"]["arguments"] = json!(["new"]));
+    for _ in 0..2 {
+        stage.pass().await.unwrap();
+    }
+    assert_eq!(stage.state(), Phase::Completed);
+    assert_eq!(stage.api.world().drivers.len(), 1);
+    let told = stage.reasons().iter().filter(|reason| *reason == "SparkApplicationSpecUpdateFailed").count();
+    assert_eq!(told, 1);
+}
+
+#[tokio::test]
+async fn a_failed_application_runs_again_when_it_is_mended() {
+    let stage = Stage::new(json!({"driver": {"memory": "1x"}}));
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Failed);
+    stage.edit(|application| application["spec"]["driver"]["memory"] = json!("1g"));
+    stage.play_until(Phase::Running).await;
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    assert_eq!(stage.api.world().drivers.len(), 1);
+    assert!(stage.reasons().contains(&"SparkApplicationInvalidating".to_owned()));
+}
+
+#[tokio::test]
+async fn where_executors_are_placed_restarts_nothing_if_partial_restart_is_on() {
+    for (partial_restart, drivers) in [(true, 1), (false, 2)] {
+        let stage = Stage::new(json!({}));
+        stage.play_until(Phase::Running).await;
+        stage.edit(|application| application["spec"]["executor"]["nodeSelector"] = json!({"pool": "b"}));
+        for _ in 0..6 {
+            let mut context = stage.context();
+            context.policy.partial_restart = partial_restart;
+            let _ = reconcile(&context, &stage.application().unwrap(), false).await.unwrap();
+        }
+        assert_eq!(stage.api.world().drivers.len(), drivers, "{partial_restart}");
+    }
+}
+
+#[tokio::test]
+async fn the_driver_of_a_deleted_application_ends_although_a_finalizer_holds_the_application() {
+    let stage = Stage::new(json!({}));
+    stage.play_until(Phase::Running).await;
+    stage.edit(|application| {
+        application["metadata"]["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
+        application["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    });
+    for _ in 0..2 {
+        assert_eq!(stage.pass().await.unwrap(), None);
+    }
+    assert!(stage.api.get("pods", "pi-driver").is_none());
+    assert_eq!(stage.api.world().drivers.len(), 1);
+    assert_eq!(stage.state(), Phase::Running);
+}
+
+#[tokio::test]
+async fn a_sidecar_that_outlives_the_driver_ends_with_the_pod() {
+    let stage = Stage::new(json!({}));
+    stage.play_until(Phase::Running).await;
+    let mut pod = stage.api.get("pods", "pi-driver").unwrap();
+    let container = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+    pod["status"] = json!({"phase": "Running", "containerStatuses": [
+        container("proxy", json!({"running": {}})),
+        container("spark-kubernetes-driver", json!({"terminated": {"exitCode": 0}})),
+    ]});
+    stage.api.world().objects.insert(("pods".into(), "ns".into(), "pi-driver".into()), pod);
+    assert_eq!(stage.pass().await.unwrap(), Some(Duration::from_secs(30)));
+    assert_eq!(stage.state(), Phase::Completed);
+    pass_time(30);
+    stage.pass().await.unwrap();
+    assert!(stage.api.get("pods", "pi-driver").is_none());
+    assert_eq!(stage.pass().await.unwrap(), None);
+    assert_eq!(stage.state(), Phase::Completed);
+}
+
+#[tokio::test]
+async fn a_startup_timeout_of_the_application_counts_and_a_wrong_one_is_told() {
+    let key = labels::DRIVER_STARTUP_TIMEOUT;
+    let stage = Stage::new(json!({}));
+    stage.edit(|application| application["metadata"]["annotations"] = json!({key: "90s"}));
+    let requeue = stage.pass().await.unwrap();
+    assert_eq!(requeue, Some(Duration::from_secs(90)));
+    pass_time(90);
+    stage.pass().await.unwrap();
+    stage.play(0).await;
+    assert_eq!(stage.error_message(), "driver pod did not start within 90 s: its pod is pending");
+    assert!(stage.api.get("pods", "pi-driver").is_none());
+
+    let stage = Stage::new(json!({}));
+    stage.edit(|application| application["metadata"]["annotations"] = json!({key: "soon"}));
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    assert!(stage.reasons().contains(&"SparkApplicationFieldsIgnored".to_owned()));
+}
+
+#[tokio::test]
+async fn a_restart_of_the_operator_counts_nothing_again() {
+    let stage = Stage::new(json!({}));
+    stage.play_until(Phase::Running).await;
+    let count = |registry: &prometheus_client::registry::Registry, name: &str| {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+        text.lines().any(|line| line.starts_with(name))
+    };
+    let restart = || {
+        let config = MetricsConfig { labels: vec!["namespace".into()], ..MetricsConfig::default() };
+        let (metrics, registry) = Metrics::new(config);
+        let mut context = stage.context();
+        context.metrics = Arc::new(metrics);
+        (context, registry)
+    };
+    // A process that finds the application running counts its end and nothing else.
+    stage.node_works();
+    let (context, registry) = restart();
+    reconcile(&context, &stage.application().unwrap(), false).await.unwrap();
+    assert_eq!(stage.state(), Phase::Completed);
+    assert!(count(&registry, "spark_application_success_count{"));
+    assert!(!count(&registry, "spark_application_count{"));
+    assert!(!count(&registry, "spark_application_submit_count{"));
+    // One that finds it completed counts nothing.
+    let (context, registry) = restart();
+    reconcile(&context, &stage.application().unwrap(), false).await.unwrap();
+    assert!(!count(&registry, "spark_application_success_count{"));
+    assert!(count(&registry, "cerium_applications{state=\"COMPLETED\"} 1"));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cerium_crds::scheduled::ScheduledSparkApplicationStatus;
 use cerium_crds::states::ScheduleState;
 use cerium_crds::{ScheduledSparkApplication, SparkApplication, events as reasons, labels, names};
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
@@ -95,15 +96,24 @@ enum Created {
 }
 
 impl Schedules {
-    pub(super) async fn take_steps(
+    /// Takes a schedule as far as it goes now. Boxed here once, as its states hold several copies of it.
+    pub(super) fn take_steps<'a>(
+        &'a self,
+        object: &'a ScheduledSparkApplication,
+        fresh: bool,
+    ) -> BoxFuture<'a, Result<Requeue, ScheduleError>> {
+        Box::pin(self.step_or_reread(object, fresh))
+    }
+
+    async fn step_or_reread(
         &self,
         object: &ScheduledSparkApplication,
         fresh: bool,
     ) -> Result<Requeue, ScheduleError> {
-        match self.step(object, fresh).await? {
+        match Box::pin(self.step(object, fresh)).await? {
             Step::Done(requeue) => Ok(requeue),
             Step::Reread => match self.reread(object).await? {
-                Some(live) => match self.step(&live, true).await? {
+                Some(live) => match Box::pin(self.step(&live, true)).await? {
                     Step::Done(requeue) => Ok(requeue),
                     // A fresh object is not read again.
                     Step::Reread => Ok(Some(Duration::from_secs(1))),

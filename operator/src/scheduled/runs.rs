@@ -171,12 +171,13 @@ mod tests {
         let (cache, mut list) = (RunCache::default(), InitialRuns::default());
         let key = ObjectKey { namespace: "ns".into(), name: "nightly".into() };
         let mut apply = |state: &str| cache.take_in(&Event::Apply(child("nightly-1", "u", state)), &mut list);
-        assert_eq!(apply(""), [key.clone()]);
+        let told = vec![key.clone()];
+        assert_eq!(apply(""), told);
         assert!(apply("SUBMITTED").is_empty());
         assert!(apply("RUNNING").is_empty());
-        assert_eq!(apply("COMPLETED"), [key.clone()]);
+        assert_eq!(apply("COMPLETED"), told);
         assert_eq!(cache.runs_of(&key, "u")[0].outcome, RunOutcome::Successful);
-        assert_eq!(cache.take_in(&Event::Delete(child("nightly-1", "u", "")), &mut list), [key.clone()]);
+        assert_eq!(cache.take_in(&Event::Delete(child("nightly-1", "u", "")), &mut list), told);
         assert!(cache.runs_of(&key, "u").is_empty());
     }
 

@@ -6,7 +6,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn basis(old: &SparkApplicationStatus, second: i64) -> Basis<'_> {
-    Basis { old, generation: Some(3), invalid: None, ignored: "", now: at(second) }
+    Basis { old, generation: Some(3), invalid: None, ignored: "", fingerprint: "1-1", now: at(second) }
 }
 
 fn seen(driver: Driver) -> Observation {
@@ -27,6 +27,7 @@ fn pulling(reason: &str) -> Observation {
     seen(Driver::Ours(DriverPod {
         current: true,
         deleting: false,
+        lingers: false,
         state: DriverProgress::Pending { blocked: Some(blocked) },
     }))
 }

@@ -251,7 +251,7 @@ async fn an_edit_of_the_schedule_counts_at_once() {
     let stage = Stage::new(json!({}));
     stage.pass().await.unwrap();
     stage.edit(|object| object["spec"]["schedule"] = json!("30 * * * *"));
-    assert_eq!(stage.pass().await.unwrap(), Some(Duration::from_secs(1800)));
+    assert_eq!(stage.pass().await.unwrap(), Some(Duration::from_mins(30)));
     assert_eq!(stage.next_run(), "2027-01-15T08:30:00Z");
     stage.edit(|object| object["spec"]["timeZone"] = json!("Asia/Kolkata"));
     stage.pass().await.unwrap();
