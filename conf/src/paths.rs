@@ -20,6 +20,12 @@ pub const SPARK_PROPERTIES: &str = "/opt/spark/conf/spark.properties";
 pub const SPARK_PROPERTIES_KEY: &str = "spark.properties";
 /// Key of the executor pod's template in the driver's ConfigMap.
 pub const EXECUTOR_POD_KEY: &str = "executor-pod.yaml";
+/// Key of the executors' template in its ConfigMap, on Spark's own engine.
+pub const POD_TEMPLATE_KEY: &str = "podspec-configmap-key";
+/// Where Spark's own driver finds the folder of that template.
+pub const POD_TEMPLATE_DIR: &str = "/opt/spark/pod-template";
+/// The file of that template.
+pub const POD_TEMPLATE_FILE: &str = "pod-spec-template.yml";
 /// Where `spec.sparkConfigMap` is mounted.
 pub const USER_SPARK_CONF_DIR: &str = "/etc/spark/conf";
 /// Where `spec.hadoopConfigMap` is mounted.

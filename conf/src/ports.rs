@@ -9,6 +9,9 @@ pub const EXECUTOR_GRPC: u16 = 7080;
 /// The driver's web UI (`spark.ui.port`).
 pub const SPARK_UI: u16 = 4040;
 
+/// The driver's Spark Connect server (`spark.connect.grpc.binding.port`).
+pub const SPARK_CONNECT: u16 = 15002;
+
 /// Name of [`DRIVER_RPC`].
 pub const DRIVER_RPC_NAME: &str = "driver-rpc-port";
 /// Name of [`BLOCK_MANAGER`].
@@ -17,3 +20,5 @@ pub const BLOCK_MANAGER_NAME: &str = "blockmanager";
 pub const EXECUTOR_GRPC_NAME: &str = "executor-grpc";
 /// Name of [`SPARK_UI`] on the driver container.
 pub const SPARK_UI_NAME: &str = "spark-ui";
+/// Name of [`SPARK_CONNECT`] on the driver container.
+pub const SPARK_CONNECT_NAME: &str = "spark-connect";

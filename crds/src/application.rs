@@ -223,6 +223,16 @@ pub enum PythonVersion {
     Three,
 }
 
+impl PythonVersion {
+    /// The value as the manifest spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Two => "2",
+            Self::Three => "3",
+        }
+    }
+}
+
 /// Files and packages the program depends on. The lists hold paths or URIs.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

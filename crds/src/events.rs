@@ -28,6 +28,8 @@ pub const APPLICATION_WEBHOOK_FIELDS_UPDATED: &str = "SparkApplicationWebhookFie
 pub const APPLICATION_SPEC_UPDATE_FAILED: &str = "SparkApplicationSpecUpdateFailed";
 /// Fields of the manifest have no effect, and why.
 pub const APPLICATION_FIELDS_IGNORED: &str = "SparkApplicationFieldsIgnored";
+/// A Service, Ingress or PodDisruptionBudget of the driver was refused, and why; the application runs.
+pub const APPLICATION_NOT_EXPOSED: &str = "SparkApplicationNotExposed";
 
 /// A run of a schedule was started.
 pub const SCHEDULED_RUN_STARTED: &str = "ScheduledSparkApplicationRunStarted";
@@ -65,7 +67,7 @@ pub fn executor_reason(state: ExecutorState) -> &'static str {
 
 /// Whether events with this reason are warnings; the others are normal.
 pub fn is_warning(reason: &str) -> bool {
-    const WARNINGS: [&str; 16] = [
+    const WARNINGS: [&str; 17] = [
         APPLICATION_SUBMISSION_FAILED,
         APPLICATION_FAILED,
         APPLICATION_PENDING_RERUN,
@@ -74,6 +76,7 @@ pub fn is_warning(reason: &str) -> bool {
         APPLICATION_RESUMING,
         APPLICATION_INVALIDATING,
         APPLICATION_SPEC_UPDATE_FAILED,
+        APPLICATION_NOT_EXPOSED,
         SCHEDULED_RUN_SKIPPED,
         SCHEDULED_RUN_REFUSED,
         SCHEDULED_INVALID,

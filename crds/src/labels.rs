@@ -4,6 +4,8 @@
 pub const APP_NAME: &str = "sparkoperator.k8s.io/app-name";
 /// `"true"` on pods started for an application; the pod watch selects by it.
 pub const LAUNCHED_BY_SPARK_OPERATOR: &str = "sparkoperator.k8s.io/launched-by-spark-operator";
+/// `"true"` on pods of applications without a pod template, as Kubeflow's webhook wants it.
+pub const MUTATED_BY_SPARK_OPERATOR: &str = "sparkoperator.k8s.io/mutated-by-spark-operator";
 /// Submission the object was made for.
 pub const SUBMISSION_ID: &str = "sparkoperator.k8s.io/submission-id";
 /// `"true"` on ConfigMaps and Services the operator makes.
@@ -30,6 +32,19 @@ pub const SPARK_EXEC_INACTIVE: &str = "spark-exec-inactive";
 
 /// Labels of the application that start so are not copied to its pods: Kueue would queue them twice.
 pub const KUEUE_PREFIX: &str = "kueue.x-k8s.io/";
+
+/// Number of the resource profile of an executor.
+pub const SPARK_EXEC_RESOURCE_PROFILE: &str = "spark-exec-resourceprofile-id";
+
+/// Labels that Spark gives to its pods itself and refuses from users.
+pub const RESERVED_BY_SPARK: [&str; 6] = [
+    SPARK_APP_SELECTOR,
+    SPARK_APP_NAME,
+    SPARK_ROLE,
+    SPARK_VERSION,
+    SPARK_EXEC_ID,
+    SPARK_EXEC_RESOURCE_PROFILE,
+];
 
 /// Value of the labels that are switches.
 pub const TRUE: &str = "true";

@@ -8,6 +8,7 @@ pub mod application;
 pub mod conditions;
 pub mod connect;
 pub mod defaults;
+pub mod engine;
 pub mod events;
 pub mod fingerprint;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub mod validate;
 
 pub use application::{SparkApplication, SparkApplicationSpec, SparkApplicationStatus};
 pub use connect::{SparkConnect, SparkConnectSpec, SparkConnectStatus};
+pub use engine::Engine;
 pub use plan::ValidatedApplication;
 pub use scheduled::{
     ScheduledSparkApplication, ScheduledSparkApplicationSpec, ScheduledSparkApplicationStatus,
@@ -32,7 +34,7 @@ pub use scheduled::{
 pub use schema::{SchemaError, definitions, generated_files, generated_yaml};
 pub use spark_conf::spark_conf;
 pub use states::{ApplicationStateType, DriverState, ExecutorState};
-pub use validate::{FieldError, Invalid, driver_pod_name, validate};
+pub use validate::{FieldError, Invalid, driver_pod_name, validate, validate_for};
 
 /// API group of the three kinds.
 pub const GROUP: &str = "sparkoperator.k8s.io";

@@ -21,8 +21,8 @@ pub const ENGINE_CONTAINER: &str = "cerium-engine";
 pub const DRIVER_CONF_VOLUME: &str = "spark-conf-volume-driver";
 /// Volumes whose names start so are scratch space.
 pub const LOCAL_DIR_VOLUME_PREFIX: &str = "spark-local-dir-";
-/// The scratch volume when the manifest names none.
-pub const LOCAL_DIR_VOLUME: &str = "spark-local-dir-1";
+/// The volume of the template of executor pods in the driver pods of Spark's own engine.
+pub const POD_TEMPLATE_VOLUME: &str = "pod-template-volume";
 
 /// The driver pod of an application, unless the manifest names it.
 pub fn driver_pod_name(application: &str) -> String {
@@ -38,6 +38,57 @@ pub fn conf_map_name(driver_pod: &str) -> String {
 pub fn application_id(submission_id: &str) -> String {
     let digits: String = submission_id.chars().filter(|c| *c != '-').collect();
     format!("spark-{digits}")
+}
+
+/// The Service of a driver's web UI.
+pub fn ui_service_name(application: &str) -> String {
+    shortened(application, "-ui-svc", MAX_DNS_LABEL)
+}
+
+/// The Ingress of a driver's web UI.
+pub fn ui_ingress_name(application: &str) -> String {
+    shortened(application, "-ui-ingress", MAX_DNS_LABEL)
+}
+
+/// The Service of a further port of a driver.
+pub fn driver_port_service_name(application: &str, port: i32) -> String {
+    shortened(application, &format!("-driver-{port}"), MAX_DNS_LABEL)
+}
+
+/// The Ingress of a further port of a driver.
+pub fn driver_port_ingress_name(application: &str, port: i32) -> String {
+    shortened(application, &format!("-ing-{port}"), MAX_DNS_LABEL)
+}
+
+/// What the names start with that Spark's own submission gives to the Service of a driver and to the template of
+/// its executors. Spark's random digits are the first 16 of the submission id here, so that a repeated
+/// submission gives the same names.
+pub fn spark_prefix(application: &str, submission_id: &str) -> String {
+    format!("{}-{}", dns_label(application), unique_digits(submission_id, 0))
+}
+
+/// The headless Service by which Spark's own executors reach their driver.
+pub fn spark_driver_service(application: &str, submission_id: &str) -> String {
+    let name = format!("{}-driver-svc", spark_prefix(application, submission_id));
+    if name.len() <= MAX_DNS_LABEL {
+        return name;
+    }
+    format!("spark-{}-driver-svc", unique_digits(submission_id, 0))
+}
+
+/// The ConfigMap with the properties of a driver on Spark's own engine.
+pub fn spark_conf_map(submission_id: &str) -> String {
+    format!("spark-drv-{}-conf-map", unique_digits(submission_id, 1))
+}
+
+/// The ConfigMap with the template of the executors of Spark's own engine.
+pub fn spark_template_map(application: &str, submission_id: &str) -> String {
+    format!("{}-driver-podspec-conf-map", spark_prefix(application, submission_id))
+}
+
+/// One half of the digits of a submission id.
+fn unique_digits(submission_id: &str, half: usize) -> String {
+    submission_id.chars().filter(|c| *c != '-').skip(half * 16).take(16).collect()
 }
 
 /// What the names of an application's executor pods start with, unless `spark.kubernetes.executor.podNamePrefix`

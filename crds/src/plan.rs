@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::application::ApplicationType;
+use crate::application::{ApplicationType, SparkApplicationSpec};
 use crate::memory::executor_memory;
 use crate::quantity;
 
@@ -48,6 +48,41 @@ pub struct ValidatedApplication {
     pub executor_cores: u32,
     /// Fields of the manifest that have no effect, in words.
     pub ignored: Vec<String>,
+    /// What runs the program.
+    pub run: Run,
+    /// The specification with its defaults, for what only one of the engines needs of it.
+    pub spec: SparkApplicationSpec,
+}
+
+/// What runs the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// Cerium's own engine.
+    Native,
+    /// The Apache Spark inside the user's image.
+    Spark(SparkProgram),
+}
+
+/// A program as Spark's own driver container is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SparkProgram {
+    /// The class to run: the user's, or Spark's own for programs in other languages.
+    pub main_class: String,
+    /// The user to impersonate towards Hadoop services.
+    pub proxy_user: Option<String>,
+    /// The language, by the program's file.
+    pub language: Language,
+}
+
+/// The languages Spark tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Java, Scala and whatever else is in a jar file.
+    Java,
+    /// Python.
+    Python,
+    /// R.
+    R,
 }
 
 /// One of the two kinds of pods.
@@ -71,10 +106,12 @@ pub struct PodPlan {
     pub env: Vec<EnvVar>,
     /// Sources of further environment variables.
     pub env_from: Vec<EnvFromSource>,
-    /// Volumes the mounts may name.
+    /// Volumes that fields of the manifest declare; the mounts may name them.
     pub volumes: Vec<Volume>,
-    /// Mounts of the Spark container.
+    /// Mounts of the Spark container that fields of the manifest ask for.
     pub volume_mounts: Vec<VolumeMount>,
+    /// Volumes and mounts that Spark properties declare.
+    pub by_property: Mounts,
     /// Further ports of the Spark container.
     pub ports: Vec<ContainerPort>,
     /// Hooks of the Spark container.
@@ -111,6 +148,15 @@ pub struct PodPlan {
     pub share_process_namespace: Option<bool>,
     /// Default scratch space is a tmpfs.
     pub local_dirs_tmpfs: bool,
+}
+
+/// Volumes, and where the Spark container mounts them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mounts {
+    /// The volumes.
+    pub volumes: Vec<Volume>,
+    /// The mounts.
+    pub mounts: Vec<VolumeMount>,
 }
 
 /// Where an image comes from.

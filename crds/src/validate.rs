@@ -9,8 +9,9 @@ use cerium_conf::{ConfError, Key, SparkConf, keys};
 use crate::SparkApplication;
 use crate::application::SparkApplicationSpec;
 use crate::defaults::{NAMESPACE, with_defaults};
+use crate::engine::Engine;
 use crate::memory::{driver_memory, executor_memory};
-use crate::plan::ValidatedApplication;
+use crate::plan::{Run, ValidatedApplication};
 use crate::spark_conf::spark_conf;
 use crate::{labels, names};
 
@@ -41,24 +42,48 @@ impl fmt::Display for FieldError {
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct Invalid(pub Vec<FieldError>);
 
-/// Checks a manifest and resolves it: defaults, properties, sizes, names, pods.
+/// [`validate_for`] with Cerium's own engine as the default.
 ///
 /// # Errors
 /// [`Invalid`] with everything that is wrong, at least one thing.
 pub fn validate(application: &SparkApplication) -> Result<ValidatedApplication, Invalid> {
+    validate_for(application, Engine::default())
+}
+
+/// Checks a manifest and resolves it: engine, defaults, properties, sizes, names, pods.
+///
+/// # Errors
+/// [`Invalid`] with everything that is wrong, at least one thing.
+pub fn validate_for(
+    application: &SparkApplication,
+    default: Engine,
+) -> Result<ValidatedApplication, Invalid> {
+    let mut findings = Findings::new(&application.spec);
+    let engine = Engine::of(&application.spec, default).unwrap_or_else(|expected| {
+        let key = keys::CERIUM_ENGINE.name();
+        let value = application.spec.spark_conf.as_ref().and_then(|conf| conf.get(key));
+        let field = findings.field_of(key);
+        findings.invalid(field, value.map_or("", String::as_str), &expected);
+        default
+    });
+    let application = &program::by_its_file(application, engine);
     let spec = with_defaults(&application.spec);
     let conf = spark_conf(application);
-    let mut findings = Findings::new(&application.spec);
 
     check_name(application, &mut findings);
-    program::check(&spec, &mut findings);
-    settings::check(application, &conf, &mut findings);
+    let run = program::check(&spec, engine, &mut findings);
+    settings::check(application, &conf, engine, &mut findings);
     let driver_memory = findings.kept(driver_memory(&conf, spec.application_type));
     let executor_memory = findings.kept(executor_memory(&conf, spec.application_type));
     let executor_cores = findings.kept(conf.get(&keys::EXECUTOR_CORES));
     let executor_prefix = findings.kept(conf.get(&keys::KUBERNETES_EXECUTOR_POD_NAME_PREFIX));
     let driver = pods::driver(&spec, &conf, driver_memory.unwrap_or_default(), &mut findings);
     let executor = pods::executor(&spec, &conf, executor_memory.unwrap_or_default(), &driver, &mut findings);
+
+    if engine == Engine::Spark {
+        program::check_images(&spec, &driver.image, &executor.image, &mut findings);
+        volumes::check_claims(&conf, &mut findings);
+    }
 
     if !findings.errors.is_empty() {
         return Err(Invalid(findings.errors));
@@ -76,7 +101,9 @@ pub fn validate(application: &SparkApplication) -> Result<ValidatedApplication, 
         arguments: spec.arguments.clone().unwrap_or_default(),
         executor_memory_mib: executor_memory.unwrap_or_default().engine_mib,
         executor_cores: executor_cores.unwrap_or_default(),
-        ignored: ignored::fields(&application.spec),
+        ignored: ignored::fields(&application.spec, engine),
+        run: run.unwrap_or(Run::Native),
+        spec,
         conf,
         driver,
         executor,

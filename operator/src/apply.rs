@@ -2,14 +2,20 @@
 //! names are fixed, and what is there already is recognised by its owner and its submission.
 
 use cerium_crds::labels;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::core::Status;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::build::Objects;
+use crate::build::{Objects, OfDriver};
 use crate::error::{ApiFailure, Problem};
 use crate::pods::PodFacts;
+
+pub mod exposure;
 
 /// What came of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +85,88 @@ impl Problem for ApplyError {
     }
 }
 
-/// Makes the ConfigMap, then the driver pod that mounts it.
+/// Makes what the driver pod mounts and the application owns, then the driver pod, then what that pod owns.
 pub async fn submit(client: &Client, objects: &Objects) -> Result<Outcome, ApplyError> {
-    if let Some(outcome) = apply_config_map(client, &objects.config_map).await? {
+    if let Some(wanted) = &objects.config_map
+        && let Some(outcome) = apply_config_map(client, wanted).await?
+    {
         return Ok(outcome);
     }
-    create_driver_pod(client, &objects.driver_pod).await
+    let pod = match create_driver_pod(client, &objects.driver_pod).await? {
+        Ok(pod) => pod,
+        Err(outcome) => return Ok(outcome),
+    };
+    let Some(refusal) = create_of_driver(client, &objects.of_driver, &pod).await? else {
+        return Ok(Outcome::Submitted);
+    };
+    // Without them it would wait for ever.
+    remove_driver(
+        client,
+        &pod.namespace().unwrap_or_default(),
+        &pod.name_any(),
+        &pod.uid().unwrap_or_default(),
+    )
+    .await?;
+    Ok(Outcome::Refused(refusal))
+}
+
+/// Makes what the driver pod owns; returns the API server's words where it refuses.
+async fn create_of_driver(
+    client: &Client,
+    objects: &OfDriver,
+    pod: &Pod,
+) -> Result<Option<String>, ApplyError> {
+    let owner = OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "Pod".to_owned(),
+        name: pod.name_any(),
+        uid: pod.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    };
+    for service in &objects.services {
+        if let Some(refusal) = create_owned(client, "Service", service, &owner).await? {
+            return Ok(Some(refusal));
+        }
+    }
+    for map in &objects.config_maps {
+        if let Some(refusal) = create_owned(client, "ConfigMap", map, &owner).await? {
+            return Ok(Some(refusal));
+        }
+    }
+    Ok(None)
+}
+
+/// Creates an object that belongs to this owner alone. One that is there already is from this submission, as its
+/// name is; only its owner is looked at.
+async fn create_owned<K>(
+    client: &Client,
+    kind: &'static str,
+    wanted: &K,
+    owner: &OwnerReference,
+) -> Result<Option<String>, ApplyError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + Serialize
+        + DeserializeOwned,
+{
+    let name = wanted.name_any();
+    let api: Api<K> = Api::namespaced(client.clone(), &wanted.namespace().unwrap_or_default());
+    let mut object = wanted.clone();
+    object.meta_mut().owner_references = Some(vec![owner.clone()]);
+    match api.create(&PostParams::default(), &object).await {
+        Ok(_) => return Ok(None),
+        Err(error) if already_exists(&error) => {}
+        Err(error) => {
+            return refusal(error).map(Some).map_err(|source| ApplyError::Write { kind, name, source });
+        }
+    }
+    let found =
+        api.get(&name).await.map_err(|source| ApplyError::Read { kind, name: name.clone(), source })?;
+    let ours = found.meta().owner_references.iter().flatten().any(|other| other.uid == owner.uid);
+    Ok((!ours).then(|| format!("{kind} {name} already exists and belongs to something else")))
 }
 
 /// `None` if the ConfigMap is as it should be now.
@@ -135,18 +217,22 @@ fn owner_application(map: &ConfigMap) -> Option<&str> {
     owners.filter(|owner| owner.kind == "SparkApplication").map(|owner| owner.name.as_str()).next()
 }
 
-async fn create_driver_pod(client: &Client, wanted: &Pod) -> Result<Outcome, ApplyError> {
+/// The driver pod of this submission, made now or before; or what is in its way.
+async fn create_driver_pod(client: &Client, wanted: &Pod) -> Result<Result<Pod, Outcome>, ApplyError> {
     let name = wanted.name_any();
     let api: Api<Pod> = Api::namespaced(client.clone(), &wanted.namespace().unwrap_or_default());
     match api.create(&PostParams::default(), wanted).await {
-        Ok(_) => return Ok(Outcome::Submitted),
+        Ok(pod) => return Ok(Ok(pod)),
         Err(error) if already_exists(&error) => {}
         Err(error) => {
-            return refused(error).map_err(|source| ApplyError::Write { kind: "Pod", name, source });
+            return refused(error).map(Err).map_err(|source| ApplyError::Write { kind: "Pod", name, source });
         }
     }
     let found = api.get(&name).await.map_err(|source| ApplyError::Read { kind: "Pod", name, source })?;
-    Ok(recognise(&PodFacts::of(&found), &PodFacts::of(wanted)))
+    Ok(match recognise(&PodFacts::of(&found), &PodFacts::of(wanted)) {
+        Outcome::Submitted => Ok(found),
+        other => Err(other),
+    })
 }
 
 /// Whose the pod is that has the name already.
@@ -176,10 +262,13 @@ fn already_exists(error: &kube::Error) -> bool {
 /// An answer by which the API server refuses becomes an outcome; everything else stays an error. A conflict
 /// is none: two pods were counted against a quota at the same moment.
 fn refused(error: kube::Error) -> Result<Outcome, kube::Error> {
+    refusal(error).map(Outcome::Refused)
+}
+
+/// The words by which the API server refuses.
+fn refusal(error: kube::Error) -> Result<String, kube::Error> {
     match (ApiFailure::of(&error), error) {
-        (ApiFailure::Refused | ApiFailure::NotFound, kube::Error::Api(status)) => {
-            Ok(Outcome::Refused(answer(&status)))
-        }
+        (ApiFailure::Refused | ApiFailure::NotFound, kube::Error::Api(status)) => Ok(answer(&status)),
         (_, error) => Err(error),
     }
 }

@@ -1,30 +1,35 @@
-//! From a validated application to the objects of one submission. Pure and infallible; nothing here touches
-//! the Kubernetes API.
+//! From a validated application to the objects of one submission. Pure; nothing here touches the Kubernetes
+//! API.
+//!
+//! Two rooms, one for each engine: `native` makes pods for Cerium's own programs, `spark` makes what Spark's own
+//! submission client would make for the Spark inside the user's image.
 
-use std::collections::BTreeMap;
-
-use cerium_conf::paths;
-use cerium_crds::{GROUP, labels, names};
+use cerium_crds::GROUP;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use cerium_crds::plan::ValidatedApplication;
+use cerium_crds::plan::{Run, ValidatedApplication};
 
-mod containers;
-mod environment;
-mod pod;
-mod properties;
-mod security;
+mod env;
+mod exposure;
+mod native;
+mod policy;
+mod spark;
 mod storage;
+mod template;
 
-/// Which image drives and runs applications.
-#[derive(Clone, Debug)]
+pub use exposure::{Exposure, ExposurePolicy, exposure};
+
+/// What the operator is set to.
+#[derive(Clone, Debug, Default)]
 pub struct Runtime {
-    /// The image.
+    /// The image that drives and runs applications on Cerium's own engine.
     pub image: String,
     /// Its pull policy where the application names none.
     pub pull_policy: String,
+    /// What is made around driver pods.
+    pub exposure: ExposurePolicy,
 }
 
 /// One submission of an application.
@@ -39,10 +44,23 @@ pub struct Submission {
 /// The objects of one submission.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Objects {
-    /// The properties of the driver and the template of the executors.
-    pub config_map: ConfigMap,
+    /// What the driver pod mounts and the application owns: made first.
+    pub config_map: Option<ConfigMap>,
     /// The driver pod.
     pub driver_pod: Pod,
+    /// What goes with the driver pod: made last, as its UID has to be known.
+    pub of_driver: OfDriver,
+    /// What stands around the driver pod.
+    pub exposure: Exposure,
+}
+
+/// Objects that the driver pod owns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OfDriver {
+    /// Services.
+    pub services: Vec<Service>,
+    /// What the driver pod mounts.
+    pub config_maps: Vec<ConfigMap>,
 }
 
 /// The two kinds of pods.
@@ -64,27 +82,16 @@ pub fn build(
     submission: &Submission,
     runtime: &Runtime,
 ) -> Result<Objects, BuildError> {
-    let executor_pod = pod::executor_template(application, submission, runtime);
-    let data = BTreeMap::from([
-        (paths::SPARK_PROPERTIES_KEY.to_owned(), properties::properties(application, submission)),
-        (paths::EXECUTOR_POD_KEY.to_owned(), serde_yaml::to_string(&executor_pod).map_err(BuildError)?),
-    ]);
-    let config_map = ConfigMap {
-        metadata: ObjectMeta {
-            name: Some(names::conf_map_name(&application.driver_pod)),
-            namespace: Some(application.namespace.clone()),
-            labels: Some(BTreeMap::from([
-                (labels::APP_NAME.to_owned(), application.name.clone()),
-                (labels::SUBMISSION_ID.to_owned(), submission.id.clone()),
-                (labels::CREATED_BY_SPARK_OPERATOR.to_owned(), labels::TRUE.to_owned()),
-            ])),
-            owner_references: Some(vec![owner(application, true)]),
-            ..ObjectMeta::default()
-        },
-        data: Some(data),
-        ..ConfigMap::default()
-    };
-    Ok(Objects { config_map, driver_pod: pod::driver_pod(application, submission, runtime) })
+    let mut application = application.clone();
+    let mut conf = std::mem::take(&mut application.conf);
+    exposure::add_proxy_base(&mut conf, &application, submission, &runtime.exposure);
+    application.conf = conf;
+    let mut objects = match &application.run {
+        Run::Native => native::build(&application, submission, runtime),
+        Run::Spark(program) => spark::build(&application, program, submission),
+    }?;
+    objects.exposure = exposure(&application, submission, &runtime.exposure);
+    Ok(objects)
 }
 
 /// The reference by which the garbage collector knows what belongs to the application.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use cerium_crds::Engine;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use kube::core::Selector;
 
+use crate::build::ExposurePolicy;
 use crate::decide::Patience;
 use crate::leader::LeaseConfig;
 use crate::metrics::MetricsConfig;
@@ -13,11 +15,13 @@ use crate::scheduled::Precision;
 use crate::telemetry::LogFormat;
 
 mod duration;
+mod exposure;
 mod gates;
 mod inert;
 mod lists;
 
 pub use duration::parse_duration;
+use exposure::ExposureFlags;
 use gates::FeatureGates;
 pub use inert::InertFlags;
 use lists::{Labels, Listen, Namespaces};
@@ -104,6 +108,11 @@ pub struct StartFlags {
     /// Pull policy of the runtime image where the application names none.
     #[arg(long, env = "CERIUM_RUNTIME_IMAGE_PULL_POLICY", default_value = "IfNotPresent", value_parser = ["Always", "IfNotPresent", "Never"])]
     runtime_image_pull_policy: String,
+
+    /// What runs Python programs whose sparkConf has no spark.cerium.engine: native, or spark for the Apache
+    /// Spark inside their own image.
+    #[arg(long, env = "CERIUM_DEFAULT_ENGINE", default_value = "native", value_parser = parse_engine)]
+    default_engine: Engine,
 
     /// Let only the holder of a Lease work.
     #[arg(long, env = "CERIUM_LEADER_ELECTION", action = ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true")]
@@ -192,6 +201,9 @@ pub struct StartFlags {
     zap_encoder: LogFormat,
 
     #[command(flatten)]
+    exposure: ExposureFlags,
+
+    #[command(flatten)]
     inert: InertFlags,
 }
 
@@ -256,6 +268,10 @@ pub struct Policy {
     pub runtime_image: String,
     /// Its pull policy.
     pub runtime_image_pull_policy: String,
+    /// What runs applications that do not say it.
+    pub default_engine: Engine,
+    /// What is made around driver pods.
+    pub exposure: ExposurePolicy,
 }
 
 impl StartFlags {
@@ -276,6 +292,7 @@ impl StartFlags {
             feature_gates,
             runtime_image,
             runtime_image_pull_policy,
+            default_engine,
             leader_election,
             leader_election_lock_name,
             leader_election_lock_namespace,
@@ -295,6 +312,7 @@ impl StartFlags {
             kubeconfig,
             zap_log_level,
             zap_encoder,
+            exposure,
             inert,
         } = self;
         let unless_zero = |limit: Duration| (!limit.is_zero()).then(|| signed(limit));
@@ -318,6 +336,8 @@ impl StartFlags {
                 max_tracked_executors: max_tracked_executor_per_app,
                 runtime_image,
                 runtime_image_pull_policy,
+                default_engine,
+                exposure: exposure.into_policy(),
             },
             precision: scheduled_spark_application_timestamp_precision,
             lease: leader_election.then_some(LeaseConfig {
@@ -343,6 +363,10 @@ impl StartFlags {
             without_effect: [inert.set(), feature_gates.without_effect].concat(),
         }
     }
+}
+
+fn parse_engine(name: &str) -> Result<Engine, String> {
+    Engine::parse(name).ok_or_else(|| "expected native or spark".to_owned())
 }
 
 /// Limits beyond some 292 billion years are as good as that.

@@ -37,6 +37,11 @@ impl Note {
     }
 }
 
+/// What stands around the driver pod could not all be made.
+pub fn not_exposed(refusal: String) -> Note {
+    Note::new(reasons::APPLICATION_NOT_EXPOSED, refusal)
+}
+
 /// What the change from one status to the next means in events.
 pub fn notes(
     name: &str,

@@ -26,6 +26,9 @@
 //! | sparkoperator.k8s.io | sparkapplications/finalizers, scheduledsparkapplications/finalizers | update (owner references that block deletion) |
 //! | core | pods | get, list, watch, create, delete |
 //! | core | configmaps | get, create, update |
+//! | core | services | get, create, update, delete (web UI, drivers of Spark) |
+//! | networking.k8s.io | ingresses | get, create, update, delete |
+//! | policy | poddisruptionbudgets | get, create, delete |
 //! | core | events | create |
 //! | core (cluster) | namespaces | list, watch; only with --namespace-selector |
 //! | coordination.k8s.io | leases | get, create, update; only with --leader-election, in the lock's namespace |

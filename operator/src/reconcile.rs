@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{Api, Client, Resource, ResourceExt};
 
 use crate::applications::Applications;
+use crate::apply::exposure::{self, Exposed};
 use crate::apply::{self, ApplyError, Outcome};
-use crate::build::{Runtime, Submission, build};
+use crate::build::{Exposure, Runtime, Submission, build};
 use crate::cli::{Policy, parse_duration};
 use crate::decide::{Decision, History, Restart, Situation, Wish, decide};
 use crate::error::{ApiFailure, Problem, chain};
@@ -25,7 +26,7 @@ use crate::unapplied::unapplied;
 use cerium_crds::fingerprint::{Change, change, fingerprint};
 use cerium_crds::labels;
 use cerium_crds::plan::ValidatedApplication;
-use cerium_crds::validate::{Invalid, driver_pod_name, validate};
+use cerium_crds::validate::{Invalid, driver_pod_name, validate_for};
 
 /// What every pass needs.
 pub struct Context {
@@ -163,7 +164,7 @@ async fn step(
     };
     let observation =
         observe(&context.client, &context.pods, subject).await.map_err(ReconcileError::Observe)?;
-    let validated = validate(application);
+    let validated = validate_for(application, context.policy.default_engine);
     let spec_fingerprint = fingerprint(&application.spec)
         .map_err(|source| ReconcileError::Fingerprint { name: key.name.clone(), source })?;
     let change = match change(old.submitted_spec.as_deref().unwrap_or_default(), &spec_fingerprint) {
@@ -176,7 +177,12 @@ async fn step(
     let decision = decide(&situation, context.policy.patience, now);
     let invalid = validated.as_ref().err().map(ToString::to_string);
     let ignored = validated.as_ref().map(|valid| {
-        [valid.ignored.clone(), unapplied(&application.spec), startup.err().into_iter().collect()].concat()
+        [
+            valid.ignored.clone(),
+            unapplied(&application.spec, &context.policy.exposure),
+            startup.err().into_iter().collect(),
+        ]
+        .concat()
     });
     let ignored = ignored.unwrap_or_default().join("; ");
     let basis = Basis {
@@ -197,9 +203,14 @@ async fn step(
         }
         Decision::Submit if !fresh => reread(context, application).await,
         Decision::Submit => {
-            let outcome = submit(context, &validated, &old).await?;
+            let (outcome, exposed) = submit(context, &validated, &old).await?;
             match outcome {
-                Outcome::Submitted => work.write(basis.submitted()).await.map(Step::next),
+                Outcome::Submitted => {
+                    let written = work.write(basis.submitted(&exposed.info)).await?;
+                    let notes: Vec<_> = exposed.refusals.into_iter().map(events::not_exposed).collect();
+                    work.tell(&notes).await;
+                    Ok(Step::next(written))
+                }
                 Outcome::Refused(text) => {
                     let text = format!("failed to run spark-submit: {text}");
                     work.write(basis.submission_failed(&text)).await.map(Step::next)
@@ -216,6 +227,10 @@ async fn step(
                 .write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
                 .await?;
             context.metrics.seen(&key, &written);
+            if old.application_state.state == Phase::Suspending {
+                let made = exposure_of(context, &validated, &old);
+                exposure::withdraw(&context.client, &made).await.map_err(ReconcileError::Apply)?;
+            }
             if let Some(pod) = &observation.driver_pod {
                 remove(context, &key, &pod.name, &pod.uid).await?;
             }
@@ -224,6 +239,13 @@ async fn step(
         Decision::DeleteApplication => {
             apply::delete_application(&context.client, application).await.map_err(ReconcileError::Apply)?;
             Ok(Step::Gone)
+        }
+        Decision::Move { to: Phase::Completed | Phase::Failed, .. } => {
+            let made = exposure_of(context, &validated, &old);
+            exposure::remove_budget(&context.client, &made).await.map_err(ReconcileError::Apply)?;
+            work.write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
+                .await
+                .map(Step::next)
         }
         Decision::Move { .. } => work
             .write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
@@ -280,10 +302,14 @@ impl Work<'_> {
         }
         self.context.metrics.status_changed(self.application, self.old, &next, self.now);
         let notes = events::notes(&name, self.old, &next, self.ignored, self.change);
+        self.tell(&notes).await;
+        Ok(written)
+    }
+
+    async fn tell(&self, notes: &[events::Note]) {
         let about = self.application.object_ref(&());
         let time = (self.context.clock)();
-        events::publish(&self.context.client, Applications::CONTROLLER, &about, &notes, time).await;
-        Ok(written)
+        events::publish(&self.context.client, Applications::CONTROLLER, &about, notes, time).await;
     }
 }
 
@@ -291,23 +317,49 @@ async fn submit(
     context: &Context,
     validated: &Result<ValidatedApplication, Invalid>,
     old: &SparkApplicationStatus,
-) -> Result<Outcome, ReconcileError> {
+) -> Result<(Outcome, Exposed), ReconcileError> {
+    let refused = |text| Ok((Outcome::Refused(text), Exposed::default()));
     let valid = match validated {
         Ok(valid) => valid,
-        Err(invalid) => return Ok(Outcome::Refused(invalid.to_string())),
-    };
-    let submission = Submission {
-        id: old.submission_id.clone().unwrap_or_default(),
-        time: old.last_submission_attempt_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        Err(invalid) => return refused(invalid.to_string()),
     };
     let runtime = Runtime {
         image: context.policy.runtime_image.clone(),
         pull_policy: context.policy.runtime_image_pull_policy.clone(),
+        exposure: context.policy.exposure.clone(),
     };
-    match build(valid, &submission, &runtime) {
-        Ok(objects) => apply::submit(&context.client, &objects).await.map_err(ReconcileError::Apply),
-        Err(error) => Ok(Outcome::Refused(chain(&error))),
+    let objects = match build(valid, &submission_of(old), &runtime) {
+        Ok(objects) => objects,
+        Err(error) => return refused(chain(&error)),
+    };
+    let outcome = apply::submit(&context.client, &objects).await.map_err(ReconcileError::Apply)?;
+    let exposed = match outcome {
+        Outcome::Submitted => {
+            exposure::expose(&context.client, &objects.exposure).await.map_err(ReconcileError::Apply)?
+        }
+        Outcome::Refused(_) | Outcome::Leftover { .. } | Outcome::Vanishing => Exposed::default(),
+    };
+    Ok((outcome, exposed))
+}
+
+/// The submission in the status.
+fn submission_of(status: &SparkApplicationStatus) -> Submission {
+    Submission {
+        id: status.submission_id.clone().unwrap_or_default(),
+        time: status.last_submission_attempt_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
     }
+}
+
+/// What was made around the driver pod of the submission in the status.
+fn exposure_of(
+    context: &Context,
+    validated: &Result<ValidatedApplication, Invalid>,
+    old: &SparkApplicationStatus,
+) -> Exposure {
+    validated.as_ref().map_or_else(
+        |_| Exposure::default(),
+        |valid| crate::build::exposure(valid, &submission_of(old), &context.policy.exposure),
+    )
 }
 
 /// The garbage collector deletes all once the application is gone; what holds it back (a finalizer of

@@ -49,9 +49,10 @@ impl Basis<'_> {
         self.finish(next, None)
     }
 
-    /// The driver pod of the reserved submission exists.
-    pub fn submitted(self) -> SparkApplicationStatus {
+    /// The driver pod of the reserved submission exists, and its web UI is found there.
+    pub fn submitted(self, ui: &DriverInfo) -> SparkApplicationStatus {
         let mut next = self.old.clone();
+        next.driver_info = DriverInfo { pod_name: next.driver_info.pod_name.take(), ..ui.clone() };
         next.application_state.state = Phase::Submitted;
         next.application_state.error_message = None;
         next.spark_application_id = self.old.submission_id.as_deref().map(names::application_id);

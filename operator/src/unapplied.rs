@@ -2,17 +2,21 @@
 
 use cerium_crds::SparkApplicationSpec;
 
+use crate::build::ExposurePolicy;
+
 /// The fields, each with the reason.
-pub fn unapplied(spec: &SparkApplicationSpec) -> Vec<String> {
-    const UI: &str = "the web UI has no Service or Ingress yet";
+pub fn unapplied(spec: &SparkApplicationSpec, policy: &ExposurePolicy) -> Vec<String> {
     let monitoring = spec.monitoring.as_ref();
     let found = [
-        ("spec.sparkUIOptions", spec.spark_ui_options.is_some(), UI),
-        ("spec.driverIngressOptions", spec.driver_ingress_options.is_some(), UI),
+        (
+            "spec.sparkUIOptions",
+            spec.spark_ui_options.is_some() && !policy.ui_service,
+            "the operator runs with --enable-ui-service=false",
+        ),
         (
             "spec.driverPodDisruptionBudget",
-            spec.driver_pod_disruption_budget == Some(true),
-            "drivers have no PodDisruptionBudget yet",
+            spec.driver_pod_disruption_budget == Some(true) && !policy.budgets,
+            "the operator runs without --enable-driver-pdb",
         ),
         (
             "spec.monitoring.metricsProperties",
@@ -52,9 +56,12 @@ mod tests {
             }
             serde_json::from_value(spec).unwrap()
         };
-        assert!(unapplied(&spec(serde_json::json!({}))).is_empty());
-        let told =
-            unapplied(&spec(serde_json::json!({"sparkUIOptions": {}, "driverPodDisruptionBudget": true})));
+        let off = ExposurePolicy::default();
+        assert!(unapplied(&spec(serde_json::json!({})), &off).is_empty());
+        let wishes = spec(serde_json::json!({"sparkUIOptions": {}, "driverPodDisruptionBudget": true}));
+        let on = ExposurePolicy { ui_service: true, budgets: true, ..ExposurePolicy::default() };
+        assert!(unapplied(&wishes, &on).is_empty());
+        let told = unapplied(&wishes, &off);
         assert_eq!(told.len(), 2);
         assert!(told[0].starts_with("spec.sparkUIOptions has no effect: "), "{}", told[0]);
     }

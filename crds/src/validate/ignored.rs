@@ -1,9 +1,10 @@
-//! What a manifest says without effect, as there is no JVM or as it is not built yet: told to the user, and no
-//! reason to fail. Pure.
+//! What a manifest says without effect, as its engine has no use for it or as it is not built yet: told to the
+//! user, and no reason to fail. Pure.
 
 use cerium_conf::{Effect, keys};
 
 use crate::application::{ApplicationType, Dependencies, PythonVersion, SparkApplicationSpec};
+use crate::engine::Engine;
 
 const JVM: &str = "there is no JVM";
 const JARS: &str = "there is no JVM to load jar files into";
@@ -12,11 +13,48 @@ const NOT_YET: &str = "it is not supported yet";
 const SERVICE: &str = "executors reach the driver by the address of its pod, without a Service";
 
 /// The fields without effect, each with the reason.
-pub(super) fn fields(spec: &SparkApplicationSpec) -> Vec<String> {
+pub(super) fn fields(spec: &SparkApplicationSpec, engine: Engine) -> Vec<String> {
+    let mut found = match engine {
+        Engine::Native => of_native(spec),
+        Engine::Spark => of_spark(spec),
+    };
+    found.extend(of_all(spec));
+    let fields = found
+        .iter()
+        .filter(|(_, is_set, _)| *is_set)
+        .map(|(field, _, reason)| format!("{field} has no effect: {reason}"));
+    let properties = spec.spark_conf.iter().flatten().filter_map(|(key, _)| {
+        let reason = match engine {
+            Engine::Native => native_reason(key),
+            Engine::Spark => spark_reason(key),
+        };
+        reason.map(|reason| format!("spec.sparkConf[{key}] has no effect: {reason}"))
+    });
+    fields.chain(properties).collect()
+}
+
+type Found = (&'static str, bool, &'static str);
+
+/// Of every application.
+fn of_all(spec: &SparkApplicationSpec) -> Vec<Found> {
+    vec![
+        ("spec.failureRetries", spec.failure_retries.is_some(), "use spec.restartPolicy.onFailureRetries"),
+        (
+            "spec.retryInterval",
+            spec.retry_interval.is_some(),
+            "use spec.restartPolicy.onFailureRetryInterval",
+        ),
+        ("spec.batchScheduler", spec.batch_scheduler.is_some(), NOT_YET),
+        ("spec.batchSchedulerOptions", spec.batch_scheduler_options.is_some(), NOT_YET),
+    ]
+}
+
+/// Of those on Cerium's own engine.
+fn of_native(spec: &SparkApplicationSpec) -> Vec<Found> {
     let no_deps = Dependencies::default();
     let deps = spec.deps.as_ref().unwrap_or(&no_deps);
     let is_sql = spec.application_type == ApplicationType::Sql;
-    let found = [
+    vec![
         ("spec.mainClass", spec.main_class.is_some(), JVM),
         ("spec.deps.jars", deps.jars.is_some(), JARS),
         ("spec.deps.packages", deps.packages.is_some(), JARS),
@@ -33,31 +71,31 @@ pub(super) fn fields(spec: &SparkApplicationSpec) -> Vec<String> {
         ("spec.driver.serviceLabels", spec.driver.service_labels.is_some(), SERVICE),
         ("spec.driver.serviceAnnotations", spec.driver.service_annotations.is_some(), SERVICE),
         ("spec.proxyUser", spec.proxy_user.is_some(), "there is no Hadoop client to impersonate users with"),
-        ("spec.failureRetries", spec.failure_retries.is_some(), "use spec.restartPolicy.onFailureRetries"),
-        (
-            "spec.retryInterval",
-            spec.retry_interval.is_some(),
-            "use spec.restartPolicy.onFailureRetryInterval",
-        ),
         ("spec.pythonVersion", spec.python_version == Some(PythonVersion::Two), "only Python 3 is supported"),
         ("spec.deps.files", is_sql && deps.files.is_some(), SQL),
         ("spec.deps.archives", is_sql && deps.archives.is_some(), SQL),
         ("spec.monitoring.prometheus", spec.monitoring.as_ref().is_some_and(|m| m.prometheus.is_some()), JVM),
-        ("spec.batchScheduler", spec.batch_scheduler.is_some(), NOT_YET),
-        ("spec.batchSchedulerOptions", spec.batch_scheduler_options.is_some(), NOT_YET),
-    ];
-    let fields = found
-        .iter()
-        .filter(|(_, is_set, _)| *is_set)
-        .map(|(field, _, reason)| format!("{field} has no effect: {reason}"));
-    let properties = spec.spark_conf.iter().flatten().filter_map(|(key, _)| {
-        reason(key).map(|reason| format!("spec.sparkConf[{key}] has no effect: {reason}"))
-    });
-    fields.chain(properties).collect()
+    ]
 }
 
-/// Why a property has no effect; nothing where it has one, or is the program's own.
-fn reason(key: &str) -> Option<&'static str> {
+/// Of those on the Spark of their image.
+fn of_spark(spec: &SparkApplicationSpec) -> Vec<Found> {
+    vec![(
+        "spec.executor.memoryLimit",
+        spec.executor.pod.memory_limit.is_some(),
+        "Spark's driver makes the executor pods and sets their memory limit to the request",
+    )]
+}
+
+/// Why a property has no effect on Spark's own engine: it is for whoever submits.
+fn spark_reason(key: &str) -> Option<&'static str> {
+    let kerberos =
+        ["spark.kerberos.", "spark.kubernetes.kerberos."].iter().any(|start| key.starts_with(start));
+    kerberos.then_some("the operator has no Hadoop client to get tokens with")
+}
+
+/// Why a property has no effect on Cerium's own engine; nothing where it has one, or is the program's own.
+fn native_reason(key: &str) -> Option<&'static str> {
     let not_yet = || keys::info(key).is_some_and(|info| info.effect == Effect::NotYet).then_some(NOT_YET);
     keys::ignored_reason(key).or_else(not_yet)
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Findings, entries, volumes};
 use crate::application::{Port, SparkApplicationSpec, SparkPodSpec};
 use crate::memory::PodMemory;
-use crate::plan::{Image, PodPlan, Resources};
+use crate::plan::{Image, Mounts, PodPlan, Resources};
 use crate::spark_conf::{DRIVER_VOLUMES, EXECUTOR_VOLUMES};
 use crate::{names, quantity};
 
@@ -126,9 +126,10 @@ fn plan(
     let template = template(role, findings);
     let template_volumes =
         template.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
-    let mut storage = volumes::of_fields(spec, pod, role.field, template_volumes, findings);
-    volumes::add_secrets(&mut storage, role.field, &entries(conf, role.secrets), findings);
-    volumes::add_properties(&mut storage, spec, conf, role.volumes, findings);
+    let storage = volumes::of_fields(spec, pod, role.field, template_volumes, findings);
+    let mut by_property = Mounts::default();
+    volumes::add_secrets(&mut by_property, role.field, &entries(conf, role.secrets), findings);
+    volumes::add_properties(&mut by_property, spec, conf, role.volumes, findings);
 
     let labels = entries(conf, role.labels);
     for (key, value) in &labels {
@@ -165,6 +166,7 @@ fn plan(
         env_from: pod.env_from.clone().unwrap_or_default(),
         volumes: storage.volumes,
         volume_mounts: storage.mounts,
+        by_property,
         ports: ports(role, findings),
         lifecycle: role.lifecycle.cloned(),
         security_context: pod.security_context.clone(),

@@ -5,7 +5,8 @@ use cerium_conf::{Key, SparkConf, keys};
 use super::Findings;
 use crate::application::{DriverIngressConfiguration, SparkApplicationSpec};
 use crate::defaults::NAMESPACE;
-use crate::{SparkApplication, names};
+use crate::engine::Engine;
+use crate::{SparkApplication, labels, names};
 
 /// Properties a manifest cannot set, and what to do instead.
 const DENIED: &[(&str, &str)] = &[
@@ -26,23 +27,36 @@ const DENIED: &[(&str, &str)] = &[
     ("spark.driver.bindAddress", "the driver listens on the address of its pod"),
 ];
 
-pub(super) fn check(application: &SparkApplication, conf: &SparkConf, findings: &mut Findings<'_>) {
+/// Ports of the driver that Spark's own executors and users reach by its Service.
+const PORTS: [&str; 4] = [
+    "spark.driver.port",
+    "spark.driver.blockManager.port",
+    "spark.ui.port",
+    "spark.connect.grpc.binding.port",
+];
+
+pub(super) fn check(
+    application: &SparkApplication,
+    conf: &SparkConf,
+    engine: Engine,
+    findings: &mut Findings<'_>,
+) {
     let spec = &application.spec;
     let namespace = application.metadata.namespace.as_deref().unwrap_or(NAMESPACE);
     check_denied(spec, namespace, findings);
-    for error in keys::check(conf) {
-        findings.property(&error);
+    match engine {
+        Engine::Native => {
+            for error in keys::check(conf) {
+                findings.property(&error);
+            }
+        }
+        Engine::Spark => check_for_spark(application, conf, findings),
     }
     check_numbers(spec, conf, findings);
     check_executors(conf, findings);
     check_placement(spec, findings);
     check_version(spec, findings);
     check_ingresses(spec.driver_ingress_options.as_deref().unwrap_or_default(), findings);
-    let engine = findings.kept(conf.get(&keys::CERIUM_ENGINE));
-    if let Some(engine) = engine.filter(|engine| engine != "native") {
-        let field = findings.field_of(keys::CERIUM_ENGINE.name());
-        findings.invalid(field, &engine, "expected native; no other engine is supported yet");
-    }
     let policy = conf.get_str(keys::KUBERNETES_CONTAINER_IMAGE_PULL_POLICY.name());
     if let Some(policy) = policy.filter(|policy| !["Always", "IfNotPresent", "Never"].contains(policy)) {
         let field = findings.field_of(keys::KUBERNETES_CONTAINER_IMAGE_PULL_POLICY.name());
@@ -54,6 +68,35 @@ pub(super) fn check(application: &SparkApplication, conf: &SparkConf, findings: 
     {
         let field = findings.field_of(keys::KUBERNETES_EXECUTOR_POD_NAME_PREFIX.name());
         findings.invalid(field, prefix, "expected at most 237 lower case letters, digits, dashes and dots");
+    }
+}
+
+/// What Spark's submission client refuses; the rest of its properties Spark reads itself.
+fn check_for_spark(application: &SparkApplication, conf: &SparkConf, findings: &mut Findings<'_>) {
+    let of_application = application.metadata.labels.iter().flatten().map(|(key, _)| key.as_str());
+    let of_properties = [keys::KUBERNETES_DRIVER_LABEL, keys::KUBERNETES_EXECUTOR_LABEL]
+        .into_iter()
+        .flat_map(|prefix| conf.iter_prefix(prefix))
+        .map(|(key, _)| key);
+    for key in of_application.chain(of_properties).filter(|key| labels::RESERVED_BY_SPARK.contains(key)) {
+        findings.problem(
+            "labels",
+            format!(
+                "Label with key {key} is not allowed as it is reserved for Spark bookkeeping operations."
+            ),
+        );
+    }
+    for key in PORTS {
+        let Some(value) = conf.get_str(key) else { continue };
+        if value.trim().parse().is_ok_and(|port: u16| port > 0) {
+            continue;
+        }
+        let field = findings.field_of(key);
+        findings.invalid(
+            field,
+            value,
+            "expected a port between 1 and 65535, as the driver's Service publishes it",
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixtures::application;
-use crate::plan::Image;
+use crate::plan::{Image, Language, Run, SparkProgram};
 
 /// What is wrong with the small application under this overlay.
 fn problems(overlay: &str) -> Vec<String> {
@@ -105,11 +105,29 @@ const BAD: &[(&str, &str)] = &[
         "spec.sparkConf[spark.driver.maxResultSize]: \"big\" is not valid",
     ),
     (
-        "type: Scala",
-        "spec.type: \"Scala\" is not supported: programs run without a JVM, so type SQL and type Python are.",
+        "{type: Scala, image: a, mainApplicationFile: 'local:///a.jar'}",
+        "spec.mainClass: is missing: name the class",
     ),
-    ("type: Java", "spec.type: \"Java\" is not supported"),
-    ("type: R", "spec.type: \"R\" is not supported"),
+    (
+        "{type: Java, mainClass: A, mainApplicationFile: 'local:///a.jar', executor: {image: a}}",
+        "spec.image: is missing: this program of type Java runs on the Apache Spark of the image it names",
+    ),
+    (
+        "{type: R, image: a, mainApplicationFile: 'file:///a.R'}",
+        "spec.mainApplicationFile: \"file:///a.R\" is not valid: there is no such file where",
+    ),
+    (
+        "
+        {type: Python, mainApplicationFile: 'local:///a.py', image: a, sparkConf: {spark.cerium.engine: spark,
+        spark.kubernetes.driver.volumes.persistentVolumeClaim.a.mount.path: /a,
+        spark.kubernetes.driver.volumes.persistentVolumeClaim.a.options.claimName: OnDemand}}
+        ",
+        "spec.sparkConf[spark.kubernetes.driver.volumes.persistentVolumeClaim.a.options.claimName]: \"OnDemand\" is not",
+    ),
+    (
+        "{type: Java, sparkConf: {spark.cerium.engine: native}, mainApplicationFile: 'local:///a.py'}",
+        "spec.sparkConf[spark.cerium.engine]: \"native\" is not valid: a program of type Java needs a JVM",
+    ),
     ("mode: client", "spec.mode: \"client\" is not valid"),
     ("mainApplicationFile: ''", "spec.mainApplicationFile: \"\" is not valid: name the program"),
     (
@@ -148,7 +166,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "sparkConf: {spark.cerium.engine: spark}",
-        "spec.sparkConf[spark.cerium.engine]: \"spark\" is not valid: expected native",
+        "spec.sparkConf[spark.cerium.engine]: \"spark\" is not valid: Apache Spark has no programs of type SQL",
     ),
     ("sparkVersion: ''", "spec.sparkVersion: \"\" is not valid: expected a version of Spark"),
     (
@@ -212,7 +230,7 @@ fn each_bad_value_gives_one_error_that_names_field_value_and_what_to_do() {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
-    let found = problems("{type: Java, driver: {memory: x}, executor: {cores: 0}}");
+    let found = problems("{type: Java, mainClass: A, driver: {memory: x}, executor: {cores: 0}}");
     assert_eq!(found.len(), 3, "{found:?}");
 }
 
@@ -274,7 +292,7 @@ fn settings_may_be_properties_instead_of_fields() {
     assert_eq!(app.executor.node_selector["disk"], "ssd");
     assert!(app.driver.local_dirs_tmpfs);
     let mounts: Vec<_> =
-        app.executor.volume_mounts.iter().map(|m| (m.name.as_str(), m.mount_path.as_str())).collect();
+        app.executor.by_property.mounts.iter().map(|m| (m.name.as_str(), m.mount_path.as_str())).collect();
     assert_eq!(mounts, [("keys-volume", "/mnt/keys"), ("spark-local-dir-2", "/scratch")]);
     let env: Vec<_> = app.executor.env.iter().map(|v| v.name.as_str()).collect();
     assert_eq!(env, ["LANG", "KEY"]);
@@ -353,5 +371,45 @@ fn secrets_do_not_show_in_errors() {
         found[0].starts_with("spec.hadoopConf[fs.s3a.secret.key]: \"*********(redacted)\""),
         "{}",
         found[0]
+    );
+}
+
+#[test]
+fn programs_for_a_jvm_run_on_the_spark_of_their_image() {
+    let run = |overlay: &str| valid(overlay).run;
+    let java = "{type: Java, image: a, mainClass: org.example.Main, mainApplicationFile: 's3a://b/a.jar', proxyUser: ada}";
+    assert_eq!(
+        run(java),
+        Run::Spark(SparkProgram {
+            main_class: "org.example.Main".into(),
+            proxy_user: Some("ada".into()),
+            language: Language::Java,
+        })
+    );
+    // Spark goes by the file, whatever the type: PySpark's runner, and the memory of a Python program.
+    let python = valid("{type: Scala, image: a, mainApplicationFile: 'local:///a.py'}");
+    assert!(matches!(
+        &python.run,
+        Run::Spark(SparkProgram { main_class, language: Language::Python, .. })
+            if main_class == "org.apache.spark.deploy.PythonRunner"
+    ));
+    assert_eq!(python.driver.resources.memory_mib, 1433);
+    assert_eq!(python.conf.get_str("spark.kubernetes.resource.type"), Some("python"));
+    assert_eq!(run("{}"), Run::Native);
+}
+
+#[test]
+fn what_spark_understands_is_not_told_to_be_without_effect() {
+    let app = valid(
+        "
+        {type: Scala, image: a, mainClass: A, mainApplicationFile: 'local:///a.jar', deps: {jars: [a.jar]},
+        driver: {javaOptions: -Xss2m}, executor: {memoryLimit: 9g}, sparkConf: {spark.kryo.registrator: x,
+        spark.sql.ansi.enabled: perhaps, spark.kubernetes.kerberos.krb5.path: /etc/krb5.conf}}
+        ",
+    );
+    assert_eq!(app.ignored.len(), 2, "{:?}", app.ignored);
+    assert!(app.ignored[0].starts_with("spec.executor.memoryLimit has no effect: "));
+    assert!(
+        app.ignored[1].starts_with("spec.sparkConf[spark.kubernetes.kerberos.krb5.path] has no effect: ")
     );
 }

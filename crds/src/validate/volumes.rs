@@ -12,25 +12,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::Findings;
 use crate::application::{SparkApplicationSpec, SparkPodSpec};
 use crate::names::{LOCAL_DIR_VOLUME_PREFIX, volume_name};
+use crate::plan::Mounts;
 use crate::quantity;
-
-/// Volumes and mounts, collected.
-#[derive(Default)]
-pub(super) struct Storage {
-    pub volumes: Vec<Volume>,
-    pub mounts: Vec<VolumeMount>,
-}
-
-impl Storage {
-    fn add(&mut self, volume: Volume, path: &str) {
-        self.mounts.push(VolumeMount {
-            name: volume.name.clone(),
-            mount_path: path.to_owned(),
-            ..VolumeMount::default()
-        });
-        self.volumes.push(volume);
-    }
-}
+use crate::spark_conf::DRIVER_VOLUMES;
 
 /// What the fields of the spec say.
 pub(super) fn of_fields(
@@ -39,8 +23,8 @@ pub(super) fn of_fields(
     role: &str,
     template_volumes: &[Volume],
     findings: &mut Findings<'_>,
-) -> Storage {
-    let mut storage = Storage {
+) -> Mounts {
+    let mut storage = Mounts {
         volumes: spec.volumes.clone().unwrap_or_default(),
         mounts: pod.volume_mounts.clone().unwrap_or_default(),
     };
@@ -65,20 +49,20 @@ pub(super) fn of_fields(
     }
     for (index, source) in pod.config_maps.iter().flatten().enumerate() {
         check_path(&format!("{role}.configMaps[{index}].path"), &source.path, findings);
-        storage.add(config_map(volume_name(&source.name, "-vol"), &source.name), &source.path);
+        add(&mut storage, config_map(volume_name(&source.name, "-vol"), &source.name), &source.path);
     }
     if let Some(name) = &spec.spark_config_map {
-        storage.add(config_map("spark-configmap-volume".to_owned(), name), paths::USER_SPARK_CONF_DIR);
+        add(&mut storage, config_map("spark-configmap-volume".to_owned(), name), paths::USER_SPARK_CONF_DIR);
     }
     if let Some(name) = &spec.hadoop_config_map {
-        storage.add(config_map("hadoop-configmap-volume".to_owned(), name), paths::HADOOP_CONF_DIR);
+        add(&mut storage, config_map("hadoop-configmap-volume".to_owned(), name), paths::HADOOP_CONF_DIR);
     }
     storage
 }
 
 /// Adds secrets to mount: name and directory of each.
 pub(super) fn add_secrets(
-    storage: &mut Storage,
+    storage: &mut Mounts,
     role: &str,
     secrets: &BTreeMap<String, String>,
     findings: &mut Findings<'_>,
@@ -87,13 +71,13 @@ pub(super) fn add_secrets(
         check_path(&format!("{role}.secrets[{name}].path"), path, findings);
         let source = SecretVolumeSource { secret_name: Some(name.clone()), ..SecretVolumeSource::default() };
         let volume = Volume { name: volume_name(name, "-volume"), secret: Some(source), ..Volume::default() };
-        storage.add(volume, path);
+        add(storage, volume, path);
     }
 }
 
 /// Adds the volumes declared by properties, `<prefix><type>.<name>.<setting>`, that are not fields as well.
 pub(super) fn add_properties(
-    storage: &mut Storage,
+    storage: &mut Mounts,
     spec: &SparkApplicationSpec,
     conf: &SparkConf,
     prefix: &str,
@@ -190,6 +174,30 @@ fn declared_volume(
         }
     }
     Some(volume)
+}
+
+/// Volume claims that Spark would make for the driver pod while it submits it.
+pub(super) fn check_claims(conf: &SparkConf, findings: &mut Findings<'_>) {
+    const CLAIM: &str = "persistentVolumeClaim.";
+    for (key, claim) in conf.iter_prefix(DRIVER_VOLUMES) {
+        if key.starts_with(CLAIM) && key.ends_with(".options.claimName") && claim.contains("OnDemand") {
+            findings.invalid(
+                format!("spec.sparkConf[{DRIVER_VOLUMES}{key}]"),
+                claim,
+                "no volume claims are made for drivers; create it and name it here",
+            );
+        }
+    }
+}
+
+/// A volume, mounted as a whole.
+fn add(storage: &mut Mounts, volume: Volume, path: &str) {
+    storage.mounts.push(VolumeMount {
+        name: volume.name.clone(),
+        mount_path: path.to_owned(),
+        ..VolumeMount::default()
+    });
+    storage.volumes.push(volume);
 }
 
 fn is_scratch_type(volume: &Volume) -> bool {

@@ -38,7 +38,7 @@ async fn api_bad_input_fails_with_a_reason() -> Result<()> {
             json!({"spec": {"dynamicAllocation": {"enabled": true, "minExecutors": 5, "maxExecutors": 2}}});
         fails(scope, "bounds", bounds, &["minExecutors", "5", "2"]).await?;
         let java = json!({"spec": {"type": "Java", "mainClass": "org.example.Main"}});
-        fails(scope, "java", java, &["Java", "SQL"]).await?;
+        fails(scope, "java", java, &["spec.image", "Java"]).await?;
         let account = json!({"spec": {"driver": {"serviceAccount": "nobody"}}});
         fails(scope, "account", account, &["failed to run spark-submit", "nobody"]).await
     })

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, EmptyDirVolumeSource, KeyToPath, Volume, VolumeMount,
 };
 
-use cerium_crds::plan::{Image, PodPlan};
+use cerium_crds::plan::{Image, Mounts, PodPlan};
 
 /// Where programs write what they do not say where to write.
 const TMP_DIR: &str = "/tmp";
@@ -24,20 +24,20 @@ impl Storage {
         Storage { volumes, mounts }
     }
 
-    /// The driver's configuration.
-    pub fn add_driver_conf(&mut self, driver_pod: &str) {
-        let item = |key: &str| KeyToPath { key: key.to_owned(), mode: Some(0o644), path: key.to_owned() };
-        let source = ConfigMapVolumeSource {
-            name: names::conf_map_name(driver_pod),
-            items: Some(vec![item(paths::SPARK_PROPERTIES_KEY), item(paths::EXECUTOR_POD_KEY)]),
-            ..ConfigMapVolumeSource::default()
-        };
-        self.volumes.push(Volume {
-            name: names::DRIVER_CONF_VOLUME.to_owned(),
-            config_map: Some(source),
-            ..Volume::default()
-        });
-        self.mounts.push(mount(names::DRIVER_CONF_VOLUME, paths::SPARK_CONF_DIR));
+    /// The driver's configuration: these keys of a ConfigMap.
+    pub fn add_driver_conf(&mut self, map: &str, keys: &[&str]) {
+        let item =
+            |key: &&str| KeyToPath { key: (*key).to_owned(), mode: Some(0o644), path: (*key).to_owned() };
+        let items = keys.iter().map(item).collect();
+        self.add_config_map(names::DRIVER_CONF_VOLUME, map, Some(items), paths::SPARK_CONF_DIR);
+    }
+
+    /// Files of a ConfigMap; without a list of them all.
+    pub fn add_config_map(&mut self, volume: &str, map: &str, items: Option<Vec<KeyToPath>>, path: &str) {
+        let source =
+            ConfigMapVolumeSource { name: map.to_owned(), items, ..ConfigMapVolumeSource::default() };
+        self.volumes.push(Volume { name: volume.to_owned(), config_map: Some(source), ..Volume::default() });
+        self.mounts.push(mount(volume, path));
     }
 
     /// The engine, copied into a user's image.
@@ -51,11 +51,26 @@ impl Storage {
 
     /// What the manifest mounts, and the volumes that any container of the pod names.
     pub fn add_users(&mut self, plan: &PodPlan, others: &[&Container]) {
-        self.mounts.extend(plan.volume_mounts.iter().cloned());
+        let Mounts { volumes, mounts } = &plan.by_property;
+        self.add_declared(
+            plan.volumes.iter().chain(volumes),
+            plan.volume_mounts.iter().chain(mounts),
+            others,
+        );
+    }
+
+    /// Mounts, and those of the volumes that they or other containers of the pod name.
+    pub fn add_declared<'a>(
+        &mut self,
+        volumes: impl Iterator<Item = &'a Volume>,
+        mounts: impl Iterator<Item = &'a VolumeMount>,
+        others: &[&Container],
+    ) {
+        self.mounts.extend(mounts.cloned());
         let of_others = others.iter().flat_map(|container| container.volume_mounts.iter().flatten());
         let wanted: Vec<&str> =
             self.mounts.iter().chain(of_others).map(|mount| mount.name.as_str()).collect();
-        for volume in &plan.volumes {
+        for volume in volumes {
             let known = self.volumes.iter().any(|other| other.name == volume.name);
             if !known && wanted.contains(&volume.name.as_str()) {
                 self.volumes.push(volume.clone());
@@ -63,18 +78,21 @@ impl Storage {
         }
     }
 
-    /// Scratch space: the user's mounted `spark-local-dir-*` volumes, else one of our own. Returns their
-    /// directories, separated by commas.
-    pub fn add_local_dirs(&mut self, tmpfs: bool) -> String {
+    /// Scratch space: the user's mounted `spark-local-dir-*` volumes, else one of our own for each of these
+    /// directories. Returns the directories, separated by commas.
+    pub fn add_local_dirs(&mut self, dirs: &[&str], tmpfs: bool) -> String {
         let scratch = |mount: &&VolumeMount| mount.name.starts_with(names::LOCAL_DIR_VOLUME_PREFIX);
         let users: Vec<&str> =
             self.mounts.iter().filter(scratch).map(|mount| mount.mount_path.as_str()).collect();
         if !users.is_empty() {
             return users.join(",");
         }
-        self.volumes.push(empty_dir(names::LOCAL_DIR_VOLUME, tmpfs));
-        self.mounts.push(mount(names::LOCAL_DIR_VOLUME, paths::LOCAL_DIR));
-        paths::LOCAL_DIR.to_owned()
+        for (index, dir) in dirs.iter().enumerate() {
+            let volume = format!("{}{}", names::LOCAL_DIR_VOLUME_PREFIX, index + 1);
+            self.volumes.push(empty_dir(&volume, tmpfs));
+            self.mounts.push(mount(&volume, dir));
+        }
+        dirs.join(",")
     }
 
     /// A place for temporary files, as the root file system cannot be written to.

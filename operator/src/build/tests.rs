@@ -1,5 +1,8 @@
 //! Whole objects against golden files, and what must hold of all of them.
 
+use std::collections::BTreeMap;
+
+use cerium_conf::paths;
 use cerium_crds::SparkApplication;
 use cerium_crds::validate::validate;
 use k8s_openapi::api::core::v1::Container;
@@ -35,12 +38,20 @@ fn objects(overlay: &str) -> Objects {
         id: "5e4c5a66-6f2e-4b6f-9d5f-0c6f2f3f6a11".into(),
         time: Timestamp::from_second(1_800_000_000).unwrap(),
     };
-    let runtime = Runtime { image: "registry/cerium-runtime:1".into(), pull_policy: "IfNotPresent".into() };
+    let runtime = Runtime {
+        image: "registry/cerium-runtime:1".into(),
+        pull_policy: "IfNotPresent".into(),
+        ..Runtime::default()
+    };
     build(&valid, &submission, &runtime).unwrap()
 }
 
+fn data(objects: &Objects) -> &BTreeMap<String, String> {
+    objects.config_map.as_ref().unwrap().data.as_ref().unwrap()
+}
+
 fn executor(objects: &Objects) -> Pod {
-    serde_yaml::from_str(&objects.config_map.data.as_ref().unwrap()[paths::EXECUTOR_POD_KEY]).unwrap()
+    serde_yaml::from_str(&data(objects)[paths::EXECUTOR_POD_KEY]).unwrap()
 }
 
 fn main_container<'a>(pod: &'a Pod, name: &str) -> &'a Container {
@@ -53,7 +64,7 @@ fn check_golden(name: &str, overlay: &str) {
         &format!("src/build/golden/{name}-driver.yaml"),
         &serde_yaml::to_string(&objects.driver_pod).unwrap(),
     );
-    let data = objects.config_map.data.as_ref().unwrap();
+    let data = data(&objects);
     crate::golden::check(&format!("src/build/golden/{name}-executor.yaml"), &data[paths::EXECUTOR_POD_KEY]);
     crate::golden::check(&format!("src/build/golden/{name}.properties"), &data[paths::SPARK_PROPERTIES_KEY]);
 }

@@ -7,10 +7,6 @@ use clap::Args;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Accepted without effect")]
 pub struct InertFlags {
-    /// Without effect: a PodDisruptionBudget for drivers.
-    #[arg(long, env = "CERIUM_ENABLE_DRIVER_PDB", num_args = 0..=1, default_missing_value = "true")]
-    enable_driver_pdb: Option<String>,
-
     /// Without effect: rate limit of the work queue.
     #[arg(long, env = "CERIUM_WORKQUEUE_RATELIMITER_BUCKET_QPS")]
     workqueue_ratelimiter_bucket_qps: Option<String>,
@@ -34,26 +30,6 @@ pub struct InertFlags {
     /// Without effect: batch schedulers.
     #[arg(long, env = "CERIUM_DEFAULT_BATCH_SCHEDULER")]
     default_batch_scheduler: Option<String>,
-
-    /// Without effect: a Service for the driver's web UI.
-    #[arg(long, env = "CERIUM_ENABLE_UI_SERVICE", num_args = 0..=1, default_missing_value = "true")]
-    enable_ui_service: Option<String>,
-
-    /// Without effect: an Ingress for the web UI.
-    #[arg(long, env = "CERIUM_INGRESS_CLASS_NAME")]
-    ingress_class_name: Option<String>,
-
-    /// Without effect: an Ingress for the web UI.
-    #[arg(long, env = "CERIUM_INGRESS_URL_FORMAT")]
-    ingress_url_format: Option<String>,
-
-    /// Without effect: an Ingress for the web UI.
-    #[arg(long, env = "CERIUM_INGRESS_TLS")]
-    ingress_tls: Option<String>,
-
-    /// Without effect: an Ingress for the web UI.
-    #[arg(long, env = "CERIUM_INGRESS_ANNOTATIONS")]
-    ingress_annotations: Option<String>,
 
     /// Without effect: rate limit towards the API server.
     #[arg(long, env = "CERIUM_KUBE_API_QPS")]
@@ -133,18 +109,12 @@ impl InertFlags {
     pub fn set(&self) -> Vec<&'static str> {
         // Without `..`: a flag that is not told does not compile.
         let InertFlags {
-            enable_driver_pdb,
             workqueue_ratelimiter_bucket_qps,
             workqueue_ratelimiter_bucket_size,
             workqueue_ratelimiter_max_delay,
             enable_batch_scheduler,
             kube_scheduler_names,
             default_batch_scheduler,
-            enable_ui_service,
-            ingress_class_name,
-            ingress_url_format,
-            ingress_tls,
-            ingress_annotations,
             kube_api_qps,
             kube_api_burst,
             secure_metrics,
@@ -165,18 +135,12 @@ impl InertFlags {
             zap_time_encoding,
         } = self;
         let all = [
-            ("enable-driver-pdb", enable_driver_pdb),
             ("workqueue-ratelimiter-bucket-qps", workqueue_ratelimiter_bucket_qps),
             ("workqueue-ratelimiter-bucket-size", workqueue_ratelimiter_bucket_size),
             ("workqueue-ratelimiter-max-delay", workqueue_ratelimiter_max_delay),
             ("enable-batch-scheduler", enable_batch_scheduler),
             ("kube-scheduler-names", kube_scheduler_names),
             ("default-batch-scheduler", default_batch_scheduler),
-            ("enable-ui-service", enable_ui_service),
-            ("ingress-class-name", ingress_class_name),
-            ("ingress-url-format", ingress_url_format),
-            ("ingress-tls", ingress_tls),
-            ("ingress-annotations", ingress_annotations),
             ("kube-api-qps", kube_api_qps),
             ("kube-api-burst", kube_api_burst),
             ("secure-metrics", secure_metrics),

@@ -27,6 +27,8 @@ fn defaults_are_kubeflows() {
     assert_eq!(settings.policy.patience.creation_grace, SignedDuration::from_secs(10));
     assert_eq!(settings.policy.patience.startup, Some(SignedDuration::from_mins(10)));
     assert_eq!(settings.policy.patience.scheduling, None);
+    assert_eq!(settings.policy.exposure, ExposurePolicy { ui_service: true, ..ExposurePolicy::default() });
+    assert_eq!(settings.policy.default_engine, Engine::Native);
     assert!(settings.lease.is_none());
     assert_eq!(settings.metrics_listen, Listen(None));
     assert_eq!(settings.health_listen, Listen::parse(":8081").unwrap());
@@ -72,11 +74,29 @@ fn the_flags_of_kubeflows_chart_are_accepted() {
             "workqueue-ratelimiter-bucket-qps",
             "workqueue-ratelimiter-bucket-size",
             "workqueue-ratelimiter-max-delay",
-            "enable-ui-service",
             "kube-api-qps",
             "kube-api-burst",
         ]
     );
+}
+
+#[test]
+fn ingresses_are_described_in_json() {
+    let policy = start(&[
+        "--enable-driver-pdb",
+        "--default-engine=spark",
+        "--ingress-class-name=nginx",
+        "--ingress-url-format={{$appName}}.example.org",
+        "--ingress-tls=[{\"hosts\":[\"*.example.org\"],\"secretName\":\"tls\"}]",
+        "--ingress-annotations={\"a\":\"b\"}",
+    ])
+    .policy;
+    assert_eq!(policy.default_engine, Engine::Spark);
+    let exposure = policy.exposure;
+    assert!(exposure.budgets);
+    assert_eq!(exposure.ingress_url.as_deref(), Some("{{$appName}}.example.org"));
+    assert_eq!(exposure.ingress_tls[0].secret_name.as_deref(), Some("tls"));
+    assert_eq!(exposure.ingress_annotations["a"], "b");
 }
 
 #[test]
@@ -87,8 +107,14 @@ fn a_switch_needs_no_value() {
 
 #[test]
 fn wrong_values_are_refused() {
-    for flag in ["--controller-threads=0", "--cache-sync-timeout=soon", "--namespaces=A", "--zap-encoder=xml"]
-    {
+    for flag in [
+        "--controller-threads=0",
+        "--cache-sync-timeout=soon",
+        "--namespaces=A",
+        "--zap-encoder=xml",
+        "--default-engine=flink",
+        "--ingress-tls={}",
+    ] {
         let parsed = Cli::try_parse_from(["cerium-operator", "controller", "start", flag]);
         assert!(parsed.is_err(), "{flag}");
     }

@@ -93,6 +93,8 @@ impl Stage {
                 max_tracked_executors: 1000,
                 runtime_image: "cerium-runtime:test".into(),
                 runtime_image_pull_policy: "IfNotPresent".into(),
+                default_engine: cerium_crds::Engine::Native,
+                exposure: crate::build::ExposurePolicy::default(),
             },
             metrics: Arc::new(Metrics::new(MetricsConfig::default()).0),
             clock: now,
@@ -236,6 +238,76 @@ async fn killed_between_any_two_writes_it_starts_one_driver_and_comes_to_the_rig
             }
         }
     }
+}
+
+/// An application on the Spark of its image.
+fn java() -> Value {
+    json!({
+        "type": "Java", "mainClass": "org.example.Pi", "image": "registry/spark:4.1.1",
+        "mainApplicationFile": "local:///opt/app/pi.jar",
+    })
+}
+
+#[tokio::test]
+async fn on_its_own_spark_the_driver_pod_comes_before_what_it_owns() {
+    let stage = Stage::new(java());
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    let id = stage.status().submission_id.unwrap().replace('-', "");
+    let (service, template, properties) = (
+        format!("pi-{}-driver-svc", &id[..16]),
+        format!("pi-{}-driver-podspec-conf-map", &id[..16]),
+        format!("spark-drv-{}-conf-map", &id[16..]),
+    );
+    assert_eq!(
+        stage.api.world().writes[1..5],
+        [
+            "POST pods/pi-driver".to_owned(),
+            format!("POST services/{service}"),
+            format!("POST configmaps/{template}"),
+            format!("POST configmaps/{properties}"),
+        ]
+    );
+    let pod = stage.api.get("pods", "pi-driver").unwrap();
+    assert_eq!(pod["metadata"]["ownerReferences"][0]["uid"], "uid-1");
+    for (plural, name) in [("services", service), ("configmaps", template), ("configmaps", properties)] {
+        let object = stage.api.get(plural, &name).unwrap();
+        assert_eq!(
+            object["metadata"]["ownerReferences"],
+            json!([{
+                "apiVersion": "v1", "kind": "Pod", "name": "pi-driver", "uid": pod["metadata"]["uid"],
+                "controller": true,
+            }]),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn killed_anywhere_a_driver_of_spark_has_all_that_it_needs() {
+    for write in 0..9 {
+        for cut in [Cut::Before(write), Cut::After(write)] {
+            let stage = Stage::new(java());
+            stage.api.world().cut = Some(cut);
+            stage.play(0).await;
+            assert_eq!(stage.state(), Phase::Completed, "{cut:?}");
+            assert_eq!(stage.api.world().drivers.len(), 1, "{cut:?}");
+            let world = stage.api.world();
+            let count = |plural: &str| world.objects.keys().filter(|(kind, ..)| kind == plural).count();
+            assert_eq!((count("services"), count("configmaps")), (1, 2), "{cut:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_driver_of_spark_without_its_service_does_not_wait_for_ever() {
+    let stage = Stage::new(java());
+    let text = "services is forbidden: exceeded quota: none, requested: services=1";
+    stage.api.world().refuse = Some(("POST services", 403, "Forbidden", text));
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Failed);
+    assert_eq!(stage.error_message(), format!("failed to run spark-submit: {text}"));
+    assert!(stage.api.get("pods", "pi-driver").is_none());
 }
 
 #[tokio::test]

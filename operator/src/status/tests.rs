@@ -35,7 +35,7 @@ fn pulling(reason: &str) -> Observation {
 fn submitted() -> SparkApplicationStatus {
     let new = SparkApplicationStatus::default();
     let reserved = basis(&new, 100).reserved("5e4c5a66-6f2e-4b6f-9d5f-0c6f2f3f6a11", "pi-driver");
-    basis(&reserved, 101).submitted()
+    basis(&reserved, 101).submitted(&DriverInfo::default())
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn the_submission_is_fixed_before_it_is_made() {
     assert_eq!(reserved.last_submission_attempt_time, Some(Time(at(100))));
     assert_eq!(reserved.driver_info.pod_name.as_deref(), Some("pi-driver"));
     assert_eq!(reserved.observed_generation, Some(3));
-    let submitted = basis(&reserved, 101).submitted();
+    let submitted = basis(&reserved, 101).submitted(&DriverInfo::default());
     assert_eq!(submitted.application_state.state, Phase::Submitted);
     assert_eq!(submitted.execution_attempts, Some(1));
     assert_eq!(submitted.spark_application_id.as_deref(), Some("spark-5e4c5a666f2e4b6f9d5f0c6f2f3f6a11"));

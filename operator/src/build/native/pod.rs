@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use cerium_conf::paths;
 use cerium_crds::{labels, names};
-use k8s_openapi::api::core::v1::{Container, LocalObjectReference, Pod, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::containers::{engine_container, spark_container};
 use super::environment::environment;
 use super::security::pod_context;
-use super::storage::Storage;
-use super::{Role, Runtime, Submission, owner};
+use crate::build::storage::Storage;
+use crate::build::template::{not_yet_present, take_spark_container};
+use crate::build::{Role, Runtime, Submission, owner, policy};
 use cerium_crds::plan::{PodPlan, ValidatedApplication};
 
 /// Tells kubectl which container's log is meant.
@@ -40,28 +42,28 @@ fn pod(application: &ValidatedApplication, submission: &Submission, role: Role, 
     };
     let PodTemplateSpec { metadata, spec } = plan.template.clone();
     let mut spec = spec.unwrap_or_default();
-    let (template, others) = take_spark_container(std::mem::take(&mut spec.containers), role);
+    let (template, others) = take_spark_container(&mut spec, role);
     let mut container = spark_container(application, role, template, runtime);
 
     let template_init = spec.init_containers.take().unwrap_or_default();
     let mut init: Vec<Container> = engine_container(plan, runtime).into_iter().collect();
     init.extend(template_init);
     init.extend(plan.init_containers.iter().cloned());
-    let sidecars =
-        plan.sidecars.iter().filter(|sidecar| others.iter().all(|other| other.name != sidecar.name));
-    let sidecars: Vec<Container> = sidecars.cloned().collect();
+    let sidecars = not_yet_present(&plan.sidecars, &others);
 
     let mut storage = Storage::from_template(
         spec.volumes.take().unwrap_or_default(),
         container.volume_mounts.take().unwrap_or_default(),
     );
     if role == Role::Driver {
-        storage.add_driver_conf(&application.driver_pod);
+        let keys = [paths::SPARK_PROPERTIES_KEY, paths::EXECUTOR_POD_KEY];
+        let map = names::conf_map_name(&application.driver_pod);
+        storage.add_driver_conf(&map, &keys);
     }
     storage.add_engine(&plan.image);
     let all_others: Vec<&Container> = others.iter().chain(&sidecars).chain(&init).collect();
     storage.add_users(plan, &all_others);
-    let local_dirs = storage.add_local_dirs(plan.local_dirs_tmpfs);
+    let local_dirs = storage.add_local_dirs(&[paths::LOCAL_DIR], plan.local_dirs_tmpfs);
     storage.add_tmp();
     let (volumes, mounts) = storage.into_parts();
     container.env = Some(environment(
@@ -88,71 +90,16 @@ fn pod(application: &ValidatedApplication, submission: &Submission, role: Role, 
     Pod { metadata, spec: Some(spec), status: None }
 }
 
-/// The template's Spark container: the one of that name, else the first; and the others.
-fn take_spark_container(mut containers: Vec<Container>, role: Role) -> (Container, Vec<Container>) {
-    let name = match role {
-        Role::Driver => names::DRIVER_CONTAINER,
-        Role::Executor => names::EXECUTOR_CONTAINER,
-    };
-    if containers.is_empty() {
-        return (Container::default(), containers);
-    }
-    let at = containers.iter().position(|container| container.name == name).unwrap_or(0);
-    (containers.remove(at), containers)
-}
-
 /// What the manifest says of the pod as a whole.
 fn apply_policy(spec: &mut PodSpec, plan: &PodPlan, role: Role) {
-    spec.restart_policy = Some("Never".to_owned());
+    policy::apply(spec, plan);
     spec.enable_service_links.get_or_insert(false);
     if role == Role::Executor {
         // Executors have no business with the API server.
         spec.automount_service_account_token.get_or_insert(false);
     }
-    if let Some(account) = &plan.service_account {
-        spec.service_account_name = Some(account.clone());
-        spec.service_account = None;
-    }
-    if !plan.image_pull_secrets.is_empty() {
-        let secrets = plan.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
-        spec.image_pull_secrets.get_or_insert_default().extend(secrets);
-    }
-    if !plan.node_selector.is_empty() {
-        spec.node_selector.get_or_insert_default().extend(plan.node_selector.clone());
-    }
-    if plan.affinity.is_some() {
-        spec.affinity.clone_from(&plan.affinity);
-    }
-    if !plan.tolerations.is_empty() {
-        spec.tolerations.get_or_insert_default().extend(plan.tolerations.iter().cloned());
-    }
-    if plan.scheduler_name.is_some() {
-        spec.scheduler_name.clone_from(&plan.scheduler_name);
-    }
-    if plan.priority_class_name.is_some() {
-        spec.priority_class_name.clone_from(&plan.priority_class_name);
-        // They follow from the class; the API server refuses others.
-        spec.priority = None;
-        spec.preemption_policy = None;
-    }
-    if plan.host_network == Some(true) {
-        spec.host_network = Some(true);
-        spec.dns_policy = Some("ClusterFirstWithHostNet".to_owned());
-    }
-    if plan.dns_config.is_some() {
-        spec.dns_config.clone_from(&plan.dns_config);
-    }
-    if !plan.host_aliases.is_empty() {
-        spec.host_aliases.get_or_insert_default().extend(plan.host_aliases.iter().cloned());
-    }
-    if plan.termination_grace_period_seconds.is_some() {
-        spec.termination_grace_period_seconds = plan.termination_grace_period_seconds;
-    }
-    if plan.share_process_namespace.is_some() {
-        spec.share_process_namespace = plan.share_process_namespace;
-    }
-    let context = plan.pod_security_context.clone().or(spec.security_context.take());
-    spec.security_context = Some(pod_context(context));
+    policy::add_pull_secrets(spec, &plan.image_pull_secrets);
+    spec.security_context = Some(pod_context(spec.security_context.take()));
 }
 
 /// Labels and annotations: the template's, the application's, the manifest's, and last those by which pods

@@ -3,7 +3,7 @@
 use cerium_conf::ports;
 use cerium_crds::names;
 
-use super::Submission;
+use crate::build::Submission;
 use cerium_crds::plan::ValidatedApplication;
 
 /// The properties of the manifest, and those that only the submission knows.

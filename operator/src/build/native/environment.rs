@@ -2,9 +2,10 @@
 
 use cerium_conf::{env, paths};
 use cerium_crds::names;
-use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector};
+use k8s_openapi::api::core::v1::EnvVar;
 
-use super::{Role, Submission};
+use crate::build::env::{field, last_of_each, value};
+use crate::build::{Role, Submission};
 use cerium_crds::plan::ValidatedApplication;
 
 /// The user the program runs as, as far as Spark's API tells.
@@ -43,36 +44,4 @@ pub fn environment(
         ]),
     }
     last_of_each(all)
-}
-
-fn value(name: &str, value: &str) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
-}
-
-fn field(name: &str, path: &str) -> EnvVar {
-    let selector = ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() };
-    let source = EnvVarSource { field_ref: Some(selector), ..EnvVarSource::default() };
-    EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
-}
-
-/// One entry for each name, the last one, in the order of the last ones: it may refer to those before it.
-fn last_of_each(all: Vec<EnvVar>) -> Vec<EnvVar> {
-    let mut kept: Vec<EnvVar> = Vec::with_capacity(all.len());
-    for variable in all {
-        kept.retain(|other| other.name != variable.name);
-        kept.push(variable);
-    }
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_set_twice_has_its_last_value() {
-        let all = vec![value("A", "1"), value("B", "$(A)"), value("A", "2")];
-        let kept: Vec<_> = last_of_each(all).into_iter().map(|v| (v.name, v.value.unwrap())).collect();
-        assert_eq!(kept, [("B".to_owned(), "$(A)".to_owned()), ("A".to_owned(), "2".to_owned())]);
-    }
 }

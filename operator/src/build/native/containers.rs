@@ -7,8 +7,9 @@ use cerium_crds::names;
 use k8s_openapi::api::core::v1::{Container, ContainerPort};
 
 use super::security::container_context;
-use super::storage::mount;
-use super::{Role, Runtime};
+use crate::build::storage::mount;
+use crate::build::template::container_name;
+use crate::build::{Role, Runtime};
 use cerium_crds::plan::{Image, PodPlan, Resources, ValidatedApplication};
 
 /// The Spark container on top of the template's, without environment and mounts.
@@ -18,12 +19,12 @@ pub fn spark_container(
     template: Container,
     runtime: &Runtime,
 ) -> Container {
-    let (plan, name, program) = match role {
-        Role::Driver => (&application.driver, names::DRIVER_CONTAINER, paths::DRIVER),
-        Role::Executor => (&application.executor, names::EXECUTOR_CONTAINER, paths::EXECUTOR),
+    let (plan, program) = match role {
+        Role::Driver => (&application.driver, paths::DRIVER),
+        Role::Executor => (&application.executor, paths::EXECUTOR),
     };
     let mut container = template;
-    name.clone_into(&mut container.name);
+    container_name(role).clone_into(&mut container.name);
     let (image, policy) = match &plan.image {
         Image::Runtime => (&runtime.image, Some(runtime.pull_policy.clone())),
         Image::User(image) => (image, container.image_pull_policy.take()),
