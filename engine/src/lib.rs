@@ -11,6 +11,7 @@ pub mod python;
 pub mod repartition;
 pub mod result_limit;
 pub mod session;
+pub mod stage;
 pub mod spark_options;
 pub mod task;
 pub mod task_failure;

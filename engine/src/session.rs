@@ -30,6 +30,7 @@ use crate::planner::CeriumQueryPlanner;
 use crate::python::{ExtractPythonFunctions, PrunePythonFunctions};
 use crate::repartition::rule::PlaceShuffles;
 use crate::spark_options::SparkOptions;
+use crate::stage::is_for_executors;
 
 /// Largest gRPC message between driver and executors, in bytes: Spark's `spark.rpc.message.maxSize`.
 pub const MAX_MESSAGE_SIZE: u32 = 128 * 1024 * 1024;
@@ -76,6 +77,7 @@ pub fn new_session_state(
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let joins: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(SparkJoins);
     let mut rules = PhysicalOptimizer::new().rules;
+    rules.retain(|rule| !is_for_executors(rule.as_ref()));
     for rule in rules.iter_mut().filter(|rule| rule.name() == joins.name()) {
         *rule = Arc::clone(&joins);
     }
@@ -88,9 +90,11 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 /// Settings of every session. They travel with each task, so the executor runs under those of the driver.
 pub fn session_config(conf: &SparkConf, parallelism: usize) -> std::result::Result<SessionConfig, ConfError> {
     // Ballista's base switches off what does not survive being cut into stages: round-robin
-    // repartition, dynamic filters, physical scalar subqueries, view types.
+    // repartition, physical scalar subqueries, view types, and dynamic filters, which are added within
+    // stages instead (`crate::stage`).
     let config = SessionConfig::new_with_ballista()
         .with_target_partitions(parallelism.max(1))
+        .set_bool("datafusion.optimizer.enable_dynamic_filter_pushdown", true)
         // A stage whose shuffle was lost is not computed again under Ballista's adaptive
         // planner; the job would hang.
         .with_ballista_adaptive_query_planner(false)

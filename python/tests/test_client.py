@@ -125,11 +125,11 @@ class StartTest(Program):
 
     def test_a_missing_pyspark_is_explained(self):
         # Without site-packages: neither site nor sitecustomize are imported by themselves.
-        done = self.run_program("import sys; sys.path.append(%r); import sitecustomize, pyspark" % str(ADD_ON), "-S", PYTHONPATH=None)
+        done = self.run_program("import sys; sys.path.insert(0, %r); import sitecustomize, pyspark" % str(ADD_ON), "-S", PYTHONPATH=None)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("pip install pyspark-client", done.stderr)
         done = self.run_program(
-            "import sys; sys.path.append(%r); import sitecustomize\ntry: import numpy_\nexcept ImportError as e: print(e)"
+            "import sys; sys.path.insert(0, %r); import sitecustomize\ntry: import numpy_\nexcept ImportError as e: print(e)"
             % str(ADD_ON),
             "-S",
             PYTHONPATH=None,

@@ -12,7 +12,7 @@ use ballista_core::serde::protobuf::{
     RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
 };
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
-use cerium_engine::layout::exec::in_order;
+use cerium_engine::stage::arranged;
 use cerium_engine::task_failure::TaskFailure;
 use cerium_spark::error::SparkError;
 use datafusion::error::{DataFusionError, Result};
@@ -47,7 +47,7 @@ impl ExecutionEngine for TaskEngine {
         work_dir: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
-        let plan = in_order(plan).map_err(readable)?;
+        let plan = arranged(plan, config.options()).map_err(readable)?;
         let inner = self
             .inner
             .create_query_stage_exec(

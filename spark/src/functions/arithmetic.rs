@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, Decimal128Array, PrimitiveArray,
+    Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, PrimitiveArray,
 };
 use datafusion::arrow::compute::kernels::numeric;
-use datafusion::arrow::compute::try_binary;
 use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, i256,
+    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::{DataFusionError, Result, exec_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::interval;
 use crate::error::{SparkError, arithmetic_overflow, divide_by_zero, remainder_by_zero};
+
+mod decimal;
 
 /// The operators that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -194,12 +195,12 @@ impl ScalarUDFImpl for CheckedOperator {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let scalar = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let [left, right] = arrays.as_slice() else {
+        let [left, right] = args.args.as_slice() else {
             return exec_err!("{} takes two arguments", self.name());
         };
-        let result = self.compute(left, right, args.return_field.data_type())?;
+        let scalar = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
+        let rows = if scalar { 1 } else { args.number_rows };
+        let result = self.compute(left, right, args.return_field.data_type(), rows)?;
         if scalar {
             let value = datafusion::common::ScalarValue::try_from_array(&result, 0)?;
             return Ok(ColumnarValue::Scalar(value));
@@ -209,7 +210,18 @@ impl ScalarUDFImpl for CheckedOperator {
 }
 
 impl CheckedOperator {
-    fn compute(&self, left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    fn compute(
+        &self,
+        left: &ColumnarValue,
+        right: &ColumnarValue,
+        to: &DataType,
+        rows: usize,
+    ) -> Result<ArrayRef> {
+        let is_decimal = matches!(left.data_type(), DataType::Decimal128(..));
+        if is_decimal && self.operator != Operator::Remainder {
+            return decimal::compute(self.operator, self.on_failure, left, right, to, rows);
+        }
+        let (left, right) = (&left.to_array(rows)?, &right.to_array(rows)?);
         match (self.operator, left.data_type()) {
             (Operator::Divide, DataType::Float64) => self.zip::<Float64Type>(
                 left,
@@ -222,7 +234,6 @@ impl CheckedOperator {
                 let out = self.zip::<Decimal128Type>(left, right, same, |_, _| None)?;
                 Ok(datafusion::arrow::compute::cast(&out, to)?)
             }
-            (_, DataType::Decimal128(..)) => self.decimal(left, right, to),
             (_, DataType::Int8) => self.integers::<Int8Type>(left, right),
             (_, DataType::Int16) => self.integers::<Int16Type>(left, right),
             (_, DataType::Int32) => self.integers::<Int32Type>(left, right),
@@ -320,102 +331,6 @@ impl CheckedOperator {
         };
         arithmetic_overflow(what, Some(alternative))
     }
-
-    /// Decimals, rounded half up to the scale of `to`: by 128 bits where they suffice, else by 256.
-    fn decimal(&self, left: &ArrayRef, right: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-        let (
-            DataType::Decimal128(_, s1),
-            DataType::Decimal128(_, s2),
-            DataType::Decimal128(precision, scale),
-        ) = (left.data_type(), right.data_type(), to)
-        else {
-            return exec_err!("{} of {} and {}", self.name(), left.data_type(), right.data_type());
-        };
-        let (s1, s2, scale) = (i32::from(*s1), i32::from(*s2), i32::from(*scale));
-        let limit = 10_u128.pow(u32::from(*precision));
-        let narrow = Factors::new(self.operator, 10_i128, s1, s2, scale);
-        let wide = Factors::new(self.operator, i256::from_i128(10), s1, s2, scale);
-        let one = |a: i128, b: i128| -> Option<i128> {
-            let exact = narrow
-                .as_ref()
-                .and_then(|factors| factors.exact(a, b))
-                .or_else(|| wide.as_ref()?.exact(i256::from_i128(a), i256::from_i128(b))?.to_i128())?;
-            (exact.unsigned_abs() < limit).then_some(exact)
-        };
-        let (left, right) = (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
-        let out: Decimal128Array = match self.on_failure {
-            OnFailure::Fail => {
-                let failed = |b: i128| match b {
-                    0 if matches!(self.operator, Operator::Divide | Operator::IntDivide) => divide_by_zero(),
-                    _ => out_of_range(*precision, scale),
-                };
-                try_binary(left, right, |a, b| {
-                    one(a, b).ok_or_else(|| ArrowError::from_external_error(Box::new(failed(b))))
-                })
-                .map_err(|error| match error {
-                    ArrowError::ExternalError(error) => DataFusionError::External(error),
-                    other => other.into(),
-                })?
-            }
-            _ => left
-                .iter()
-                .zip(right.iter())
-                .map(|pair| pair.0.zip(pair.1).and_then(|(a, b)| one(a, b)))
-                .collect(),
-        };
-        Ok(Arc::new(out.with_precision_and_scale(*precision, scale as i8)?))
-    }
-}
-
-fn out_of_range(precision: u8, scale: i32) -> SparkError {
-    SparkError::new(
-        "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
-        "22003",
-        format!(
-            "The result cannot be represented as Decimal({precision}, {scale}). \
-             If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error, and return NULL instead."
-        ),
-    )
-}
-
-/// Powers of ten that bring two decimals, and the result of an operator on them, to their scales.
-struct Factors<T> {
-    operator: Operator,
-    left: T,
-    right: T,
-    /// What the result is divided by.
-    dropped: T,
-}
-
-impl<T: ArrowNativeTypeOp> Factors<T> {
-    /// For scales `s1` and `s2` and a result of `scale`; nothing where a factor does not fit.
-    fn new(operator: Operator, ten: T, s1: i32, s2: i32, scale: i32) -> Option<Self> {
-        let power = |digits: i32| ten.pow_checked(digits.max(0).unsigned_abs()).ok();
-        let common = s1.max(s2);
-        let (left, right, dropped) = match operator {
-            // a / 10^s1 / (b / 10^s2) * 10^scale
-            Operator::Divide | Operator::IntDivide => (scale - s1 + s2, s1 - s2 - scale, 0),
-            Operator::Multiply => (0, 0, s1 + s2 - scale),
-            _ => (common - s1, common - s2, common - scale),
-        };
-        Some(Self { operator, left: power(left)?, right: power(right)?, dropped: power(dropped)? })
-    }
-
-    /// The rounded result; nothing where there is none, or where it takes more bits.
-    fn exact(&self, a: T, b: T) -> Option<T> {
-        let value = match self.operator {
-            Operator::Multiply => a.mul_checked(b).ok()?,
-            _ => {
-                let (a, b) = (a.mul_checked(self.left).ok()?, b.mul_checked(self.right).ok()?);
-                match self.operator {
-                    Operator::Divide | Operator::IntDivide => return half_up(a, b),
-                    Operator::Add => a.add_checked(b).ok()?,
-                    _ => a.sub_checked(b).ok()?,
-                }
-            }
-        };
-        if self.dropped == T::ONE { Some(value) } else { half_up(value, self.dropped) }
-    }
 }
 
 /// `a / b`, halves away from zero; nothing where `b` is zero.
@@ -442,7 +357,7 @@ pub(super) fn half_up<T: ArrowNativeTypeOp>(a: T, b: T) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::arrow::array::{Float64Array, Int32Array};
+    use datafusion::arrow::array::{Decimal128Array, Float64Array, Int32Array};
 
     fn checked(operator: Operator) -> CheckedOperator {
         CheckedOperator {
@@ -462,29 +377,30 @@ mod tests {
 
     #[test]
     fn decimals_round_half_up() {
-        let decimal = |v: i128| -> ArrayRef {
+        let decimal = |v: i128| {
             let array = Decimal128Array::from(vec![v]).with_precision_and_scale(2, 1);
-            Arc::new(array.expect("fits"))
+            ColumnarValue::Array(Arc::new(array.expect("fits")))
         };
         let to = DataType::Decimal128(8, 6);
         for (a, b, expected) in [(15, 7, 2_142_857), (-20, 30, -666_667), (20, 30, 666_667)] {
-            let out = checked(Operator::Divide).compute(&decimal(a), &decimal(b), &to).expect("quotient");
+            let out = checked(Operator::Divide).compute(&decimal(a), &decimal(b), &to, 1).expect("quotient");
             assert_eq!(out.as_primitive::<Decimal128Type>().value(0), expected, "{a}/{b}");
         }
     }
 
     #[test]
     fn overflow_and_zero_fail_with_sparks_classes() {
-        let int = |v: i32| -> ArrayRef { Arc::new(Int32Array::from(vec![v])) };
+        let int = |v: i32| ColumnarValue::Array(Arc::new(Int32Array::from(vec![v])));
         let class = |operator, a, b| {
-            let error = checked(operator).compute(&int(a), &int(b), &DataType::Int32);
+            let error = checked(operator).compute(&int(a), &int(b), &DataType::Int32, 1);
             SparkError::from(error.expect_err("fails")).class().to_owned()
         };
         assert_eq!(class(Operator::Add, i32::MAX, 1), "ARITHMETIC_OVERFLOW");
         assert_eq!(class(Operator::Remainder, 1, 0), "REMAINDER_BY_ZERO");
-        let one: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None]));
-        let zero: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 0.0]));
-        let half = checked(Operator::Divide).compute(&one, &zero, &DataType::Float64).expect("ok");
+        let doubles = |array: Float64Array| ColumnarValue::Array(Arc::new(array));
+        let one = doubles(Float64Array::from(vec![Some(1.0), None]));
+        let zero = doubles(Float64Array::from(vec![0.5, 0.0]));
+        let half = checked(Operator::Divide).compute(&one, &zero, &DataType::Float64, 2).expect("ok");
         let half: Vec<_> = half.as_primitive::<Float64Type>().iter().collect();
         assert_eq!(half, [Some(2.0), None]);
     }

@@ -55,6 +55,9 @@ impl Average {
     }
 }
 
+/// What no decimal reaches, without its point.
+const LIMIT: u128 = 10_u128.pow(DECIMAL128_MAX_PRECISION as u32);
+
 /// Makes averages of sums and counts.
 #[derive(Debug, Clone, Copy)]
 struct Finish {
@@ -70,9 +73,7 @@ struct Finish {
 impl Finish {
     /// The sum of two, `None` if it is too large and that is no error.
     fn sum(self, a: Option<i128>, b: i128) -> Result<Option<i128>> {
-        let fits = |sum: &i128| {
-            Decimal128Type::validate_decimal_precision(*sum, DECIMAL128_MAX_PRECISION, self.scale).is_ok()
-        };
+        let fits = |sum: &i128| sum.unsigned_abs() < LIMIT;
         let sum = a.and_then(|a| a.checked_add(b)).filter(fits);
         if sum.is_none() && !self.lenient {
             return Err(arithmetic_overflow("Overflow in sum of decimals", Some("try_avg")).into());
