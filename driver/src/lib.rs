@@ -21,4 +21,5 @@ pub mod session;
 pub mod settings;
 mod signals;
 mod termination;
+pub mod ui;
 mod write;

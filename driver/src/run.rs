@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use crate::program::python::{self, Place, PythonError};
 use crate::program::{Language, ScriptError, run_script};
 use crate::runtime::runtime;
 use crate::signals::{EndSignal, told_to_end};
+use crate::ui::{Ui, UiError};
 
 /// Why an application failed.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,9 @@ pub enum RunError {
     /// The engine did not start.
     #[error("the driver did not start")]
     Start(#[from] StartError),
+    /// The web UI could not be served.
+    #[error(transparent)]
+    Ui(#[from] UiError),
     /// No session could be made.
     #[error("the driver could not make a session")]
     Session(#[from] DataFusionError),
@@ -108,6 +112,7 @@ pub fn run(application: &Application, provider: Provider) -> Result<(), RunError
     runtime.block_on(async {
         let (executors, host) = executors(&application.conf, provider, scratch.path()).await?;
         let driver = Arc::new(Driver::start(application.conf.clone(), executors, &host).await?);
+        let _ui = Ui::start(Arc::clone(&driver), seen_at(provider, &host)).await?;
         let outcome = match language {
             Language::Sql => until_told_to_end(Box::pin(run_sql(&driver, application))).await,
             Language::Python => run_python(&driver, application, provider, scratch.path()).await,
@@ -115,6 +120,16 @@ pub fn run(application: &Application, provider: Provider) -> Result<(), RunError
         driver.stop().await;
         outcome
     })
+}
+
+/// Where the web UI listens: on a machine of one's own for oneself, in a pod at all of its addresses; the
+/// pod's own tells of which family they are.
+fn seen_at(provider: Provider, host: &str) -> IpAddr {
+    match (provider, host.parse()) {
+        (Provider::Local, _) => Ipv4Addr::LOCALHOST.into(),
+        (Provider::Kubernetes, Ok(IpAddr::V6(_))) => Ipv6Addr::UNSPECIFIED.into(),
+        (Provider::Kubernetes, _) => Ipv4Addr::UNSPECIFIED.into(),
+    }
 }
 
 /// A new folder for scratch files: in a pod on the volume that is meant for them.

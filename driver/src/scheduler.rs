@@ -6,6 +6,7 @@
 mod bind;
 mod cluster;
 mod graph;
+mod history;
 mod job;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -35,7 +36,9 @@ use tonic::Request;
 
 use cluster::Cluster;
 use graph::Load;
-pub use graph::StageProgress;
+pub use graph::{ExecutorWork, StageProgress, StageState, StageSummary};
+use history::History;
+pub use history::{ExecutorRecord, JobRecord, JobState, Report};
 pub use job::{JobError, JobOutput, JobWatch};
 
 /// How often heartbeats are checked, in seconds.
@@ -98,6 +101,7 @@ struct Inner {
     server: Server,
     cluster: Arc<Cluster>,
     jobs: Arc<InMemoryJobState>,
+    history: Arc<History>,
     /// Executors with results that the driver has yet to fetch, by job.
     unfetched: Mutex<HashMap<JobId, BTreeSet<String>>>,
     address: SocketAddr,
@@ -124,7 +128,8 @@ impl Scheduler {
         let listener = TcpListener::bind((host, port)).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
 
-        let cluster = Arc::new(Cluster::new(task_cpus));
+        let history = Arc::new(History::new(conf.get(&keys::UI_RETAINED_JOBS)? as usize));
+        let cluster = Arc::new(Cluster::new(task_cpus, Arc::clone(&history)));
         let base_config = session::session_config(conf, 1)?;
         let config_producer = Arc::new(move || base_config.clone());
         // Jobs bring their own session; Ballista asks for a builder all the same.
@@ -176,7 +181,8 @@ impl Scheduler {
         });
         tracing::info!(%address, "scheduler listens for executors");
         let runtime = Handle::current();
-        let inner = Inner { server, cluster, jobs, unfetched: Mutex::default(), address, serving, runtime };
+        let unfetched = Mutex::default();
+        let inner = Inner { server, cluster, jobs, history, unfetched, address, serving, runtime };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -230,6 +236,14 @@ impl Scheduler {
             running_tasks: load.running_tasks.values().sum(),
             executors,
         }
+    }
+
+    /// The application's jobs, stages and executors up to this moment.
+    pub async fn report(&self) -> Report {
+        for (job_id, job) in &self.inner.server.state.task_manager.get_running_job_cache() {
+            self.inner.history.observed(job_id, graph::summaries(job.execution_graph.read().await.as_ref()));
+        }
+        self.inner.history.report()
     }
 
     /// Stops giving tasks to an executor. Answers whether it is free to go: it runs none and

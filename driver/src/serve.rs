@@ -11,6 +11,7 @@ use crate::driver::{Driver, StartError};
 use crate::executors::local::{LocalError, LocalProvider};
 use crate::runtime::runtime;
 use crate::signals::told_to_end;
+use crate::ui::{Ui, UiError};
 
 /// Where executors reach the driver.
 const LOOPBACK: &str = "127.0.0.1";
@@ -44,6 +45,9 @@ pub enum ServeError {
     /// The engine did not start.
     #[error("the driver did not start")]
     Start(#[from] StartError),
+    /// The web UI could not be served.
+    #[error(transparent)]
+    Ui(#[from] UiError),
     /// The server did not start.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -76,6 +80,7 @@ pub fn serve(conf: SparkConf, host: &str, port: Option<u16>) -> Result<(), Serve
         let id = conf.get_str(keys::APP_ID.name()).unwrap_or_default();
         let executors = Arc::new(LocalProvider::new(&conf, id, scratch.path())?);
         let driver = Arc::new(Driver::start(conf.clone(), executors, LOOPBACK).await?);
+        let _ui = Ui::start(Arc::clone(&driver), address.ip()).await?;
         let served = serve_until_told(&driver, address, host).await;
         driver.stop().await;
         served

@@ -38,6 +38,14 @@ keys! {
     LOCAL_DIR: Vec<String> = LIST, "spark.local.dir", "/tmp", "0.5.0", Start;
     /// Level of the log: ERROR, WARN, INFO, DEBUG or TRACE. Default: INFO.
     LOG_LEVEL: String = NAME, "spark.log.level", none, "3.5.0", Start;
-    /// Port of the driver's web UI.
-    UI_PORT: u16 = PORT, "spark.ui.port", "4040", "0.7.0", NotYet;
+    /// Whether the driver serves its web UI.
+    UI_ENABLED: bool = BOOL, "spark.ui.enabled", "true", "1.1.1", Start;
+    /// Port of the driver's web UI; where it is taken, one of the next ones; 0: any free port.
+    UI_PORT: u16 = PORT, "spark.ui.port", "4040", "0.7.0", Start;
+    /// Number of ports tried where one is taken.
+    PORT_MAX_RETRIES: u32 = COUNT, "spark.port.maxRetries", "16", "1.1.1", Start;
+    /// Number of jobs that have ended and are still shown.
+    UI_RETAINED_JOBS: u32 = COUNT, "spark.ui.retainedJobs", "1000", "1.2.0", Start;
+    /// Whether the UI serves metrics of the executors at `/metrics/executors/prometheus`.
+    UI_PROMETHEUS_ENABLED: bool = BOOL, "spark.ui.prometheus.enabled", "true", "3.0.0", Start;
 }

@@ -16,8 +16,6 @@ use super::plan::{Asked, unpack};
 use super::session::Session;
 use crate::driver::Driver;
 
-/// The version of Spark that clients are to believe in.
-const SPARK_VERSION: &str = "4.1.1";
 /// The level of what is not persisted.
 const NO_LEVEL: proto::StorageLevel = proto::StorageLevel {
     use_disk: false,
@@ -34,9 +32,9 @@ pub async fn analyze(driver: &Driver, session: &Session, question: Analyze) -> R
     let runner = Runner::new(driver, "analyze");
     let env = Environment { session: &session.spark, runner: &runner, artifacts: session };
     match question {
-        Analyze::SparkVersion(_) => {
-            Ok(Answer::SparkVersion(response::SparkVersion { version: SPARK_VERSION.to_owned() }))
-        }
+        Analyze::SparkVersion(_) => Ok(Answer::SparkVersion(response::SparkVersion {
+            version: cerium_conf::SPARK_VERSION.to_owned(),
+        })),
         Analyze::Persist(request) => {
             if let Some(plan) = query(&env, request.relation.as_ref()).await? {
                 let level = request.storage_level.as_ref().map_or(StorageLevel::DEFAULT, storage_level);

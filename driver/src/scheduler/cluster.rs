@@ -16,10 +16,12 @@ use ballista_scheduler::cluster::{
 use ballista_scheduler::config::TaskDistributionPolicy;
 use ballista_scheduler::scheduler_server::timestamp_secs;
 use ballista_scheduler::state::task_manager::JobInfoCache;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::bind::{FreeSlots, bind_job};
 use super::graph::Load;
+use super::history::History;
 
 /// An executor that has registered.
 #[derive(Debug, Clone)]
@@ -48,18 +50,20 @@ pub struct Cluster {
     /// Held while tasks are bound and while an executor is fenced or removed, so that no task is
     /// bound to an executor between its removal and the reset of its tasks.
     binding: tokio::sync::Mutex<()>,
+    history: Arc<History>,
     events: ClusterEventSender<ClusterStateEvent>,
     changes: watch::Sender<u64>,
 }
 
 impl Cluster {
     /// A cluster without executors, where a task counts for `task_cpus` cores.
-    pub fn new(task_cpus: u32) -> Self {
+    pub fn new(task_cpus: u32, history: Arc<History>) -> Self {
         Self {
             task_cpus: task_cpus.max(1),
             members: Mutex::default(),
             gone: Mutex::default(),
             binding: tokio::sync::Mutex::default(),
+            history,
             events: ClusterEventSender::default(),
             changes: watch::Sender::new(0),
         }
@@ -105,6 +109,7 @@ impl Cluster {
     async fn remove(&self, executor_id: &str) {
         let _binding = self.binding.lock().await;
         if self.members().remove(executor_id).is_some() {
+            self.history.executor_removed(executor_id, Timestamp::now());
             self.events.send(&ClusterStateEvent::RemovedExecutor { executor_id: executor_id.to_string() });
             self.changes.send_modify(|version| *version += 1);
         }
@@ -185,15 +190,12 @@ impl ClusterState for Cluster {
                     "executor {executor_id} is already registered"
                 )));
             }
+            let slots = (data.total_vcores / self.task_cpus).max(1);
+            let address = format!("{}:{}", metadata.host, metadata.port);
+            self.history.executor_added(&executor_id, address, slots, Timestamp::now());
             members.insert(
                 executor_id.clone(),
-                Member {
-                    metadata,
-                    slots: (data.total_vcores / self.task_cpus).max(1),
-                    heartbeat,
-                    fenced: false,
-                    draining: false,
-                },
+                Member { metadata, slots, heartbeat, fenced: false, draining: false },
             );
         }
         self.events.send(&ClusterStateEvent::RegisteredExecutor { executor_id });
@@ -228,6 +230,7 @@ impl ClusterState for Cluster {
                 member.draining = true;
                 heartbeat.status = Some(active());
             }
+            self.history.executor_memory(&heartbeat.executor_id, heartbeat.peak_proc_physical_memory);
             member.heartbeat = heartbeat;
         }
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Pure reading; nothing here changes a graph.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use ballista_core::execution_plans::{RangeShuffleReaderExec, ShuffleReaderExec};
@@ -103,6 +103,130 @@ fn stage_progress(stage: &ExecutionStage) -> Option<StageProgress> {
         input_bytes,
         done,
     })
+}
+
+/// What tasks have done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecutorWork {
+    /// Tasks that succeeded.
+    pub tasks: usize,
+    /// Time they ran, in milliseconds.
+    pub run_ms: u64,
+    /// Bytes they wrote for other stages or as results.
+    pub written_bytes: u64,
+}
+
+impl ExecutorWork {
+    /// Adds other work to it.
+    pub fn add(&mut self, other: &Self) {
+        self.tasks += other.tasks;
+        self.run_ms += other.run_ms;
+        self.written_bytes += other.written_bytes;
+    }
+}
+
+/// How a stage stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StageState {
+    /// It waits for others.
+    #[default]
+    Pending,
+    /// Its tasks run or may run.
+    Active,
+    /// All of it is done.
+    Complete,
+    /// It ended without success.
+    Failed,
+}
+
+/// A stage as it is shown to users.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StageSummary {
+    /// How it stands.
+    pub state: StageState,
+    /// Which attempt it is, from 0.
+    pub attempt: usize,
+    /// Its tasks.
+    pub tasks: usize,
+    /// Those that are done.
+    pub completed: usize,
+    /// Those that run.
+    pub running: usize,
+    /// Those that failed and were or will be repeated.
+    pub failed: usize,
+    /// When its first task was launched, in milliseconds since 1970.
+    pub first_launch_ms: Option<u64>,
+    /// When its last task ended, in milliseconds since 1970, once all are done.
+    pub ended_ms: Option<u64>,
+    /// Bytes of files read.
+    pub input_bytes: usize,
+    /// Rows written for other stages or as results.
+    pub written_rows: u64,
+    /// What its tasks did, by executor.
+    pub work: BTreeMap<String, ExecutorWork>,
+}
+
+impl StageSummary {
+    /// What its tasks did altogether.
+    pub fn total(&self) -> ExecutorWork {
+        let mut total = ExecutorWork::default();
+        for work in self.work.values() {
+            total.add(work);
+        }
+        total
+    }
+}
+
+/// All stages of a job, in order.
+pub fn summaries(graph: &(dyn ExecutionGraph + Send + Sync)) -> Vec<StageSummary> {
+    let stages: BTreeMap<_, _> = graph.stages().iter().collect();
+    stages.into_values().map(summary).collect()
+}
+
+fn summary(stage: &ExecutionStage) -> StageSummary {
+    let (state, attempt, tasks) = match stage {
+        ExecutionStage::UnResolved(stage) => (StageState::Pending, stage.stage_attempt_num, 0),
+        ExecutionStage::Resolved(stage) => (StageState::Pending, stage.stage_attempt_num, stage.partitions),
+        ExecutionStage::Running(stage) => (StageState::Active, stage.stage_attempt_num, stage.partitions),
+        ExecutionStage::Successful(stage) => {
+            (StageState::Complete, stage.stage_attempt_num, stage.partitions)
+        }
+        ExecutionStage::Failed(stage) => (StageState::Failed, stage.stage_attempt_num, stage.partitions),
+    };
+    let mut summary = StageSummary {
+        state,
+        attempt,
+        tasks,
+        input_bytes: stage_progress(stage).map_or(0, |progress| progress.input_bytes),
+        ..StageSummary::default()
+    };
+    let ms = |time: u128| u64::try_from(time).unwrap_or(u64::MAX);
+    for task in stage.task_infos().unwrap_or_default() {
+        let launched = ms(task.launch_time);
+        summary.first_launch_ms = Some(summary.first_launch_ms.map_or(launched, |first| first.min(launched)));
+        match &task.task_status {
+            Status::Running(_) => summary.running += 1,
+            Status::Failed(_) => summary.failed += 1,
+            Status::Successful(done) => {
+                summary.completed += 1;
+                let work = summary.work.entry(done.executor_id.clone()).or_default();
+                work.tasks += 1;
+                work.run_ms += ms(task.end_exec_time.saturating_sub(task.start_exec_time));
+                for partition in &done.partitions {
+                    work.written_bytes += partition.num_bytes;
+                    summary.written_rows += partition.num_rows;
+                }
+                summary.ended_ms = summary.ended_ms.max(Some(ms(task.finish_time)));
+            }
+        }
+    }
+    if state == StageState::Complete {
+        // Some tasks take more than one partition.
+        summary.tasks = summary.completed;
+    } else {
+        summary.ended_ms = None;
+    }
+    summary
 }
 
 /// Tasks of a stage that wait for a slot. Stages that wait for their inputs have none yet.

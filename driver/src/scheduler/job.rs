@@ -12,10 +12,12 @@ use ballista_scheduler::cluster::JobState;
 use cerium_engine::task_failure::TaskFailure;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::Scheduler;
 use super::graph::{self, StageProgress};
+use super::history::JobState;
 
 /// Room for status messages; the scheduler drops what does not fit.
 const STATUS_BUFFER: usize = 256;
@@ -82,6 +84,11 @@ impl Drop for RunningJob {
             if let Err(error) = scheduler.inner.server.cancel_job(job_id.clone()).await {
                 tracing::warn!(%job_id, %error, "cancelling the job");
             }
+            scheduler.inner.history.ended(
+                &job_id,
+                JobState::Failed(JobError::Cancelled.to_string()),
+                Timestamp::now(),
+            );
             scheduler.clear_up(job_id);
         });
     }
@@ -106,6 +113,7 @@ impl Scheduler {
             .map_err(JobError::Scheduler)?;
         let mut running = RunningJob { scheduler: self.clone(), job_id: Some(job_id.clone()) };
         watch.jobs().push(job_id.clone());
+        self.inner.history.submitted(&job_id, description, Timestamp::now());
 
         let outcome = loop {
             let status = tokio::select! {
@@ -121,6 +129,11 @@ impl Scheduler {
             }
         };
         running.job_id = None;
+        let state = match &outcome {
+            Ok(_) => JobState::Succeeded,
+            Err(text) => JobState::Failed(job_error(text).to_string()),
+        };
+        self.inner.history.ended(&job_id, state, Timestamp::now());
 
         let locations = match outcome {
             Ok(locations) => locations,
@@ -161,6 +174,10 @@ impl Scheduler {
             for _ in 0..ARCHIVE_POLLS {
                 let status = inner.jobs.get_job_status(&job_id).await.ok().flatten().and_then(|s| s.status);
                 if let Some(job_status::Status::Successful(_) | job_status::Status::Failed(_)) = status {
+                    if let Ok(Some(graph)) = inner.jobs.get_execution_graph(&job_id).await {
+                        inner.history.observed(&job_id, graph::summaries(graph.as_ref()));
+                    }
+                    inner.history.settled(&job_id);
                     if let Err(error) = inner.jobs.remove_job(&job_id).await {
                         tracing::warn!(%job_id, %error, "deleting the job's state");
                     }

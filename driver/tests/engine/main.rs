@@ -13,3 +13,4 @@ mod layout;
 mod programs;
 mod python;
 mod queries;
+mod ui;

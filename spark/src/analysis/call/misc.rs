@@ -12,9 +12,6 @@ use crate::error::{Result, SparkError};
 use crate::functions::{misc as kernels, partition};
 use crate::types;
 
-/// The version of Spark whose meaning Cerium gives to programs.
-const SPARK_VERSION: &str = "4.1.1";
-
 pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
     let expr = match call.name {
         "typeof" => {
@@ -52,7 +49,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         }
         "version" => {
             call.arity(0, 0)?;
-            lit(SPARK_VERSION)
+            lit(cerium_conf::SPARK_VERSION)
         }
         "reflect" | "java_method" | "try_reflect" => java_method(call)?,
         "spark_partition_id" => return call.run(&partition::PARTITION_ID, &[], &[]),
