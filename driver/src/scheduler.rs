@@ -38,7 +38,7 @@ use cluster::Cluster;
 use graph::Load;
 pub use graph::{ExecutorWork, StageProgress, StageState, StageSummary};
 use history::History;
-pub use history::{ExecutorRecord, JobRecord, JobState, Report};
+pub use history::{ExecutorRecord, JobOutcome, JobRecord, Report};
 pub use job::{JobError, JobOutput, JobWatch};
 
 /// How often heartbeats are checked, in seconds.
@@ -240,7 +240,7 @@ impl Scheduler {
 
     /// The application's jobs, stages and executors up to this moment.
     pub async fn report(&self) -> Report {
-        for (job_id, job) in &self.inner.server.state.task_manager.get_running_job_cache() {
+        for (job_id, job) in self.inner.server.state.task_manager.get_running_job_cache().iter() {
             self.inner.history.observed(job_id, graph::summaries(job.execution_graph.read().await.as_ref()));
         }
         self.inner.history.report()

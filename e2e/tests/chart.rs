@@ -19,16 +19,16 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The newest helm of the cache, where `e2e/cluster/build` puts it, else that of the PATH.
-fn helm_program() -> PathBuf {
+/// The newest program of that name in the cache, where `e2e/cluster/build` puts it, else that of the PATH.
+fn program(name: &str) -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
     let cache = std::env::var_os("CERIUM_CACHE").map_or_else(|| cache.join("cerium"), PathBuf::from);
     let built = std::fs::read_dir(cache.join("cluster")).into_iter().flatten().flatten();
-    let helm = built.map(|entry| entry.path().join("bin/helm")).filter(|helm| helm.is_file());
+    let found = built.map(|entry| entry.path().join("bin").join(name)).filter(|found| found.is_file());
     let age =
-        |helm: &PathBuf| helm.metadata().and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-    helm.max_by_key(age).unwrap_or_else(|| "helm".into())
+        |found: &PathBuf| found.metadata().and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    found.max_by_key(age).unwrap_or_else(|| name.into())
 }
 
 fn output(program: &Path, arguments: &[&str]) -> Result<String> {
@@ -36,7 +36,7 @@ fn output(program: &Path, arguments: &[&str]) -> Result<String> {
         .args(arguments)
         .current_dir(root())
         .output()
-        .with_context(|| format!("starting {}; e2e/cluster/build builds helm", program.display()))?;
+        .with_context(|| format!("starting {}; e2e/cluster/build builds it", program.display()))?;
     if !output.status.success() {
         let words =
             String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
@@ -46,7 +46,7 @@ fn output(program: &Path, arguments: &[&str]) -> Result<String> {
 }
 
 fn helm(arguments: &[&str]) -> Result<String> {
-    output(&helm_program(), arguments)
+    output(&program("helm"), arguments)
 }
 
 /// What `helm install` of the operator's chart would create.
@@ -183,7 +183,7 @@ fn difference(path: &str, a: &Value, b: &Value) -> Option<String> {
 
 #[test]
 fn kustomize_installs_the_same_objects_as_the_chart() -> Result<()> {
-    let kustomized = objects(&output(Path::new("kubectl"), &["kustomize", "deploy/kustomize"])?)?;
+    let kustomized = objects(&output(&program("kubectl"), &["kustomize", "deploy/kustomize"])?)?;
     let mut templated = template(&["--include-crds"])?;
     let mut kustomized: Objects =
         kustomized.into_iter().filter(|(key, _)| key != "Namespace /spark-operator").collect();

@@ -10,7 +10,7 @@ use super::graph::{ExecutorWork, StageSummary};
 
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobState {
+pub enum JobOutcome {
     /// It has been submitted and has not ended.
     Running,
     /// It gave its result.
@@ -31,7 +31,7 @@ pub struct JobRecord {
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// How it stands.
-    pub state: JobState,
+    pub state: JobOutcome,
     /// The number of its first stage in the application; the others follow.
     pub first_stage: u64,
     /// Its stages, in order; none before it is planned.
@@ -101,7 +101,7 @@ impl History {
             description: description.to_owned(),
             submitted: now,
             ended: None,
-            state: JobState::Running,
+            state: JobOutcome::Running,
             first_stage: 0,
             stages: Vec::new(),
         };
@@ -125,7 +125,7 @@ impl History {
     }
 
     /// A job has ended.
-    pub fn ended(&self, job: &JobId, state: JobState, now: Timestamp) {
+    pub fn ended(&self, job: &JobId, state: JobOutcome, now: Timestamp) {
         let mut log = self.log();
         if let Some(record) = log.job(job) {
             record.state = state;
@@ -229,9 +229,9 @@ mod tests {
             let job = JobId::from(job);
             history.submitted(&job, "count", at(1));
             history.observed(&job, stages.clone());
-            assert_eq!(history.report().jobs.last().unwrap().state, JobState::Running);
+            assert_eq!(history.report().jobs.last().unwrap().state, JobOutcome::Running);
             history.observed(&job, stages);
-            history.ended(&job, JobState::Succeeded, at(2));
+            history.ended(&job, JobOutcome::Succeeded, at(2));
             history.settled(&job);
         }
         let report = history.report();
@@ -249,7 +249,7 @@ mod tests {
             let job = JobId::from(job);
             history.submitted(&job, "count", at(1));
             history.observed(&job, vec![stage("1", 1)]);
-            history.ended(&job, JobState::Failed("disk full".into()), at(2));
+            history.ended(&job, JobOutcome::Failed("disk full".into()), at(2));
             history.settled(&job);
         }
         history.executor_removed("1", at(3));

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::Scheduler;
 use super::graph::{self, StageProgress};
-use super::history::JobState;
+use super::history::JobOutcome;
 
 /// Room for status messages; the scheduler drops what does not fit.
 const STATUS_BUFFER: usize = 256;
@@ -86,7 +86,7 @@ impl Drop for RunningJob {
             }
             scheduler.inner.history.ended(
                 &job_id,
-                JobState::Failed(JobError::Cancelled.to_string()),
+                JobOutcome::Failed(JobError::Cancelled.to_string()),
                 Timestamp::now(),
             );
             scheduler.clear_up(job_id);
@@ -130,8 +130,8 @@ impl Scheduler {
         };
         running.job_id = None;
         let state = match &outcome {
-            Ok(_) => JobState::Succeeded,
-            Err(text) => JobState::Failed(job_error(text).to_string()),
+            Ok(_) => JobOutcome::Succeeded,
+            Err(text) => JobOutcome::Failed(job_error(text).to_string()),
         };
         self.inner.history.ended(&job_id, state, Timestamp::now());
 

@@ -54,8 +54,8 @@ fn table(columns: &[&str], rows: &[String], none: &str) -> String {
     if rows.is_empty() {
         return format!("<p class=\"none\">{none}</p>");
     }
-    let heads: String = columns.iter().map(|column| format!("<th>{column}</th>")).collect();
-    format!("<table><thead><tr>{heads}</tr></thead><tbody>{}</tbody></table>", rows.concat())
+    let heads = columns.join("</th><th>");
+    format!("<table><thead><tr><th>{heads}</th></tr></thead><tbody>{}</tbody></table>", rows.concat())
 }
 
 fn bar(stages: &[StageSummary]) -> String {
@@ -86,7 +86,7 @@ pub(super) async fn jobs(State(shown): State<Shown>) -> Html<String> {
         .map(|job| {
             let status = job_status(job);
             let why = match &job.state {
-                crate::scheduler::JobState::Failed(why) => format!("<br>{}", escaped(why)),
+                crate::scheduler::JobOutcome::Failed(why) => format!("<br>{}", escaped(why)),
                 _ => String::new(),
             };
             format!(

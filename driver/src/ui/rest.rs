@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shown;
-use crate::scheduler::{ExecutorRecord, JobRecord, JobState, StageState, StageSummary};
+use crate::scheduler::{ExecutorRecord, JobOutcome, JobRecord, StageState, StageSummary};
 
 pub(super) fn router() -> Router<Shown> {
     Router::new()
@@ -100,9 +100,9 @@ async fn application(State(shown): State<Shown>, Path(id): Path<String>) -> Resp
 
 pub(super) fn job_status(job: &JobRecord) -> &'static str {
     match job.state {
-        JobState::Running => "RUNNING",
-        JobState::Succeeded => "SUCCEEDED",
-        JobState::Failed(_) => "FAILED",
+        JobOutcome::Running => "RUNNING",
+        JobOutcome::Succeeded => "SUCCEEDED",
+        JobOutcome::Failed(_) => "FAILED",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Operators on decimals: exact, rounded half up to the scale of the result, within its precision.
 
-use std::iter::{repeat, zip};
+use std::iter::{repeat, repeat_n, zip};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, ArrowNativeTypeOp, AsArray, Decimal128Array};
@@ -22,16 +22,13 @@ pub(super) fn compute(
     rows: usize,
 ) -> Result<ArrayRef> {
     let types = (left.data_type(), right.data_type(), to);
-    let (
-        DataType::Decimal128(p1, s1),
-        DataType::Decimal128(p2, s2),
-        DataType::Decimal128(precision, scale),
-    ) = types
+    let (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2), DataType::Decimal128(precision, scale)) =
+        types
     else {
         return exec_err!("{operator:?} of {} and {} as {to}", left.data_type(), right.data_type());
     };
     let (Some(a), Some(b)) = (Operand::of(left), Operand::of(right)) else {
-        return Ok(ScalarValue::try_from(to)?.to_array_of_size(rows)?);
+        return ScalarValue::try_from(to)?.to_array_of_size(rows);
     };
     let nulls = NullBuffer::union(a.nulls(), b.nulls());
     let kind = Kind { operator, p1, s1, p2, s2, precision: *precision, scale: *scale };
@@ -39,13 +36,9 @@ pub(super) fn compute(
         (Operand::Column(a), Operand::Column(b)) => {
             kind.quick(zip(a.values().iter().copied(), b.values().iter().copied()))
         }
-        (Operand::Column(a), Operand::Constant(b)) => {
-            kind.quick(zip(a.values().iter().copied(), repeat(*b)))
-        }
-        (Operand::Constant(a), Operand::Column(b)) => {
-            kind.quick(zip(repeat(*a), b.values().iter().copied()))
-        }
-        (Operand::Constant(a), Operand::Constant(b)) => kind.quick(repeat((*a, *b)).take(rows)),
+        (Operand::Column(a), Operand::Constant(b)) => kind.quick(zip(a.values().iter().copied(), repeat(*b))),
+        (Operand::Constant(a), Operand::Column(b)) => kind.quick(zip(repeat(*a), b.values().iter().copied())),
+        (Operand::Constant(a), Operand::Constant(b)) => kind.quick(repeat_n((*a, *b), rows)),
     };
     let (values, nulls) = match quick {
         Some(values) => (values, nulls),
@@ -100,8 +93,14 @@ impl Kind {
     /// Without a check for each row, where types or sizes show that nothing is rounded and all fits;
     /// otherwise nothing. Values under nulls count too: they cost no more than the slow way.
     fn quick(&self, pairs: impl Iterator<Item = (i128, i128)>) -> Option<Vec<i128>> {
-        let [p1, s1, p2, s2, precision, scale] =
-            [i32::from(self.p1), self.s1.into(), self.p2.into(), self.s2.into(), self.precision.into(), self.scale.into()];
+        let [p1, s1, p2, s2, precision, scale] = [
+            i32::from(self.p1),
+            self.s1.into(),
+            self.p2.into(),
+            self.s2.into(),
+            self.precision.into(),
+            self.scale.into(),
+        ];
         match self.operator {
             Operator::Multiply if scale != s1 + s2 => None,
             Operator::Multiply if p1 + p2 <= precision => {
