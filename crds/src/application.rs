@@ -23,7 +23,7 @@ pub use services::{
 pub use status::{ApplicationState, DriverInfo, SparkApplicationStatus};
 
 /// What to run and how: everything a `spark-submit` command line carries, and the shape of the pods.
-#[derive(CustomResource, Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(CustomResource, Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "sparkoperator.k8s.io",
     version = "v1beta2",
@@ -183,10 +183,11 @@ pub struct SparkApplicationSpec {
 }
 
 /// Language of the program.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ApplicationType {
     Java,
     Python,
+    #[default]
     Scala,
     R,
     #[serde(rename = "SQL")]

@@ -17,3 +17,10 @@ pub const REASON_ACCEPTED: &str = "Accepted";
 pub const REASON_INVALID_SPEC: &str = "InvalidSpec";
 /// Reason of [`VALID`] when it can, but fields of it have no effect without a JVM.
 pub const REASON_FIELDS_IGNORED: &str = "FieldsIgnored";
+
+/// The server pod of a SparkConnect is ready.
+pub const SERVER_POD_READY: &str = "ServerPodReady";
+/// Reason of [`SERVER_POD_READY`] when it is.
+pub const REASON_SERVER_POD_READY: &str = "ServerPodReady";
+/// Reason of [`SERVER_POD_READY`] when it is not.
+pub const REASON_SERVER_POD_NOT_READY: &str = "ServerPodNotReady";

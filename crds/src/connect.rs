@@ -12,6 +12,17 @@ use crate::application::{DynamicAllocation, PodTemplate};
 use crate::schema::{conditions, embedded, schemaless_object};
 use crate::states::SparkConnectState;
 
+mod plan;
+
+pub use plan::{ValidatedConnect, validate_connect};
+
+/// The port of a server, whatever the specification says: the Service knows no other.
+pub const PORT: u16 = 15002;
+/// Name of [`PORT`] on the Service.
+pub const PORT_NAME: &str = "spark-connect-server";
+/// Name of [`PORT`] on the container, where a name has at most 15 letters.
+pub const CONTAINER_PORT_NAME: &str = "spark-connect";
+
 /// The server and its executors.
 #[derive(CustomResource, Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[kube(
@@ -62,12 +73,13 @@ pub struct SparkConnectSpec {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerSpec {
-    /// CPU request of the container. Default: 1.
+    /// CPU request of the container, unless the template requests resources. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub cores: Option<i32>,
 
-    /// Memory in Java's notation, such as `2g`; the overhead comes on top. Default: 1g.
+    /// Memory in Java's notation, such as `2g`; the overhead comes on top, unless the template requests
+    /// resources. Default: 1g.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
 
@@ -100,7 +112,7 @@ pub struct ConnectExecutorSpec {
     #[schemars(schema_with = "schemaless_object")]
     pub template: Option<PodTemplate>,
 
-    /// Number of executors. Default: 1 without dynamic allocation.
+    /// Number of executors. Default: 2 without dynamic allocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub instances: Option<i32>,

@@ -43,6 +43,17 @@ pub const SCHEDULED_INVALID: &str = "ScheduledSparkApplicationFailedValidation";
 /// The driver pod is gone.
 pub const DRIVER_NOT_FOUND: &str = "SparkDriverNotFound";
 
+/// The server pod of a SparkConnect was created.
+pub const CONNECT_SERVER_CREATED: &str = "SparkConnectServerCreated";
+/// The server pod is being replaced: the specification changed, or it ended.
+pub const CONNECT_SERVER_REPLACED: &str = "SparkConnectServerReplaced";
+/// The server answers.
+pub const CONNECT_READY: &str = "SparkConnectReady";
+/// The server answers no more.
+pub const CONNECT_NOT_READY: &str = "SparkConnectNotReady";
+/// The server cannot be started.
+pub const CONNECT_FAILED: &str = "SparkConnectFailed";
+
 /// The reason of the event by which a driver's state is told.
 pub fn driver_reason(state: DriverState) -> &'static str {
     match state {
@@ -67,7 +78,7 @@ pub fn executor_reason(state: ExecutorState) -> &'static str {
 
 /// Whether events with this reason are warnings; the others are normal.
 pub fn is_warning(reason: &str) -> bool {
-    const WARNINGS: [&str; 17] = [
+    const WARNINGS: [&str; 20] = [
         APPLICATION_SUBMISSION_FAILED,
         APPLICATION_FAILED,
         APPLICATION_PENDING_RERUN,
@@ -81,6 +92,9 @@ pub fn is_warning(reason: &str) -> bool {
         SCHEDULED_RUN_REFUSED,
         SCHEDULED_INVALID,
         DRIVER_NOT_FOUND,
+        CONNECT_SERVER_REPLACED,
+        CONNECT_NOT_READY,
+        CONNECT_FAILED,
         "SparkDriverFailed",
         "SparkDriverUnknown",
         "SparkExecutorFailed",

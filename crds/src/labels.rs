@@ -12,6 +12,10 @@ pub const SUBMISSION_ID: &str = "sparkoperator.k8s.io/submission-id";
 pub const CREATED_BY_SPARK_OPERATOR: &str = "sparkoperator.k8s.io/created-by-spark-operator";
 /// Name of the ScheduledSparkApplication an application is a run of.
 pub const SCHEDULED_APP_NAME: &str = "sparkoperator.k8s.io/scheduled-app-name";
+/// Name of the SparkConnect an object belongs to.
+pub const CONNECT_NAME: &str = "sparkoperator.k8s.io/connect-name";
+/// Annotation of a server pod: what of the specification it was made from.
+pub const CONNECT_FINGERPRINT: &str = "cerium.dev/specification";
 
 /// [`ROLE_DRIVER`] or [`ROLE_EXECUTOR`].
 pub const SPARK_ROLE: &str = "spark-role";
@@ -19,6 +23,8 @@ pub const SPARK_ROLE: &str = "spark-role";
 pub const ROLE_DRIVER: &str = "driver";
 /// Value of [`SPARK_ROLE`] on executor pods.
 pub const ROLE_EXECUTOR: &str = "executor";
+/// Value of [`SPARK_ROLE`] on the server pod of a SparkConnect.
+pub const ROLE_CONNECT_SERVER: &str = "connect-server";
 /// Spark's application id (`spark.app.id`).
 pub const SPARK_APP_SELECTOR: &str = "spark-app-selector";
 /// Name of the application, made fit for a label.

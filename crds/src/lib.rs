@@ -4,6 +4,7 @@
 //!
 //! Nothing here talks to a cluster, reads a clock or makes up a random number.
 
+pub mod admission;
 pub mod application;
 pub mod conditions;
 pub mod connect;
@@ -18,6 +19,7 @@ pub mod memory;
 pub mod names;
 pub mod plan;
 pub mod quantity;
+pub mod refusals;
 pub mod scheduled;
 mod schema;
 pub mod spark_conf;

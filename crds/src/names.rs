@@ -98,6 +98,31 @@ pub fn executor_prefix(application: &str, submission_id: &str) -> String {
     shortened(&dns_label(application), &run, MAX_OWN_EXECUTOR_PREFIX)
 }
 
+/// The server pod of a SparkConnect, and its Service unless the manifest names it.
+pub fn connect_server(connect: &str) -> String {
+    format!("{connect}-server")
+}
+
+/// The ConfigMap of a SparkConnect.
+pub fn connect_conf(connect: &str) -> String {
+    format!("{connect}-conf")
+}
+
+/// A short text that differs where the texts differ, and is the same in every version of the operator.
+pub fn fingerprint(text: &str) -> String {
+    format!("{:016x}", fnv1a(text))
+}
+
+/// Volcano's pod group of an application.
+pub fn volcano_group(application: &str) -> String {
+    shortened(&format!("spark-{application}"), "-pg", MAX_DNS_SUBDOMAIN)
+}
+
+/// The scheduler plugins' pod group of an application; it is the value of a label too.
+pub fn plugin_group(application: &str) -> String {
+    shortened(application, "-pg", MAX_DNS_LABEL)
+}
+
 /// An executor pod.
 pub fn executor_pod_name(prefix: &str, executor_id: u64) -> String {
     format!("{prefix}-exec-{executor_id}")

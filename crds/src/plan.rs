@@ -85,6 +85,25 @@ pub enum Language {
     R,
 }
 
+impl ValidatedApplication {
+    /// Executors the driver asks for at its start, as Spark counts them: with dynamic allocation the largest of
+    /// instances, initial and least number.
+    pub fn initial_executors(&self) -> u32 {
+        // Validation has read them all; what a program could not be run with never comes here.
+        let conf = &self.conf;
+        let instances = conf.get(&keys::EXECUTOR_INSTANCES).ok().flatten();
+        if !conf.get(&keys::DYNAMIC_ALLOCATION_ENABLED).unwrap_or_default() {
+            return instances.unwrap_or(DEFAULT_INSTANCES);
+        }
+        let initial = conf.get(&keys::DYNAMIC_ALLOCATION_INITIAL_EXECUTORS).ok().flatten();
+        let least = conf.get(&keys::DYNAMIC_ALLOCATION_MIN_EXECUTORS).unwrap_or_default();
+        instances.unwrap_or(0).max(initial.unwrap_or(0)).max(least)
+    }
+}
+
+/// Executors where nothing says how many, as in Spark.
+const DEFAULT_INSTANCES: u32 = 2;
+
 /// One of the two kinds of pods.
 #[derive(Clone, Debug, Default)]
 pub struct PodPlan {

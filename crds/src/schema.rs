@@ -12,6 +12,7 @@ use kube::CustomResourceExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
+use crate::admission::definition_rules;
 use crate::{ScheduledSparkApplication, SparkApplication, SparkConnect};
 
 /// Why the definitions could not be written.
@@ -51,12 +52,14 @@ pub fn definitions() -> Result<Vec<CustomResourceDefinition>, SchemaError> {
     [SparkApplication::crd(), ScheduledSparkApplication::crd(), SparkConnect::crd()]
         .into_iter()
         .map(|definition| {
+            let rules = definition_rules(&definition.spec.names.plural);
             let mut value = serde_json::to_value(definition)?;
             if let Some(versions) = value.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
                 for version in versions {
                     if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
                         strip_optional(schema);
                         require_metadata(schema);
+                        add_rules(schema, &rules);
                     }
                 }
             }
@@ -131,6 +134,14 @@ fn relax_references(schema: &mut Value) {
             }
         }
     });
+}
+
+fn add_rules(schema: &mut Value, rules: &[(&str, Vec<Value>)]) {
+    for (place, rules) in rules {
+        if let Some(node) = schema.pointer_mut(place).and_then(Value::as_object_mut) {
+            node.insert("x-kubernetes-validations".into(), Value::Array(rules.clone()));
+        }
+    }
 }
 
 fn require_metadata(schema: &mut Value) {

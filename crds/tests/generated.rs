@@ -1,4 +1,4 @@
-//! The committed definitions in crds/generated are what the types say.
+//! The committed definitions in crds/generated, and the chart's admission policies, are what the types say.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -23,4 +23,16 @@ fn the_generated_definitions_are_up_to_date() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn the_admission_policies_of_the_chart_are_up_to_date() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/cerium/files/admission.yaml");
+    let yaml = cerium_crds::admission::admission_policies().unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &yaml).unwrap();
+    }
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == yaml, "{} differs; run: UPDATE_GOLDEN=1 cargo test -p cerium-crds", file.display());
 }

@@ -7,4 +7,5 @@ pub mod operator;
 pub mod python;
 pub mod s3;
 pub mod scope;
+pub mod tunnel;
 pub mod wait;

@@ -1,21 +1,16 @@
 //! The S3 server of examples/s3.yaml, with the flights in it.
 
-use std::process::Stdio;
-use std::time::Duration;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use futures::TryStreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Child;
 
 use crate::cluster::repository;
 use crate::flights;
 use crate::scope::Scope;
-use crate::wait::until;
+use crate::tunnel::Tunnel;
 
 /// Credentials of examples/s3.yaml.
 const ACCESS_KEY: &str = "cerium";
@@ -30,7 +25,7 @@ pub const OTHER_SECRET_KEY: &str = "other-secret";
 pub struct S3 {
     store: AmazonS3,
     /// The tunnel to the server; it ends with the test.
-    _tunnel: Child,
+    _tunnel: Tunnel,
 }
 
 impl S3 {
@@ -44,7 +39,8 @@ impl S3 {
         )
         .await?;
         admin(scope, &["create-bucket", "--owner", ACCESS_KEY, "--bucket", "cerium"]).await?;
-        let (tunnel, port) = tunnel(scope).await?;
+        let tunnel = Tunnel::open(scope, "service/s3", 9000).await?;
+        let port = tunnel.port;
         let store = AmazonS3Builder::new()
             .with_endpoint(format!("http://127.0.0.1:{port}"))
             .with_allow_http(true)
@@ -114,20 +110,4 @@ async fn admin(scope: &Scope, arguments: &[&str]) -> Result<String> {
     ]);
     command.extend(arguments);
     scope.kubectl(&command).await
-}
-
-/// Forwards a free local port to the server.
-async fn tunnel(scope: &Scope) -> Result<(Child, u16)> {
-    let arguments = ["--namespace", &scope.namespace, "port-forward", "service/s3", ":9000"];
-    let mut child = scope.cluster.command("kubectl", &arguments).stdout(Stdio::piped()).spawn()?;
-    let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-    let port = until("the tunnel to the S3 server", Duration::from_secs(20), async || {
-        let line = lines.next_line().await?.context("the tunnel to the S3 server ended")?;
-        let port = line.strip_prefix("Forwarding from 127.0.0.1:").and_then(|rest| rest.split(' ').next());
-        Ok(port.map(str::parse).transpose()?)
-    })
-    .await?;
-    // Its later lines ("Handling connection") must have somewhere to go.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok((child, port))
 }

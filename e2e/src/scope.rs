@@ -167,6 +167,14 @@ impl Scope {
 
     async fn clear(&self) -> Result<()> {
         // Applications first: the operator that lives in this namespace may still have to let go of them.
+        // What the chart makes outside of its namespace.
+        for kind in ["validatingadmissionpolicybinding", "validatingadmissionpolicy"] {
+            let mut arguments = vec!["delete", kind, "--ignore-not-found"];
+            let names = ["sparkapplications", "scheduledsparkapplications", "sparkconnects"]
+                .map(|plural| format!("{plural}.spark-operator.{}", self.namespace));
+            arguments.extend(names.iter().map(String::as_str));
+            self.cluster.kubectl(&arguments).await?;
+        }
         let all: Api<Namespace> = Api::all(self.cluster.client.clone());
         all.delete(&self.namespace, &DeleteParams::default().grace_period(0)).await?;
         Ok(())

@@ -49,9 +49,9 @@ fn helm(arguments: &[&str]) -> Result<String> {
     output(&program("helm"), arguments)
 }
 
-/// What `helm install` of the operator's chart would create.
+/// What `helm install` of the operator's chart would create on a cluster of this version.
 fn template(options: &[&str]) -> Result<Objects> {
-    let fixed = ["template", RELEASE, "charts/cerium", "--namespace", RELEASE];
+    let fixed = ["template", RELEASE, "charts/cerium", "--namespace", RELEASE, "--kube-version", "1.34.0"];
     objects(&helm(&[&fixed, options].concat())?)
 }
 
@@ -274,6 +274,7 @@ fn values_of_the_kubeflow_chart_are_accepted() -> Result<()> {
         "--kube-scheduler-names=scheduler",
         "--default-batch-scheduler=volcano",
         "--enable-driver-pdb=true",
+        "--enable-resource-quota-enforcement=true",
         "--scheduled-spark-application-timestamp-precision=seconds",
         "--feature-gates=PartialRestart=true,DefaultTimeToLive=true,RestSubmitter=true",
     ] {
@@ -396,7 +397,7 @@ fn dashboard_and_alerts_ask_for_metrics_that_exist() -> Result<()> {
         .as_array()
         .into_iter()
         .flatten()
-        .flat_map(|group| group["rules"].as_array())
+        .filter_map(|group| group["rules"].as_array())
         .flatten()
     {
         assert!(rule["annotations"]["summary"].is_string() && rule["for"].is_string(), "{rule}");
@@ -410,7 +411,7 @@ fn dashboard_and_alerts_ask_for_metrics_that_exist() -> Result<()> {
         .as_array()
         .into_iter()
         .flatten()
-        .flat_map(|panel| panel["targets"].as_array())
+        .filter_map(|panel| panel["targets"].as_array())
         .flatten()
     {
         let expression = target["expr"].as_str().unwrap_or_default().replace("$__rate_interval", "5m");
@@ -418,7 +419,7 @@ fn dashboard_and_alerts_ask_for_metrics_that_exist() -> Result<()> {
     }
     assert!(asked.len() > 10, "{asked:?}");
     let mut sources = String::new();
-    for file in ["metrics.rs", "metrics/process.rs"] {
+    for file in ["metrics.rs", "metrics/process.rs", "metrics/work.rs"] {
         sources += &std::fs::read_to_string(root().join("operator/src").join(file))?;
     }
     for metric in &asked {
@@ -433,6 +434,41 @@ fn dashboard_and_alerts_ask_for_metrics_that_exist() -> Result<()> {
     for value in ["prometheus.rules.create=true", "prometheus.dashboard.create=true"] {
         let without = format!("prometheus.metrics.enable=false,{value}");
         assert!(template(&["--set", &without]).is_err(), "{value} without metrics");
+    }
+    Ok(())
+}
+
+#[test]
+fn admission_policies_are_bound_to_the_job_namespaces() -> Result<()> {
+    let name = "sparkapplications.spark-operator.spark-operator";
+    let binding = format!("ValidatingAdmissionPolicyBinding /{name}");
+    let policy = format!("ValidatingAdmissionPolicy /{name}");
+    let named = template(&["--set", "spark.jobNamespaces={a,b}"])?;
+    let selector = &object(&named, &binding)?["spec"]["matchResources"]["namespaceSelector"];
+    assert_eq!(strings(&selector["matchExpressions"][0]["values"]), ["a", "b"]);
+    assert_eq!(object(&named, &policy)?["spec"]["failurePolicy"], "Fail");
+    let all = template(&["--set-json", "spark.jobNamespaces=[]", "--set", "webhook.failurePolicy=Ignore"])?;
+    assert_eq!(object(&all, &binding)?["spec"]["matchResources"], Value::Null);
+    assert_eq!(object(&all, &policy)?["spec"]["failurePolicy"], "Ignore");
+    for options in [["--set", "webhook.enable=false"], ["--kube-version", "1.29.0"]] {
+        let none = template(&options)?;
+        assert!(!none.keys().any(|key| key.starts_with("ValidatingAdmission")), "{options:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn rights_on_quotas_and_pod_groups_are_given_where_they_are_needed() -> Result<()> {
+    let has_rule = |options: &[&str], resource: &str| -> Result<bool> {
+        let objects = template(options)?;
+        Ok(rules(&objects).iter().any(|(_, rule)| strings(&rule["resources"]).contains(&resource)))
+    };
+    for (value, resource) in [
+        ("webhook.resourceQuotaEnforcement.enable=true", "resourcequotas"),
+        ("controller.batchScheduler.enable=true", "podgroups"),
+    ] {
+        assert!(has_rule(&["--set", value], resource)?, "{resource}");
+        assert!(!has_rule(&[], resource)?, "{resource}");
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::build::{Objects, OfDriver};
+use crate::ensure::{Ensured, ensure};
 use crate::error::{ApiFailure, Problem};
 use crate::pods::PodFacts;
 
@@ -24,6 +25,8 @@ pub enum Outcome {
     Submitted,
     /// The API server or somebody else's object is in the way; the text says how.
     Refused(String),
+    /// Something other than the submission itself is in the way; the text is all there is to say.
+    Prevented(String),
     /// The driver pod of an earlier submission is still there: it has to go first.
     Leftover {
         /// Its UID.
@@ -171,50 +174,27 @@ where
 
 /// `None` if the ConfigMap is as it should be now.
 async fn apply_config_map(client: &Client, wanted: &ConfigMap) -> Result<Option<Outcome>, ApplyError> {
-    let name = wanted.name_any();
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), &wanted.namespace().unwrap_or_default());
-    let write_error = |source| ApplyError::Write { kind: "ConfigMap", name: name.clone(), source };
-    match api.create(&PostParams::default(), wanted).await {
-        Ok(_) => return Ok(None),
-        Err(error) if already_exists(&error) => {}
-        Err(error) => return refused(error).map(Some).map_err(write_error),
-    }
-    // Left by an earlier submission, or by this one before a crash.
-    let found = api.get_opt(&name).await.map_err(|source| ApplyError::Read {
-        kind: "ConfigMap",
-        name: name.clone(),
-        source,
-    })?;
-    let Some(found) = found else {
-        return match api.create(&PostParams::default(), wanted).await {
-            Ok(_) => Ok(None),
-            Err(error) => refused(error).map(Some).map_err(write_error),
-        };
-    };
-    if found.metadata.owner_references != wanted.metadata.owner_references {
-        if found.metadata.deletion_timestamp.is_some()
-            || owner_application(&found) == owner_application(wanted)
-        {
-            return Ok(Some(Outcome::Vanishing));
-        }
-        return Ok(Some(Outcome::Refused(format!(
-            "ConfigMap {name} already exists and belongs to something else"
-        ))));
-    }
-    if found.data == wanted.data && found.metadata.labels == wanted.metadata.labels {
-        return Ok(None);
-    }
-    let mut next = wanted.clone();
-    next.metadata.resource_version = found.metadata.resource_version;
-    match api.replace(&name, &PostParams::default(), &next).await {
-        Ok(_) => Ok(None),
-        Err(error) => refused(error).map(Some).map_err(write_error),
-    }
+    Ok(match ensure(&api, "ConfigMap", wanted, adjust_config_map).await? {
+        Ensured::Done => None,
+        Ensured::Vanishing => Some(Outcome::Vanishing),
+        Ensured::Refused(text) | Ensured::Unknown(text) => Some(Outcome::Refused(text)),
+        Ensured::Foreign => Some(Outcome::Refused(format!(
+            "ConfigMap {} already exists and belongs to something else",
+            wanted.name_any()
+        ))),
+    })
 }
 
-fn owner_application(map: &ConfigMap) -> Option<&str> {
-    let owners = map.metadata.owner_references.iter().flatten();
-    owners.filter(|owner| owner.kind == "SparkApplication").map(|owner| owner.name.as_str()).next()
+/// A ConfigMap left by an earlier submission, or edited by hand, becomes the one of this submission.
+pub(crate) fn adjust_config_map(found: &mut ConfigMap, wanted: &ConfigMap) -> bool {
+    if found.data == wanted.data && found.metadata.labels == wanted.metadata.labels {
+        return false;
+    }
+    let version = found.metadata.resource_version.take();
+    found.clone_from(wanted);
+    found.metadata.resource_version = version;
+    true
 }
 
 /// The driver pod of this submission, made now or before; or what is in its way.
@@ -255,18 +235,18 @@ fn recognise(found: &PodFacts, wanted: &PodFacts) -> Outcome {
     }
 }
 
-fn already_exists(error: &kube::Error) -> bool {
+pub(crate) fn already_exists(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_already_exists())
 }
 
-/// An answer by which the API server refuses becomes an outcome; everything else stays an error. A conflict
+/// An answer by which the API server refuses becomes its words; everything else stays an error. A conflict
 /// is none: two pods were counted against a quota at the same moment.
 fn refused(error: kube::Error) -> Result<Outcome, kube::Error> {
     refusal(error).map(Outcome::Refused)
 }
 
 /// The words by which the API server refuses.
-fn refusal(error: kube::Error) -> Result<String, kube::Error> {
+pub(crate) fn refusal(error: kube::Error) -> Result<String, kube::Error> {
     match (ApiFailure::of(&error), error) {
         (ApiFailure::Refused | ApiFailure::NotFound, kube::Error::Api(status)) => Ok(answer(&status)),
         (_, error) => Err(error),

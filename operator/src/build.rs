@@ -20,6 +20,7 @@ mod storage;
 mod template;
 
 pub use exposure::{Exposure, ExposurePolicy, exposure};
+pub use native::connect;
 
 /// What the operator is set to.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +96,7 @@ pub fn build(
 }
 
 /// The reference by which the garbage collector knows what belongs to the application.
-fn owner(application: &ValidatedApplication, controller: bool) -> OwnerReference {
+pub(crate) fn owner(application: &ValidatedApplication, controller: bool) -> OwnerReference {
     OwnerReference {
         api_version: format!("{GROUP}/v1beta2"),
         kind: "SparkApplication".to_owned(),

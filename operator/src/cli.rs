@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use kube::core::Selector;
 
+use crate::batch::BatchSchedulers;
 use crate::build::ExposurePolicy;
 use crate::decide::Patience;
 use crate::leader::LeaseConfig;
@@ -24,7 +25,7 @@ pub use duration::parse_duration;
 use exposure::ExposureFlags;
 use gates::FeatureGates;
 pub use inert::InertFlags;
-use lists::{Labels, Listen, Namespaces};
+use lists::{Labels, Listen, Namespaces, SchedulerNames};
 
 /// Runs SparkApplication manifests on Kubernetes.
 #[derive(Debug, Parser)]
@@ -113,6 +114,22 @@ pub struct StartFlags {
     /// Spark inside their own image.
     #[arg(long, env = "CERIUM_DEFAULT_ENGINE", default_value = "native", value_parser = parse_engine)]
     default_engine: Engine,
+
+    /// Let applications name a batch scheduler: volcano, yunikorn or one of --kube-scheduler-names.
+    #[arg(long, env = "CERIUM_ENABLE_BATCH_SCHEDULER", action = ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true")]
+    enable_batch_scheduler: bool,
+
+    /// Names of kube-schedulers with the plugin for coscheduling, separated by commas.
+    #[arg(long, env = "CERIUM_KUBE_SCHEDULER_NAMES", default_value = "", value_parser = SchedulerNames::parse)]
+    kube_scheduler_names: SchedulerNames,
+
+    /// Batch scheduler of applications that name none.
+    #[arg(long, env = "CERIUM_DEFAULT_BATCH_SCHEDULER", default_value = "")]
+    default_batch_scheduler: String,
+
+    /// Check the ResourceQuotas of its namespace before anything is made for an application.
+    #[arg(long, env = "CERIUM_ENABLE_RESOURCE_QUOTA_ENFORCEMENT", action = ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true")]
+    enable_resource_quota_enforcement: bool,
 
     /// Let only the holder of a Lease work.
     #[arg(long, env = "CERIUM_LEADER_ELECTION", action = ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true")]
@@ -272,6 +289,10 @@ pub struct Policy {
     pub default_engine: Engine,
     /// What is made around driver pods.
     pub exposure: ExposurePolicy,
+    /// The batch schedulers, if they are switched on.
+    pub batch: Option<BatchSchedulers>,
+    /// Quotas are checked before anything is made.
+    pub enforce_quotas: bool,
 }
 
 impl StartFlags {
@@ -293,6 +314,10 @@ impl StartFlags {
             runtime_image,
             runtime_image_pull_policy,
             default_engine,
+            enable_batch_scheduler,
+            kube_scheduler_names,
+            default_batch_scheduler,
+            enable_resource_quota_enforcement,
             leader_election,
             leader_election_lock_name,
             leader_election_lock_namespace,
@@ -338,6 +363,11 @@ impl StartFlags {
                 runtime_image_pull_policy,
                 default_engine,
                 exposure: exposure.into_policy(),
+                batch: enable_batch_scheduler.then(|| BatchSchedulers {
+                    kube_schedulers: kube_scheduler_names.0,
+                    default: Some(default_batch_scheduler).filter(|name| !name.is_empty()),
+                }),
+                enforce_quotas: enable_resource_quota_enforcement,
             },
             precision: scheduled_spark_application_timestamp_precision,
             lease: leader_election.then_some(LeaseConfig {

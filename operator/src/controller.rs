@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cerium_crds::labels;
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::applications::Applications;
 use crate::cli::{Policy, Scope};
+use crate::connect::Connects;
 use crate::error::chain;
 use crate::http::Readiness;
 use crate::kind::Kind;
@@ -105,6 +107,7 @@ impl Controller {
         for span in self.scope.spans() {
             loops.add(Applications { context: self.context() }, &span);
             loops.add(self.schedules(), &span);
+            loops.add(self.connects(), &span);
         }
         let Loops { admitted, listed, mut running, .. } = loops;
         if admission.watches_namespaces() {
@@ -133,6 +136,10 @@ impl Controller {
         }
         work.await;
         Ok(())
+    }
+
+    fn connects(&self) -> Connects {
+        Connects { context: Context { pods: PodCache::by(labels::CONNECT_NAME), ..self.context() } }
     }
 
     fn context(&self) -> Context {

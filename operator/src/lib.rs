@@ -21,24 +21,30 @@
 //! | API group | resource | verbs |
 //! |---|---|---|
 //! | sparkoperator.k8s.io | sparkapplications | get, list, watch, create (scheduled runs), delete (time to live, old runs) |
-//! | sparkoperator.k8s.io | scheduledsparkapplications | get, list, watch |
-//! | sparkoperator.k8s.io | sparkapplications/status, scheduledsparkapplications/status | update |
-//! | sparkoperator.k8s.io | sparkapplications/finalizers, scheduledsparkapplications/finalizers | update (owner references that block deletion) |
+//! | sparkoperator.k8s.io | scheduledsparkapplications, sparkconnects | get, list, watch |
+//! | sparkoperator.k8s.io | sparkapplications/status, scheduledsparkapplications/status, sparkconnects/status | update |
+//! | sparkoperator.k8s.io | sparkapplications/finalizers, scheduledsparkapplications/finalizers, sparkconnects/finalizers | update (owner references that block deletion) |
 //! | core | pods | get, list, watch, create, delete |
 //! | core | configmaps | get, create, update |
-//! | core | services | get, create, update, delete (web UI, drivers of Spark) |
+//! | core | services | get, list, watch, create, update, delete (web UI, drivers of Spark, servers) |
 //! | networking.k8s.io | ingresses | get, create, update, delete |
 //! | policy | poddisruptionbudgets | get, create, delete |
 //! | core | events | create |
+//! | core | resourcequotas | list; only with --enable-resource-quota-enforcement |
+//! | scheduling.volcano.sh, scheduling.x-k8s.io | podgroups | get, create, update, delete; only with --enable-batch-scheduler |
 //! | core (cluster) | namespaces | list, watch; only with --namespace-selector |
 //! | coordination.k8s.io | leases | get, create, update; only with --leader-election, in the lock's namespace |
 
 pub mod applications;
 pub mod apply;
+pub mod batch;
 pub mod build;
 pub mod cli;
+pub mod connect;
 pub mod controller;
 pub mod decide;
+pub mod demand;
+pub mod ensure;
 pub mod error;
 pub mod events;
 #[cfg(test)]
@@ -51,7 +57,9 @@ pub mod leader;
 pub mod metrics;
 pub mod observe;
 pub mod phase;
+pub mod podgroups;
 pub mod pods;
+pub mod quota;
 pub mod reconcile;
 pub mod run;
 pub mod scheduled;

@@ -33,6 +33,8 @@ pub struct PodFacts {
     pub deleting: bool,
     /// `status.phase`.
     pub phase: PodPhase,
+    /// All its containers are ready.
+    pub ready: bool,
     /// `status.reason`, such as Evicted.
     pub reason: Option<String>,
     /// `status.message`.
@@ -140,6 +142,7 @@ impl PodFacts {
                 ("PodScheduled", "False") if condition.reason.as_deref() == Some("Unschedulable") => {
                     self.unschedulable = Some(condition.message.clone().unwrap_or_default());
                 }
+                ("Ready", status) => self.ready = status == "True",
                 ("PodScheduled" | "Initialized", "True") => {
                     self.prepared =
                         self.prepared.max(condition.last_transition_time.as_ref().map(|time| time.0));
@@ -151,14 +154,6 @@ impl PodFacts {
         let init = status.init_container_statuses.iter().flatten().map(of(true));
         let main = status.container_statuses.iter().flatten().map(of(false));
         self.containers = init.chain(main).collect();
-    }
-
-    /// The application this pod was started for, by its label.
-    pub fn application_key(pod: &Pod) -> Option<ObjectKey> {
-        Some(ObjectKey {
-            namespace: pod.metadata.namespace.clone()?,
-            name: pod.metadata.labels.as_ref()?.get(labels::APP_NAME)?.clone(),
-        })
     }
 
     /// Whether it is labelled as a driver.
@@ -194,10 +189,17 @@ fn container_facts(status: &ContainerStatus, init: bool) -> ContainerFacts {
 
 type PodsByName = BTreeMap<String, Arc<PodFacts>>;
 
-/// The pods of one watch, by application.
-#[derive(Default)]
+/// The pods of one watch, by the object they were made for.
 pub struct PodCache {
+    label: &'static str,
     known: RwLock<HashMap<ObjectKey, PodsByName>>,
+}
+
+impl Default for PodCache {
+    /// The pods of SparkApplications.
+    fn default() -> PodCache {
+        PodCache::by(labels::APP_NAME)
+    }
 }
 
 /// The list a watch begins with, until it is complete.
@@ -205,7 +207,19 @@ pub struct PodCache {
 pub struct InitialList(HashMap<ObjectKey, PodsByName>);
 
 impl PodCache {
-    /// Takes in one event of the watch and returns the applications whose pods changed.
+    /// The pods of objects whose name is in this label.
+    pub fn by(label: &'static str) -> PodCache {
+        PodCache { label, known: RwLock::default() }
+    }
+
+    fn key(&self, pod: &Pod) -> Option<ObjectKey> {
+        Some(ObjectKey {
+            namespace: pod.metadata.namespace.clone()?,
+            name: pod.metadata.labels.as_ref()?.get(self.label)?.clone(),
+        })
+    }
+
+    /// Takes in one event of the watch and returns the objects whose pods changed.
     pub fn take_in(&self, event: &Event<Pod>, list: &mut InitialList) -> Vec<ObjectKey> {
         match event {
             Event::Init => {
@@ -213,7 +227,7 @@ impl PodCache {
                 Vec::new()
             }
             Event::InitApply(pod) => {
-                if let Some(key) = PodFacts::application_key(pod) {
+                if let Some(key) = self.key(pod) {
                     let facts = PodFacts::of(pod);
                     list.0.entry(key).or_default().insert(facts.name.clone(), Arc::new(facts));
                 }
@@ -231,7 +245,7 @@ impl PodCache {
                 changed
             }
             Event::Apply(pod) => {
-                let Some(key) = PodFacts::application_key(pod) else { return Vec::new() };
+                let Some(key) = self.key(pod) else { return Vec::new() };
                 let facts = PodFacts::of(pod);
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
                 let pods = known.entry(key.clone()).or_default();
@@ -243,7 +257,7 @@ impl PodCache {
                 vec![key]
             }
             Event::Delete(pod) => {
-                let Some(key) = PodFacts::application_key(pod) else { return Vec::new() };
+                let Some(key) = self.key(pod) else { return Vec::new() };
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
                 if let Some(pods) = known.get_mut(&key) {
                     pods.remove(pod.metadata.name.as_deref().unwrap_or_default());
@@ -256,7 +270,7 @@ impl PodCache {
         }
     }
 
-    /// The pods of an application, by name.
+    /// The pods of an object, by name.
     pub fn pods_of(&self, key: &ObjectKey) -> Vec<Arc<PodFacts>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(key).map(|pods| pods.values().cloned().collect()).unwrap_or_default()

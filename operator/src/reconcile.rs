@@ -12,15 +12,19 @@ use kube::{Api, Client, Resource, ResourceExt};
 use crate::applications::Applications;
 use crate::apply::exposure::{self, Exposed};
 use crate::apply::{self, ApplyError, Outcome};
+use crate::batch;
 use crate::build::{Exposure, Runtime, Submission, build};
 use crate::cli::{Policy, parse_duration};
-use crate::decide::{Decision, History, Restart, Situation, Wish, decide};
+use crate::decide::{Decision, Driver, History, Restart, Situation, Wish, decide};
+use crate::demand::Demand;
 use crate::error::{ApiFailure, Problem, chain};
 use crate::events;
 use crate::kind::{Kind, ObjectKey, Requeue};
 use crate::metrics::Metrics;
 use crate::observe::{Observation, ObserveError, Subject, observe};
+use crate::podgroups;
 use crate::pods::{PodCache, PodFacts};
+use crate::quota;
 use crate::status::{self, Basis, StatusError};
 use crate::unapplied::unapplied;
 use cerium_crds::fingerprint::{Change, change, fingerprint};
@@ -180,6 +184,7 @@ async fn step(
         [
             valid.ignored.clone(),
             unapplied(&application.spec, &context.policy.exposure),
+            batch::unused(&application.spec, context.policy.batch.as_ref()),
             startup.err().into_iter().collect(),
         ]
         .concat()
@@ -203,7 +208,8 @@ async fn step(
         }
         Decision::Submit if !fresh => reread(context, application).await,
         Decision::Submit => {
-            let (outcome, exposed) = submit(context, &validated, &old).await?;
+            let exists = matches!(observation.driver, Driver::Ours(_));
+            let (outcome, exposed) = Box::pin(submit(context, &validated, application, &old, exists)).await?;
             match outcome {
                 Outcome::Submitted => {
                     let written = work.write(basis.submitted(&exposed.info)).await?;
@@ -215,6 +221,7 @@ async fn step(
                     let text = format!("failed to run spark-submit: {text}");
                     work.write(basis.submission_failed(&text)).await.map(Step::next)
                 }
+                Outcome::Prevented(text) => work.write(basis.submission_failed(&text)).await.map(Step::next),
                 Outcome::Vanishing => Ok(Step::Done(Some(LEFTOVER_CHECK))),
                 Outcome::Leftover { uid } => {
                     remove(context, &key, &driver_pod, &uid).await?;
@@ -240,17 +247,19 @@ async fn step(
             apply::delete_application(&context.client, application).await.map_err(ReconcileError::Apply)?;
             Ok(Step::Gone)
         }
-        Decision::Move { to: Phase::Completed | Phase::Failed, .. } => {
-            let made = exposure_of(context, &validated, &old);
-            exposure::remove_budget(&context.client, &made).await.map_err(ReconcileError::Apply)?;
+        Decision::Move { to, .. } => {
+            if matches!(to, Phase::Completed | Phase::Failed | Phase::Suspended) {
+                // Before it is written: a crash in between would leave the group for ever.
+                remove_group(context, &key, &uid, application).await?;
+            }
+            if to.is_terminal() {
+                let made = exposure_of(context, &validated, &old);
+                exposure::remove_budget(&context.client, &made).await.map_err(ReconcileError::Apply)?;
+            }
             work.write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
                 .await
                 .map(Step::next)
         }
-        Decision::Move { .. } => work
-            .write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
-            .await
-            .map(Step::next),
         Decision::Wait { requeue } => {
             let written = work
                 .write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
@@ -316,28 +325,50 @@ impl Work<'_> {
 async fn submit(
     context: &Context,
     validated: &Result<ValidatedApplication, Invalid>,
+    application: &SparkApplication,
     old: &SparkApplicationStatus,
+    driver_exists: bool,
 ) -> Result<(Outcome, Exposed), ReconcileError> {
-    let refused = |text| Ok((Outcome::Refused(text), Exposed::default()));
-    let valid = match validated {
-        Ok(valid) => valid,
-        Err(invalid) => return refused(invalid.to_string()),
+    let ended = |outcome| Ok((outcome, Exposed::default()));
+    let mut valid = match validated {
+        Ok(valid) => valid.clone(),
+        Err(invalid) => return ended(Outcome::Refused(invalid.to_string())),
+    };
+    let group = match batch::arrange(&mut valid, &application.spec, context.policy.batch.as_ref()) {
+        Ok(group) => group,
+        Err(error) => return ended(Outcome::Prevented(error.to_string())),
     };
     let runtime = Runtime {
         image: context.policy.runtime_image.clone(),
         pull_policy: context.policy.runtime_image_pull_policy.clone(),
         exposure: context.policy.exposure.clone(),
     };
-    let objects = match build(valid, &submission_of(old), &runtime) {
+    let objects = match build(&valid, &submission_of(old), &runtime) {
         Ok(objects) => objects,
-        Err(error) => return refused(chain(&error)),
+        Err(error) => return ended(Outcome::Refused(chain(&error))),
     };
+    // A driver that is there already is counted by the quota itself.
+    if context.policy.enforce_quotas && !driver_exists {
+        let demand = Demand::of(&valid);
+        let full = quota::check(&context.client, &valid.namespace, &demand).await;
+        if let Some(text) = full.map_err(ReconcileError::Apply)? {
+            return ended(Outcome::Prevented(text));
+        }
+    }
+    if let Some(group) = group
+        && let Some(outcome) =
+            podgroups::apply(&context.client, &group).await.map_err(ReconcileError::Apply)?
+    {
+        return ended(outcome);
+    }
     let outcome = apply::submit(&context.client, &objects).await.map_err(ReconcileError::Apply)?;
     let exposed = match outcome {
         Outcome::Submitted => {
             exposure::expose(&context.client, &objects.exposure).await.map_err(ReconcileError::Apply)?
         }
-        Outcome::Refused(_) | Outcome::Leftover { .. } | Outcome::Vanishing => Exposed::default(),
+        Outcome::Refused(_) | Outcome::Prevented(_) | Outcome::Leftover { .. } | Outcome::Vanishing => {
+            Exposed::default()
+        }
     };
     Ok((outcome, exposed))
 }
@@ -378,6 +409,21 @@ async fn remove_driver_of_deleted(
 
 async fn remove(context: &Context, key: &ObjectKey, name: &str, uid: &str) -> Result<(), ReconcileError> {
     apply::remove_driver(&context.client, &key.namespace, name, uid).await.map_err(ReconcileError::Apply)
+}
+
+async fn remove_group(
+    context: &Context,
+    key: &ObjectKey,
+    uid: &str,
+    application: &SparkApplication,
+) -> Result<(), ReconcileError> {
+    let batch = context.policy.batch.as_ref();
+    match batch.and_then(|batch| batch.group_of(&key.name, &application.spec)) {
+        Some(group) => podgroups::remove(&context.client, &key.namespace, &group, uid)
+            .await
+            .map_err(ReconcileError::Apply),
+        None => Ok(()),
+    }
 }
 
 /// Before a driver is created for a submission that an earlier pass reserved: the cache may be old, and the

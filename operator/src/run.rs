@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::batch::{BatchSchedulers, UnknownScheduler};
 use crate::cli::Settings;
 use crate::controller::{Controller, ControllerError};
 use crate::http::{self, Readiness, ServeError};
@@ -45,6 +46,9 @@ pub enum RunError {
     /// The lease cannot be used or is lost.
     #[error("leader election failed")]
     Leader(#[source] LeaderError),
+    /// The default batch scheduler is none.
+    #[error("--default-batch-scheduler cannot be used")]
+    BatchScheduler(#[source] UnknownScheduler),
     /// The controller cannot work.
     #[error("controller failed")]
     Controller(#[source] ControllerError),
@@ -71,6 +75,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     if !without_effect.is_empty() {
         tracing::warn!(flags = without_effect.join(","), "flags without effect");
     }
+    policy.batch.as_ref().map_or(Ok(()), BatchSchedulers::check).map_err(RunError::BatchScheduler)?;
     let shutdown = on_signal()?;
     let client = client(kubeconfig).await?;
     let (metrics, registry) = Metrics::new(metrics);

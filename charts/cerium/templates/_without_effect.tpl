@@ -33,8 +33,8 @@ reason, as a JSON list. What has Kubeflow's default counts as not set.
 {{- if and $limiter (ne $given "50 500 true 6h") -}}
 {{- $notes = append $notes "controller.workqueueRateLimiter: retries wait for each application by itself, not in a shared bucket" -}}
 {{- end -}}
-{{- if (.Values.webhook).enable -}}
-{{- $notes = append $notes "webhook: there is none; the API server's validation rules and the operator check applications" -}}
+{{- if omit (.Values.webhook | default dict) "enable" "failurePolicy" "resourceQuotaEnforcement" -}}
+{{- $notes = append $notes "webhook: there is none; admission policies and the operator check applications, so only enable, failurePolicy and resourceQuotaEnforcement have an effect" -}}
 {{- end -}}
 {{- if (.Values.certManager).enable -}}
 {{- $notes = append $notes "certManager: there is no webhook, and so no certificate" -}}

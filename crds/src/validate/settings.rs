@@ -6,23 +6,11 @@ use super::Findings;
 use crate::application::{DriverIngressConfiguration, SparkApplicationSpec};
 use crate::defaults::NAMESPACE;
 use crate::engine::Engine;
+use crate::refusals::{self, DENIED_CONF, NODE_SELECTOR, TEMPLATE_VERSION};
 use crate::{SparkApplication, labels, names};
 
-/// Properties a manifest cannot set, and what to do instead.
-const DENIED: &[(&str, &str)] = &[
-    ("spark.kubernetes.authenticate.driver.serviceAccountName", "set spec.driver.serviceAccount"),
-    ("spark.kubernetes.authenticate.executor.serviceAccountName", "set spec.executor.serviceAccount"),
-    ("spark.kubernetes.authenticate.oauthToken", "the pods use their service account"),
-    ("spark.kubernetes.authenticate.oauthTokenFile", "the pods use their service account"),
-    ("spark.kubernetes.authenticate.driver.oauthToken", "the driver uses its service account"),
-    ("spark.kubernetes.authenticate.driver.oauthTokenFile", "the driver uses its service account"),
-    ("spark.kubernetes.authenticate.executor.oauthToken", "the executors use their service account"),
-    ("spark.kubernetes.authenticate.executor.oauthTokenFile", "the executors use their service account"),
-    ("spark.master", "the operator decides where the application runs"),
-    ("spark.kubernetes.driver.master", "the driver uses the cluster it runs in"),
-    ("spark.kubernetes.container.image", "set spec.image"),
-    ("spark.kubernetes.driver.container.image", "set spec.driver.image"),
-    ("spark.kubernetes.executor.container.image", "set spec.executor.image"),
+/// Properties without a meaning here that Kubeflow lets through, and why they cannot be set.
+const FIXED: &[(&str, &str)] = &[
     ("spark.driver.host", "the driver is reached by the address of its pod"),
     ("spark.driver.bindAddress", "the driver listens on the address of its pod"),
 ];
@@ -102,17 +90,12 @@ fn check_for_spark(application: &SparkApplication, conf: &SparkConf, findings: &
 
 fn check_denied(spec: &SparkApplicationSpec, namespace: &str, findings: &mut Findings<'_>) {
     for (key, value) in spec.spark_conf.iter().flatten() {
-        if let Some((_, instead)) = DENIED.iter().find(|(denied, _)| denied == key) {
-            findings.problem("spec.sparkConf", format!("sparkConf key \"{key}\" is not allowed: {instead}"));
+        let mut denied = |reason: &str| findings.problem("spec.sparkConf", refusals::denied(key, reason));
+        if let Some((_, reason)) = DENIED_CONF.iter().chain(FIXED).find(|(denied, _)| denied == key) {
+            denied(reason);
         }
         if key == keys::KUBERNETES_NAMESPACE.name() && value != namespace {
-            findings.problem(
-                "spec.sparkConf",
-                format!(
-                    "sparkConf key \"{key}\" is not allowed: \"{value}\" is not the namespace \"{namespace}\" of \
-                     the application, in which its pods run; leave the key out"
-                ),
-            );
+            denied(&refusals::other_namespace(namespace, value));
         }
     }
 }
@@ -186,15 +169,9 @@ fn check_executors(conf: &SparkConf, findings: &mut Findings<'_>) {
 }
 
 fn check_placement(spec: &SparkApplicationSpec, findings: &mut Findings<'_>) {
-    if spec.node_selector.is_some() {
-        for (role, pod) in [("driver", &spec.driver.pod), ("executor", &spec.executor.pod)] {
-            if pod.node_selector.is_some() {
-                findings.problem(
-                    "spec.nodeSelector",
-                    format!("cannot be set together with spec.{role}.nodeSelector; set it for driver and executor each"),
-                );
-            }
-        }
+    let of_pods = spec.driver.pod.node_selector.is_some() || spec.executor.pod.node_selector.is_some();
+    if spec.node_selector.is_some() && of_pods {
+        findings.problem("spec.nodeSelector", NODE_SELECTOR);
     }
 }
 
@@ -205,15 +182,9 @@ fn check_version(spec: &SparkApplicationSpec, findings: &mut Findings<'_>) {
         return;
     }
     let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
-    let templates = [("driver", &spec.driver.pod.template), ("executor", &spec.executor.pod.template)];
-    for (role, _) in templates.iter().filter(|(_, template)| template.is_some()) {
-        if major.is_some_and(|major| major < 3) {
-            findings.invalid(
-                "spec.sparkVersion",
-                version,
-                &format!("spec.{role}.template requires version 3.0.0 or higher"),
-            );
-        }
+    let templates = [&spec.driver.pod.template, &spec.executor.pod.template];
+    if templates.iter().any(|template| template.is_some()) && major.is_some_and(|major| major < 3) {
+        findings.invalid("spec.sparkVersion", version, TEMPLATE_VERSION);
     }
 }
 
@@ -225,13 +196,22 @@ fn check_ingresses(ingresses: &[DriverIngressConfiguration], findings: &mut Find
             findings.invalid(field("servicePort"), &port.to_string(), "expected a port between 1 and 65535");
         }
         if ingresses[..index].iter().any(|other| other.service_port == port) {
-            findings.invalid(field("servicePort"), &port.to_string(), "another entry has the same port");
+            findings.invalid(
+                field("servicePort"),
+                &port.to_string(),
+                &format!("DriverIngressOptions has duplicate ServicePort: {port}"),
+            );
         }
         let url = ingress.ingress_url_format.as_deref().unwrap_or_default();
         if url.is_empty() {
-            findings.invalid(field("ingressURLFormat"), url, "must not be empty");
+            findings.invalid(
+                field("ingressURLFormat"),
+                url,
+                "DriverIngressOptions has empty IngressURLFormat",
+            );
         } else if ingresses[..index].iter().any(|other| other.ingress_url_format.as_deref() == Some(url)) {
-            findings.invalid(field("ingressURLFormat"), url, "another entry has the same URL");
+            let double = format!("DriverIngressOptions has duplicate IngressURLFormat: {url}");
+            findings.invalid(field("ingressURLFormat"), url, &double);
         }
     }
 }

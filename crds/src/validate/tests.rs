@@ -144,7 +144,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "sparkConf: {spark.kubernetes.container.image: x}",
-        "spec.sparkConf: sparkConf key \"spark.kubernetes.container.image\" is not allowed: set spec.image",
+        "spec.sparkConf: sparkConf key \"spark.kubernetes.container.image\" is not allowed: use the image field on the CRD instead",
     ),
     ("sparkConf: {spark.master: local}", "spec.sparkConf: sparkConf key \"spark.master\" is not allowed"),
     (
@@ -153,7 +153,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "{nodeSelector: {a: b}, executor: {nodeSelector: {a: b}}}",
-        "spec.nodeSelector: cannot be set together with spec.executor.nodeSelector",
+        "spec.nodeSelector: node selector cannot be defined at both SparkApplication and Driver/Executor",
     ),
     ("driver: {podName: Big_Name}", "spec.driver.podName: \"Big_Name\" is not valid"),
     (
@@ -171,7 +171,7 @@ const BAD: &[(&str, &str)] = &[
     ("sparkVersion: ''", "spec.sparkVersion: \"\" is not valid: expected a version of Spark"),
     (
         "{sparkVersion: 2.4.5, driver: {template: {}}}",
-        "spec.sparkVersion: \"2.4.5\" is not valid: spec.driver.template requires version 3.0.0",
+        "spec.sparkVersion: \"2.4.5\" is not valid: pod template feature requires Spark version 3.0.0 or higher",
     ),
     ("driver: {template: {spec: {containers: none}}}", "spec.driver.template: is not a pod template: "),
     ("driver: {labels: {team: 'a b'}}", "spec.driver.labels[team]: \"a b\" is not valid: a label has"),
@@ -211,11 +211,11 @@ const BAD: &[(&str, &str)] = &[
     ("driver: {gpu: {name: nvidia.com/gpu, quantity: -1}}", "spec.driver.gpu.quantity: \"-1\" is not valid"),
     (
         "driverIngressOptions: [{servicePort: 80, servicePortName: a}]",
-        "spec.driverIngressOptions[0].ingressURLFormat: \"\" is not valid: must not be empty",
+        "spec.driverIngressOptions[0].ingressURLFormat: \"\" is not valid: DriverIngressOptions has empty IngressURLFormat",
     ),
     (
         "driverIngressOptions: [{servicePort: 80, servicePortName: a, ingressURLFormat: x}, {servicePort: 80, servicePortName: b, ingressURLFormat: y}]",
-        "spec.driverIngressOptions[1].servicePort: \"80\" is not valid: another entry has the same port",
+        "spec.driverIngressOptions[1].servicePort: \"80\" is not valid: DriverIngressOptions has duplicate ServicePort: 80",
     ),
 ];
 
@@ -347,7 +347,6 @@ fn fields_without_effect_are_told_and_do_not_fail() {
         deps: {jars: [a.jar]}
         driver: {javaOptions: -Xss2m}
         sparkConf: {spark.kryo.registrator: x, spark.memory.fraction: '0.5', flights.input: a}
-        batchScheduler: volcano
         ",
     );
     assert_eq!(
@@ -356,7 +355,6 @@ fn fields_without_effect_are_told_and_do_not_fail() {
             "spec.mainClass has no effect: there is no JVM",
             "spec.deps.jars has no effect: there is no JVM to load jar files into",
             "spec.driver.javaOptions has no effect: there is no JVM",
-            "spec.batchScheduler has no effect: it is not supported yet",
             "spec.sparkConf[spark.kryo.registrator] has no effect: tasks and rows are not serialised as Java objects",
             "spec.sparkConf[spark.memory.fraction] has no effect: it is not supported yet",
         ]

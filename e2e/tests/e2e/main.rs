@@ -1,5 +1,7 @@
 //! The end-to-end tests: `api_*` need an API server and the operator's binary, `run_*` a node and the images.
 
+mod api_admission;
+mod api_batch;
 mod api_input;
 mod api_kinds;
 mod api_operator;

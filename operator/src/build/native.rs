@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{BuildError, Exposure, Objects, OfDriver, Runtime, Submission, owner};
 
+pub mod connect;
 mod containers;
 mod environment;
 mod pod;

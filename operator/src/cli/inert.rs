@@ -19,18 +19,6 @@ pub struct InertFlags {
     #[arg(long, env = "CERIUM_WORKQUEUE_RATELIMITER_MAX_DELAY")]
     workqueue_ratelimiter_max_delay: Option<String>,
 
-    /// Without effect: batch schedulers.
-    #[arg(long, env = "CERIUM_ENABLE_BATCH_SCHEDULER", num_args = 0..=1, default_missing_value = "true")]
-    enable_batch_scheduler: Option<String>,
-
-    /// Without effect: batch schedulers.
-    #[arg(long, env = "CERIUM_KUBE_SCHEDULER_NAMES")]
-    kube_scheduler_names: Option<String>,
-
-    /// Without effect: batch schedulers.
-    #[arg(long, env = "CERIUM_DEFAULT_BATCH_SCHEDULER")]
-    default_batch_scheduler: Option<String>,
-
     /// Without effect: rate limit towards the API server.
     #[arg(long, env = "CERIUM_KUBE_API_QPS")]
     kube_api_qps: Option<String>,
@@ -112,9 +100,6 @@ impl InertFlags {
             workqueue_ratelimiter_bucket_qps,
             workqueue_ratelimiter_bucket_size,
             workqueue_ratelimiter_max_delay,
-            enable_batch_scheduler,
-            kube_scheduler_names,
-            default_batch_scheduler,
             kube_api_qps,
             kube_api_burst,
             secure_metrics,
@@ -138,9 +123,6 @@ impl InertFlags {
             ("workqueue-ratelimiter-bucket-qps", workqueue_ratelimiter_bucket_qps),
             ("workqueue-ratelimiter-bucket-size", workqueue_ratelimiter_bucket_size),
             ("workqueue-ratelimiter-max-delay", workqueue_ratelimiter_max_delay),
-            ("enable-batch-scheduler", enable_batch_scheduler),
-            ("kube-scheduler-names", kube_scheduler_names),
-            ("default-batch-scheduler", default_batch_scheduler),
             ("kube-api-qps", kube_api_qps),
             ("kube-api-burst", kube_api_burst),
             ("secure-metrics", secure_metrics),

@@ -46,6 +46,24 @@ impl Labels {
     }
 }
 
+/// Names of schedulers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchedulerNames(pub Vec<String>);
+
+impl SchedulerNames {
+    /// Reads a comma-separated list.
+    pub fn parse(text: &str) -> Result<SchedulerNames, String> {
+        let names = text.split(',').map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty());
+        names
+            .map(|name| {
+                let valid = cerium_crds::names::is_dns_1123_subdomain(name);
+                valid.then(|| name.to_owned()).ok_or_else(|| format!("{name:?} is no name of a scheduler"))
+            })
+            .collect::<Result<_, _>>()
+            .map(SchedulerNames)
+    }
+}
+
 /// An address to serve at; none if the flag is `0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen(pub Option<SocketAddr>);

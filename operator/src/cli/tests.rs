@@ -119,3 +119,11 @@ fn wrong_values_are_refused() {
         assert!(parsed.is_err(), "{flag}");
     }
 }
+
+#[test]
+fn batch_schedulers_are_off_unless_switched_on() {
+    assert_eq!(start(&["--default-batch-scheduler=volcano"]).policy.batch, None);
+    let settings = start(&["--enable-batch-scheduler=true", "--kube-scheduler-names=a,b"]);
+    let expected = BatchSchedulers { kube_schedulers: vec!["a".into(), "b".into()], default: None };
+    assert_eq!(settings.policy.batch, Some(expected));
+}

@@ -1,0 +1,186 @@
+//! What the API server refuses without a webhook: the rules in the definitions and the chart's policies.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use cerium_e2e::cluster::repository;
+use cerium_e2e::scope::{Scope, on_cluster};
+use cerium_e2e::wait::until;
+use serde_json::{Value, json};
+
+const LIMIT: Duration = Duration::from_mins(1);
+
+fn manifest(kind: &str, name: &str, changes: &Value) -> Value {
+    let (version, mut spec) = match kind {
+        "SparkConnect" => ("v1alpha1", json!({"sparkVersion": "4.1.1", "server": {}, "executor": {}})),
+        _ => (
+            "v1beta2",
+            json!({"type": "Scala", "sparkVersion": "4.1.1", "mainApplicationFile": "local:///a.jar", "driver": {}, "executor": {}}),
+        ),
+    };
+    for (key, value) in changes.as_object().into_iter().flatten() {
+        spec[key] = value.clone();
+    }
+    if kind == "ScheduledSparkApplication" {
+        spec = json!({"schedule": "@every 1h", "template": spec});
+    }
+    json!({
+        "apiVersion": format!("sparkoperator.k8s.io/{version}"), "kind": kind,
+        "metadata": {"name": name}, "spec": spec,
+    })
+}
+
+/// Why the API server would not take it; nothing if it would.
+async fn refusal(scope: &Scope, manifest: &Value) -> Option<String> {
+    let arguments = ["--namespace", &scope.namespace, "create", "--dry-run=server", "-f", "-"];
+    let answer = scope.cluster.kubectl_with(&arguments, &manifest.to_string()).await;
+    answer.err().map(|error| format!("{error:#}"))
+}
+
+async fn policies(scope: &Scope) -> Result<String> {
+    let chart = repository().join("charts/cerium");
+    let chart = chart.to_str().context("the path of the repository is not UTF-8")?;
+    let namespaces = format!("spark.jobNamespaces={{{}}}", scope.namespace);
+    let fixed = ["template", "spark-operator", chart, "--namespace", &scope.namespace, "--set", &namespaces];
+    // Without asking the cluster helm takes it for an old one.
+    let only = ["--kube-version", "1.34.0", "--show-only", "templates/admission/policies.yaml"];
+    scope.cluster.helm(&[&fixed[..], &only].concat()).await
+}
+
+#[tokio::test]
+async fn api_admission_refuses_in_kubeflows_words() -> Result<()> {
+    on_cluster("api_admission", async |scope| {
+        let twice = json!({"driverIngressOptions": [
+            {"servicePort": 80, "servicePortName": "a", "ingressURLFormat": "x"},
+            {"servicePort": 80, "servicePortName": "b", "ingressURLFormat": "y"},
+        ]});
+        // Made before there are policies.
+        scope.apply(&manifest("SparkApplication", "old", &twice).to_string()).await?;
+        let policies = policies(scope).await?;
+        scope.cluster.kubectl_with(&["apply", "-f", "-"], &policies).await?;
+        let checked = check(scope, &twice).await;
+        scope.cluster.kubectl_with(&["delete", "-f", "-"], &policies).await?;
+        checked
+    })
+    .await
+}
+
+async fn check(scope: &Scope, twice: &Value) -> Result<()> {
+    // Policies are taken up a moment after they are made.
+    for (kind, change) in [
+        ("SparkApplication", twice.clone()),
+        ("ScheduledSparkApplication", json!({"sparkConf": {"spark.kubernetes.namespace": "other"}})),
+        ("SparkConnect", json!({"server": {"memory": "1.5g"}})),
+    ] {
+        let wrong = manifest(kind, "wrong", &change);
+        until(&format!("the policy of {kind}"), LIMIT, async || {
+            Ok(refusal(scope, &wrong).await.filter(|text| text.contains("ValidatingAdmissionPolicy")))
+        })
+        .await?;
+    }
+    let url =
+        |url: &str, port: i32| json!({"servicePort": port, "servicePortName": "a", "ingressURLFormat": url});
+    let denied = json!({"sparkConf": {"spark.master": "local"}});
+    let denied_text = "sparkConf key \"spark.master\" is not allowed: this value is managed by the operator";
+    let namespace = json!({"sparkConf": {"spark.kubernetes.namespace": "other"}});
+    let namespace_text = format!(
+        "sparkConf key \"spark.kubernetes.namespace\" is not allowed: must equal the application namespace \"{}\", got \"other\"",
+        scope.namespace
+    );
+    let old_template = json!({"sparkVersion": "2.4.5", "driver": {"template": {"spec": {}}}});
+    let cases = [
+        ("SparkApplication", denied.clone(), denied_text),
+        ("ScheduledSparkApplication", denied.clone(), denied_text),
+        ("SparkConnect", denied, denied_text),
+        ("SparkApplication", namespace.clone(), &namespace_text),
+        ("ScheduledSparkApplication", namespace.clone(), &namespace_text),
+        ("SparkConnect", namespace, &namespace_text),
+        (
+            "SparkApplication",
+            json!({"nodeSelector": {"a": "b"}, "executor": {"nodeSelector": {"a": "b"}}}),
+            "node selector cannot be defined at both SparkApplication and Driver/Executor",
+        ),
+        ("SparkApplication", old_template, "pod template feature requires Spark version 3.0.0 or higher"),
+        ("SparkApplication", twice.clone(), "DriverIngressOptions has duplicate ServicePort: 80"),
+        (
+            "SparkApplication",
+            json!({"driverIngressOptions": [url("", 80)]}),
+            "DriverIngressOptions has empty IngressURLFormat",
+        ),
+        (
+            "SparkApplication",
+            json!({"driverIngressOptions": [url("x", 80), url("x", 81)]}),
+            "DriverIngressOptions has duplicate IngressURLFormat: x",
+        ),
+        ("SparkConnect", json!({"sparkVersion": ""}), "sparkVersion is required"),
+        (
+            "SparkConnect",
+            json!({"dynamicAllocation": {"enabled": true, "minExecutors": 3, "maxExecutors": 2}}),
+            "dynamicAllocation.minExecutors (3) cannot be greater than dynamicAllocation.maxExecutors (2)",
+        ),
+        (
+            "SparkConnect",
+            json!({"dynamicAllocation": {"enabled": true, "minExecutors": 3, "initialExecutors": 2}}),
+            "dynamicAllocation.initialExecutors (2) cannot be less than dynamicAllocation.minExecutors (3)",
+        ),
+        (
+            "SparkConnect",
+            json!({"executor": {"memory": "1.5g"}}),
+            "invalid executor.memory: invalid memory format \"1.5g\"",
+        ),
+    ];
+    for (kind, change, text) in cases {
+        let told = refusal(scope, &manifest(kind, "wrong", &change)).await;
+        let told = told.with_context(|| format!("{kind} {change} was taken"))?;
+        ensure!(told.contains(text), "{kind} {change}: {told}");
+    }
+    for (kind, name, text) in [
+        (
+            "SparkApplication",
+            "1st".to_owned(),
+            "invalid SparkApplication name \"1st\": a DNS-1035 label must consist of",
+        ),
+        ("ScheduledSparkApplication", "a.b".to_owned(), "invalid ScheduledSparkApplication name \"a.b\""),
+        ("SparkApplication", "a".repeat(64), "must be no more than 63 characters"),
+        ("SparkConnect", "a".repeat(57), "must be at most 56 characters so that the derived Service name"),
+    ] {
+        let told =
+            refusal(scope, &manifest(kind, &name, &json!({}))).await.context("a wrong name was taken")?;
+        ensure!(told.contains(text), "{name}: {told}");
+    }
+    for (kind, change) in [
+        (
+            "SparkApplication",
+            json!({"sparkConf": {"spark.executor.memory": "1g"}, "driver": {"template": {"spec": {}}}}),
+        ),
+        ("SparkApplication", json!({"sparkConf": {"spark.kubernetes.namespace": scope.namespace}})),
+        ("SparkApplication", json!({"sparkVersion": "v3.5.1", "driver": {"template": {"spec": {}}}})),
+        (
+            "ScheduledSparkApplication",
+            json!({"nodeSelector": {"a": "b"}, "driver": {"nodeSelector": {"a": "b"}}}),
+        ),
+        (
+            "SparkConnect",
+            json!({"dynamicAllocation": {"enabled": false, "minExecutors": 3, "maxExecutors": 2}}),
+        ),
+        ("SparkConnect", json!({"server": {"memory": "512M"}, "executor": {"memory": "1073741824"}})),
+    ] {
+        let told = refusal(scope, &manifest(kind, &"a".repeat(56), &change)).await;
+        ensure!(told.is_none(), "{kind} {change}: {told:?}");
+    }
+    // An old object may be changed but for its specification, which then has to be right.
+    scope.kubectl(&["label", "sparkapplication", "old", "team=a"]).await?;
+    let patch = |spec: Value| json!({"spec": spec}).to_string();
+    let args = |patch: &str| {
+        ["patch", "sparkapplication", "old", "--type=merge", "--patch", patch].map(str::to_owned)
+    };
+    let run = async |spec: Value| {
+        let arguments = args(&patch(spec));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        scope.kubectl(&arguments).await
+    };
+    let told = run(json!({"suspend": true})).await.err().context("a wrong specification was changed")?;
+    ensure!(format!("{told:#}").contains("duplicate ServicePort"), "{told:#}");
+    run(json!({"suspend": true, "driverIngressOptions": null})).await?;
+    Ok(())
+}
