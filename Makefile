@@ -76,6 +76,10 @@ golden: ## rewrite generated files: CRDs, references, diagrams
 doctests: build ## PySpark's own doctests over Spark Connect: passed and failed by module
 	@scripts/doctests
 
+.PHONY: pyspark-tests
+pyspark-tests: build ## PySpark's own tests of Spark Connect: how many of those that pass on Spark pass here
+	@scripts/pyspark-tests
+
 .PHONY: bench
 bench: ## the table of docs/benchmarks.md
 	bench/run
