@@ -9,6 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::events::DRIVER_NOT_FOUND_TEXT;
 
+mod startup;
+
+pub use startup::{Blocked, BlockedKind};
+use startup::{Verdict, blocked_for_too_long};
+
 /// Everything a decision may depend on, apart from the time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Situation {
@@ -122,50 +127,6 @@ impl DriverProgress {
             DriverProgress::Succeeded | DriverProgress::Failed { .. } => true,
             DriverProgress::Pending { .. } | DriverProgress::Running | DriverProgress::Unknown => false,
         }
-    }
-}
-
-/// What keeps a driver from starting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blocked {
-    /// The kind of obstacle, which decides how long is waited.
-    pub kind: BlockedKind,
-    /// What the kubelet or the scheduler says.
-    pub message: String,
-    /// When it began to count; `None`: with the submission.
-    pub since: Option<Timestamp>,
-}
-
-/// The kinds of obstacles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockedKind {
-    /// No node takes the pod.
-    Unschedulable,
-    /// A node took the pod and says nothing else: an image is being pulled, or a volume is missing.
-    Starting,
-    /// An image cannot be pulled, maybe not yet.
-    ImagePull,
-    /// The image's name can never be pulled.
-    InvalidImageName,
-    /// A container cannot be made: a Secret or ConfigMap is missing, a command does not exist.
-    ContainerConfig,
-}
-
-impl BlockedKind {
-    /// The obstacle in PascalCase, the reason of the condition.
-    pub fn reason(self) -> &'static str {
-        match self {
-            BlockedKind::Unschedulable => "Unschedulable",
-            BlockedKind::Starting => "ContainerCreating",
-            BlockedKind::ImagePull => "ImagePullFailed",
-            BlockedKind::InvalidImageName => "InvalidImageName",
-            BlockedKind::ContainerConfig => "ContainerCannotBeCreated",
-        }
-    }
-
-    /// Whether it is worth telling before time is up; starting takes its time anyway.
-    pub fn is_obstacle(self) -> bool {
-        self != BlockedKind::Starting
     }
 }
 
@@ -363,46 +324,44 @@ fn decide_by_driver(situation: &Situation, patience: Patience, now: Timestamp) -
     }
 }
 
-enum Verdict {
-    GiveUp(String),
-    Wait(Option<Duration>),
+fn decide_after_end(situation: &Situation, patience: Patience, now: Timestamp) -> Decision {
+    let Situation { wish, history, driver, .. } = situation;
+    let end_of_life = decide_time_to_live(wish, history, now);
+    let Decision::Wait { requeue } = end_of_life else { return end_of_life };
+    let Driver::Ours(pod) = driver else { return end_of_life };
+    match patience.sidecars {
+        Some(limit) if pod.lingers && !pod.deleting => {
+            let age = since(history.terminated, now);
+            if age < limit {
+                let left = remaining(limit, age);
+                Decision::Wait { requeue: Some(requeue.map_or(left, |requeue| requeue.min(left))) }
+            } else {
+                Decision::RemoveDriver
+            }
+        }
+        _ => end_of_life,
+    }
 }
 
-fn blocked_for_too_long(
-    blocked: Option<&Blocked>,
-    startup: Option<SignedDuration>,
-    history: &History,
-    patience: Patience,
-    now: Timestamp,
-) -> Verdict {
-    if let Some(limit) = startup {
-        // Whatever keeps it, known or not.
-        let age = since(history.last_submission, now);
-        if age < limit && blocked.is_none_or(|blocked| blocked.kind != BlockedKind::InvalidImageName) {
-            return Verdict::Wait(Some(remaining(limit, age)));
-        }
-        let reason = blocked.map_or_else(
-            || "its pod is pending".to_owned(),
-            |blocked| format!("{}: {}", blocked.kind.reason(), blocked.message),
-        );
-        return Verdict::GiveUp(format!("driver pod did not start within {} s: {reason}", limit.as_secs()));
+fn decide_time_to_live(wish: &Wish, history: &History, now: Timestamp) -> Decision {
+    let Some(time_to_live) = wish.time_to_live else { return Decision::Wait { requeue: None } };
+    let age = since(history.terminated, now);
+    if age < time_to_live {
+        Decision::Wait { requeue: Some(remaining(time_to_live, age)) }
+    } else {
+        Decision::DeleteApplication
     }
-    let Some(Blocked { kind, message, since: begun }) = blocked else { return Verdict::Wait(None) };
-    let limit = match kind {
-        BlockedKind::InvalidImageName => Some(SignedDuration::ZERO),
-        BlockedKind::Starting | BlockedKind::ImagePull | BlockedKind::ContainerConfig => patience.startup,
-        BlockedKind::Unschedulable => patience.scheduling,
-    };
-    let Some(limit) = limit else { return Verdict::Wait(None) };
-    let age = since(begun.or(history.last_submission), now);
-    if age < limit {
-        return Verdict::Wait(Some(remaining(limit, age)));
-    }
-    Verdict::GiveUp(format!(
-        "driver pod did not start within {} s: {}: {message}",
-        limit.as_secs(),
-        kind.reason()
-    ))
+}
+
+/// Time since then; a moment that is not known is now, so that nothing is given up too early.
+fn since(then: Option<Timestamp>, now: Timestamp) -> SignedDuration {
+    then.map_or(SignedDuration::ZERO, |then| now.duration_since(then))
+}
+
+/// What is left of a limit, at least one millisecond, as the next look must be in the future.
+fn remaining(limit: SignedDuration, age: SignedDuration) -> Duration {
+    let left = limit.saturating_sub(age).max(SignedDuration::from_millis(1));
+    Duration::try_from(left).unwrap_or(Duration::from_millis(1))
 }
 
 fn decide_after_failure(restart: &Restart, history: &History, driver: &Driver, now: Timestamp) -> Decision {
@@ -452,46 +411,6 @@ fn until_retry(interval: SignedDuration, history: &History, now: Timestamp) -> O
     let pause = interval.saturating_mul(history.submission_attempts.max(1));
     let age = since(history.last_submission, now);
     (age < pause).then(|| remaining(pause, age))
-}
-
-fn decide_after_end(situation: &Situation, patience: Patience, now: Timestamp) -> Decision {
-    let Situation { wish, history, driver, .. } = situation;
-    let end_of_life = decide_time_to_live(wish, history, now);
-    let Decision::Wait { requeue } = end_of_life else { return end_of_life };
-    let Driver::Ours(pod) = driver else { return end_of_life };
-    match patience.sidecars {
-        Some(limit) if pod.lingers && !pod.deleting => {
-            let age = since(history.terminated, now);
-            if age < limit {
-                let left = remaining(limit, age);
-                Decision::Wait { requeue: Some(requeue.map_or(left, |requeue| requeue.min(left))) }
-            } else {
-                Decision::RemoveDriver
-            }
-        }
-        _ => end_of_life,
-    }
-}
-
-fn decide_time_to_live(wish: &Wish, history: &History, now: Timestamp) -> Decision {
-    let Some(time_to_live) = wish.time_to_live else { return Decision::Wait { requeue: None } };
-    let age = since(history.terminated, now);
-    if age < time_to_live {
-        Decision::Wait { requeue: Some(remaining(time_to_live, age)) }
-    } else {
-        Decision::DeleteApplication
-    }
-}
-
-/// Time since then; a moment that is not known is now, so that nothing is given up too early.
-fn since(then: Option<Timestamp>, now: Timestamp) -> SignedDuration {
-    then.map_or(SignedDuration::ZERO, |then| now.duration_since(then))
-}
-
-/// What is left of a limit, at least one millisecond, as the next look must be in the future.
-fn remaining(limit: SignedDuration, age: SignedDuration) -> Duration {
-    let left = limit.saturating_sub(age).max(SignedDuration::from_millis(1));
-    Duration::try_from(left).unwrap_or(Duration::from_millis(1))
 }
 
 #[cfg(test)]

@@ -28,11 +28,55 @@ fn pass_time(seconds: i64) {
     NOW.with(|now| now.fetch_add(seconds, Ordering::Relaxed));
 }
 
+mod simulation;
+
 /// What the node does with a driver pod, look by look.
 #[derive(Clone, Copy)]
 enum Fate {
     Succeeds,
     Fails,
+}
+
+/// A process that has just started and read all pods.
+fn context(api: &FakeApi) -> Context {
+    let context = Context {
+        client: api.client(),
+        pods: PodCache::default(),
+        policy: Policy {
+            patience: Patience {
+                creation_grace: SignedDuration::from_secs(10),
+                startup: Some(SignedDuration::from_secs(600)),
+                scheduling: None,
+                sidecars: Some(SignedDuration::from_secs(30)),
+            },
+            partial_restart: false,
+            default_time_to_live: None,
+            max_tracked_executors: 1000,
+            runtime_image: "cerium-runtime:test".into(),
+            runtime_image_pull_policy: "IfNotPresent".into(),
+            default_engine: cerium_crds::Engine::Native,
+            exposure: crate::build::ExposurePolicy::default(),
+            batch: None,
+            enforce_quotas: false,
+        },
+        metrics: Arc::new(Metrics::new(MetricsConfig::default()).0),
+        clock: now,
+    };
+    list_pods(api, &context.pods);
+    context
+}
+
+/// The pod watch begins anew.
+fn list_pods(api: &FakeApi, cache: &PodCache) {
+    let mut list = InitialList::default();
+    cache.take_in(&Event::Init, &mut list);
+    for ((plural, _, _), pod) in &api.world().objects {
+        if plural == "pods" {
+            let pod: Pod = serde_json::from_value(pod.clone()).unwrap();
+            cache.take_in(&Event::InitApply(pod), &mut list);
+        }
+    }
+    cache.take_in(&Event::InitDone, &mut list);
 }
 
 struct Stage {
@@ -80,36 +124,8 @@ impl Stage {
 
     /// A process that has just started and read all pods.
     fn context(&self) -> Context {
-        let context = Context {
-            client: self.api.client(),
-            pods: PodCache::default(),
-            policy: Policy {
-                patience: Patience {
-                    creation_grace: SignedDuration::from_secs(10),
-                    startup: Some(SignedDuration::from_secs(600)),
-                    scheduling: None,
-                    sidecars: Some(SignedDuration::from_secs(30)),
-                },
-                partial_restart: false,
-                default_time_to_live: None,
-                max_tracked_executors: 1000,
-                runtime_image: "cerium-runtime:test".into(),
-                runtime_image_pull_policy: "IfNotPresent".into(),
-                default_engine: cerium_crds::Engine::Native,
-                exposure: crate::build::ExposurePolicy::default(),
-                batch: self.batch.clone(),
-                enforce_quotas: false,
-            },
-            metrics: Arc::new(Metrics::new(MetricsConfig::default()).0),
-            clock: now,
-        };
-        let mut list = InitialList::default();
-        context.pods.take_in(&Event::Init, &mut list);
-        if let Some(pod) = self.api.get("pods", "pi-driver") {
-            let pod: Pod = serde_json::from_value(pod).unwrap();
-            context.pods.take_in(&Event::InitApply(pod), &mut list);
-        }
-        context.pods.take_in(&Event::InitDone, &mut list);
+        let mut context = context(&self.api);
+        context.policy.batch = self.batch.clone();
         context
     }
 
