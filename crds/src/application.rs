@@ -20,7 +20,7 @@ pub use services::{
     BatchSchedulerConfiguration, DriverIngressConfiguration, MonitoringSpec, PrometheusSpec,
     SparkUiConfiguration,
 };
-pub use status::{ApplicationState, DriverInfo, SparkApplicationStatus};
+pub use status::{ApplicationProgress, ApplicationState, DriverInfo, SparkApplicationStatus};
 
 /// What to run and how: everything a `spark-submit` command line carries, and the shape of the pods.
 #[derive(CustomResource, Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
@@ -41,7 +41,10 @@ pub use status::{ApplicationState, DriverInfo, SparkApplicationStatus};
     printcolumn = r#"{"name": "Attempts", "type": "string", "jsonPath": ".status.executionAttempts"}"#,
     printcolumn = r#"{"name": "Start", "type": "string", "jsonPath": ".status.lastSubmissionAttemptTime"}"#,
     printcolumn = r#"{"name": "Finish", "type": "string", "jsonPath": ".status.terminationTime"}"#,
-    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Stages", "type": "string", "jsonPath": ".status.progress.stages", "priority": 1}"#,
+    printcolumn = r#"{"name": "Tasks", "type": "string", "jsonPath": ".status.progress.tasks", "priority": 1}"#,
+    printcolumn = r#"{"name": "Executors", "type": "integer", "jsonPath": ".status.progress.executors", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SparkApplicationSpec {

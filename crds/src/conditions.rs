@@ -11,6 +11,14 @@ pub const SUCCEEDED: &str = "Succeeded";
 /// The application has failed.
 pub const FAILED: &str = "Failed";
 
+/// The application does what its manifest asks for: its driver runs, or has ended well. Flux, and all that
+/// follows kstatus, waits for it.
+pub const READY: &str = "Ready";
+/// The operator is at work on the way there. Present only while it is true, as kstatus wants it.
+pub const RECONCILING: &str = "Reconciling";
+/// The application will not get there by itself. Present only while it is true, as kstatus wants it.
+pub const STALLED: &str = "Stalled";
+
 /// Reason of [`VALID`] when the manifest can be run.
 pub const REASON_ACCEPTED: &str = "Accepted";
 /// Reason of [`VALID`] when it cannot.

@@ -18,6 +18,7 @@ pub mod labels;
 pub mod memory;
 pub mod names;
 pub mod plan;
+pub mod progress;
 pub mod quantity;
 pub mod refusals;
 pub mod scheduled;

@@ -17,6 +17,11 @@ pub struct Operator {
 impl Operator {
     /// Starts the operator for the namespace of the test, with further flags.
     pub fn start(scope: &Scope, flags: &[&str]) -> Result<Self> {
+        Self::start_for(scope, &scope.namespace, flags)
+    }
+
+    /// Starts the operator for these namespaces (comma-separated, none: all), with further flags.
+    pub fn start_for(scope: &Scope, namespaces: &str, flags: &[&str]) -> Result<Self> {
         let folder = match std::env::var_os("CERIUM_BIN_DIR") {
             Some(folder) => folder.into(),
             None => match std::env::var_os("CARGO_TARGET_DIR") {
@@ -27,14 +32,7 @@ impl Operator {
         let binary = folder.join("cerium-operator");
         ensure!(binary.exists(), "{} is missing: run `make build` first", binary.display());
         let process = Command::new(&binary)
-            .args([
-                "controller",
-                "start",
-                "--namespaces",
-                &scope.namespace,
-                "--health-probe-bind-address",
-                "0",
-            ])
+            .args(["controller", "start", "--namespaces", namespaces, "--health-probe-bind-address", "0"])
             .args(flags)
             .env("KUBECONFIG", &scope.cluster.kubeconfig)
             .stdin(Stdio::null())

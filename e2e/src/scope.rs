@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{Api, DeleteParams, ListParams, LogParams, ObjectMeta, PostParams};
-use serde_json::Value;
+use kube::api::{Api, DeleteParams, ListParams, LogParams, ObjectMeta, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, repository};
 
@@ -113,6 +113,26 @@ impl Scope {
     /// The API of the namespace's pods.
     pub fn pod_api(&self) -> Api<Pod> {
         Api::namespaced(self.cluster.client.clone(), &self.namespace)
+    }
+
+    /// Plays the kubelet: the driver of this name runs.
+    pub async fn run_driver(&self, name: &str) -> Result<()> {
+        self.play_driver(name, "Running", &json!({"running": {}})).await
+    }
+
+    /// Plays the kubelet: the driver of this name ends with this exit code.
+    pub async fn end_driver(&self, name: &str, exit_code: i32) -> Result<()> {
+        let (phase, reason) = if exit_code == 0 { ("Succeeded", "Completed") } else { ("Failed", "Error") };
+        self.play_driver(name, phase, &json!({"terminated": {"exitCode": exit_code, "reason": reason}})).await
+    }
+
+    async fn play_driver(&self, name: &str, phase: &str, state: &Value) -> Result<()> {
+        let status = json!({"status": {"phase": phase, "containerStatuses": [{
+            "name": "spark-kubernetes-driver", "image": "none", "imageID": "none",
+            "ready": phase == "Running", "restartCount": 0, "state": state,
+        }]}});
+        self.pod_api().patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await?;
+        Ok(())
     }
 
     /// The log of a container so far.

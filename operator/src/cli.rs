@@ -13,6 +13,7 @@ use crate::decide::Patience;
 use crate::leader::LeaseConfig;
 use crate::metrics::MetricsConfig;
 use crate::scheduled::Precision;
+use crate::shard::Shard;
 use crate::telemetry::LogFormat;
 
 mod duration;
@@ -63,6 +64,15 @@ pub struct StartFlags {
     /// Label selector of further namespaces to watch.
     #[arg(long, env = "CERIUM_NAMESPACE_SELECTOR", default_value = "", value_parser = lists::parse_selector)]
     namespace_selector: Selector,
+
+    /// Number of operators that divide the namespaces among themselves, by a hash of their names.
+    #[arg(long, env = "CERIUM_SHARD_COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    shard_count: u32,
+
+    /// Which of them this one is, counted from 0. With more than one, the number is added to the name of
+    /// the Lease.
+    #[arg(long, env = "CERIUM_SHARD_INDEX", default_value_t = 0)]
+    shard_index: u32,
 
     /// Applications worked on at once.
     #[arg(long, env = "CERIUM_CONTROLLER_THREADS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
@@ -268,6 +278,8 @@ pub struct Scope {
     pub namespaces: Vec<String>,
     /// And those with these labels.
     pub selector: Option<Selector>,
+    /// Of all these, the ones of this shard.
+    pub shard: Shard,
 }
 
 /// Settings of reconciling.
@@ -302,6 +314,8 @@ impl StartFlags {
         let StartFlags {
             namespaces,
             namespace_selector,
+            shard_count,
+            shard_index,
             controller_threads,
             cache_sync_timeout,
             max_tracked_executor_per_app,
@@ -340,11 +354,13 @@ impl StartFlags {
             exposure,
             inert,
         } = self;
+        let shard = Shard { count: shard_count, index: shard_index };
         let unless_zero = |limit: Duration| (!limit.is_zero()).then(|| signed(limit));
         Settings {
             scope: Scope {
                 namespaces: namespaces.0,
                 selector: (!namespace_selector.selects_all()).then_some(namespace_selector),
+                shard,
             },
             concurrency: controller_threads,
             cache_sync_timeout,
@@ -371,7 +387,7 @@ impl StartFlags {
             },
             precision: scheduled_spark_application_timestamp_precision,
             lease: leader_election.then_some(LeaseConfig {
-                name: leader_election_lock_name,
+                name: shard.lease_name(leader_election_lock_name),
                 namespace: leader_election_lock_namespace,
                 identity,
                 duration: leader_election_lease_duration,

@@ -46,6 +46,8 @@ pub struct Controller {
     pub cache_sync_timeout: Duration,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
+    /// Whether this process leads; until it does, it only watches.
+    pub leading: watch::Receiver<bool>,
     /// Told when the first lists are complete.
     pub readiness: watch::Sender<Readiness>,
 }
@@ -90,11 +92,18 @@ impl Loops {
 impl Controller {
     /// Watches and reconciles until `shutdown`; what is under way then is finished.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ControllerError> {
+        if self.scope.spans().is_empty() {
+            // All namespaces belong to other shards.
+            self.readiness.send_replace(Readiness::Serving);
+            shutdown.cancelled().await;
+            return Ok(());
+        }
         let admission = Arc::new(Admission::new(self.scope.clone()));
         let mut loops = Loops {
             shared: Shared {
                 client: self.client.clone(),
                 admission: admission.clone(),
+                leading: self.leading.clone(),
                 permits: Arc::new(Semaphore::new(usize::from(self.concurrency))),
                 metrics: self.metrics.clone(),
                 concurrency: self.concurrency,
@@ -122,7 +131,12 @@ impl Controller {
                 }
             }
             tracing::info!("first lists are complete");
-            self.readiness.send_replace(Readiness::Serving);
+            self.readiness.send_replace(Readiness::Standby);
+            let mut leading = self.leading.clone();
+            // An error says that the process ends without having led.
+            if leading.wait_for(|leading| *leading).await.is_ok() {
+                self.readiness.send_replace(Readiness::Serving);
+            }
             Ok(())
         };
         let work = futures::future::join_all(running);

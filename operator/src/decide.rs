@@ -65,6 +65,8 @@ pub struct Restart {
 pub struct History {
     /// A submission id is written for the attempt that is about to be submitted.
     pub reserved: bool,
+    /// The status is another operator's, which may have submitted without having written it down.
+    pub inherited: bool,
     /// `status.submissionAttempts`.
     pub submission_attempts: i32,
     /// `status.executionAttempts`.
@@ -153,6 +155,8 @@ pub enum Decision {
     },
     /// Write a fresh submission id into the status, before anything is created for it.
     Reserve,
+    /// Take over the driver that another operator has created; SUBMITTED follows.
+    Adopt,
     /// Create the objects of the reserved submission; SUBMITTED or SUBMISSION_FAILED follows.
     Submit,
     /// Change the state.
@@ -185,6 +189,7 @@ impl Decision {
         match self {
             Decision::Wait { .. } | Decision::RemoveDriver | Decision::DeleteApplication => Vec::new(),
             Decision::Reserve => vec![(from, reserved_phase(from))],
+            Decision::Adopt => vec![(from, Phase::Submitted)],
             Decision::Submit => vec![(from, Phase::Submitted), (from, Phase::SubmissionFailed)],
             Decision::Move { to, .. } => vec![(from, *to)],
         }
@@ -267,6 +272,7 @@ const DELETION_CHECK: Duration = Duration::from_secs(30);
 
 fn decide_submission(history: &History, change: Change, driver: &Driver) -> Decision {
     match driver {
+        Driver::Ours(pod) if history.inherited && !pod.current && !pod.deleting => Decision::Adopt,
         // What was reserved for another specification may have been created from it just before a crash.
         Driver::Absent | Driver::Foreign if change == Change::Application => Decision::Reserve,
         Driver::Ours(pod) if change == Change::Application => remove(pod),

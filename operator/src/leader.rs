@@ -91,9 +91,19 @@ impl Candidate {
             }
             tokio::select! {
                 () = shutdown.cancelled() => return false,
-                () = tokio::time::sleep(self.config.retry_period) => {}
+                () = tokio::time::sleep(self.pause()) => {}
             }
         }
+    }
+
+    /// Until the next attempt: no longer than the lease lasts, as far as is known.
+    fn pause(&self) -> Duration {
+        let period = self.config.retry_period;
+        let left = self
+            .sighting
+            .as_ref()
+            .and_then(|seen| seen.left(Instant::now().into_std(), self.config.duration));
+        left.map_or(period, |left| left.min(period))
     }
 
     /// Renews the lease until `shutdown`, then gives it back.

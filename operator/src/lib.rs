@@ -64,6 +64,7 @@ pub mod reconcile;
 pub mod run;
 pub mod scheduled;
 pub mod scope;
+pub mod shard;
 pub mod status;
 pub mod telemetry;
 pub mod unapplied;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cerium_crds::labels;
+use cerium_crds::progress::{PROGRESS_ANNOTATION, Progress};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use kube::runtime::watcher::Event;
@@ -29,6 +30,8 @@ pub struct PodFacts {
     pub application_id: Option<String>,
     /// Label `spark-exec-id`.
     pub executor_id: Option<u64>,
+    /// How far its driver says it is.
+    pub progress: Option<Progress>,
     /// It is being deleted.
     pub deleting: bool,
     /// `status.phase`.
@@ -117,6 +120,8 @@ impl PodFacts {
             role: label(labels::SPARK_ROLE),
             application_id: label(labels::SPARK_APP_SELECTOR),
             executor_id: label(labels::SPARK_EXEC_ID).and_then(|id| id.parse().ok()),
+            // A text that is none is left by somebody else, and no reason to fail.
+            progress: meta.annotations.as_ref().and_then(|all| all.get(PROGRESS_ANNOTATION)?.parse().ok()),
             deleting: meta.deletion_timestamp.is_some(),
             created: meta.creation_timestamp.as_ref().map(|time| time.0),
             ..PodFacts::default()

@@ -206,6 +206,10 @@ async fn step(
             let driver_pod = driver_pod_name(application);
             work.write(basis.reserved(&id, &driver_pod)).await.map(Step::next)
         }
+        Decision::Adopt => match &observation.driver_pod {
+            Some(pod) => work.write(basis.adopted(pod)).await.map(Step::next),
+            None => Ok(Step::Done(Some(LEFTOVER_CHECK))),
+        },
         Decision::Submit if !fresh => reread(context, application).await,
         Decision::Submit => {
             let exists = matches!(observation.driver, Driver::Ours(_));
@@ -478,11 +482,17 @@ fn situation(
 ) -> Situation {
     let phase = old.application_state.state;
     let reservable = matches!(phase, Phase::New | Phase::PendingRerun | Phase::Resuming);
+    // This operator writes the driver's name together with the id; Kubeflow's empties it before a rerun and
+    // keeps the id of the last submission.
+    let noted = old.driver_info.pod_name.is_some();
+    let has_id = old.submission_id.as_deref().is_some_and(|id| !id.is_empty());
+    let submitted = old.submission_attempts.unwrap_or(0) > 0;
     Situation {
         phase,
         wish,
         history: History {
-            reserved: reservable && old.submission_id.as_deref().is_some_and(|id| !id.is_empty()),
+            reserved: reservable && has_id && noted,
+            inherited: reservable && !noted && (has_id || (phase == Phase::New && !submitted)),
             submission_attempts: old.submission_attempts.unwrap_or(0),
             execution_attempts: old.execution_attempts.unwrap_or(0),
             last_submission: old.last_submission_attempt_time.as_ref().map(|time| time.0),

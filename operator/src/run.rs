@@ -15,6 +15,7 @@ use crate::controller::{Controller, ControllerError};
 use crate::http::{self, Readiness, ServeError};
 use crate::leader::{Candidate, LeaderError};
 use crate::metrics::Metrics;
+use crate::shard::NoSuchShard;
 
 /// The process cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub enum RunError {
     /// The default batch scheduler is none.
     #[error("--default-batch-scheduler cannot be used")]
     BatchScheduler(#[source] UnknownScheduler),
+    /// There is no such shard.
+    #[error("failed to divide the namespaces")]
+    Shard(#[source] NoSuchShard),
     /// The controller cannot work.
     #[error("controller failed")]
     Controller(#[source] ControllerError),
@@ -76,6 +80,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         tracing::warn!(flags = without_effect.join(","), "flags without effect");
     }
     policy.batch.as_ref().map_or(Ok(()), BatchSchedulers::check).map_err(RunError::BatchScheduler)?;
+    scope.shard.check().map_err(RunError::Shard)?;
     let shutdown = on_signal()?;
     let client = client(kubeconfig).await?;
     let (metrics, registry) = Metrics::new(metrics);
@@ -99,6 +104,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     }
 
     let work = async {
+        let (lead, leading) = watch::channel(false);
         let controller = Controller {
             client: client.clone(),
             scope,
@@ -107,18 +113,15 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
             concurrency,
             cache_sync_timeout,
             metrics: metrics.clone(),
+            leading,
             readiness: readiness.clone(),
         };
         let Some(lease) = lease else {
             metrics.set_leading(true);
+            lead.send_replace(true);
             return controller.run(shutdown.clone()).await.map_err(RunError::Controller);
         };
         let mut candidate = Candidate::new(client.clone(), lease).map_err(RunError::Leader)?;
-        readiness.send_replace(Readiness::Standby);
-        if !candidate.acquire(&shutdown).await {
-            return Ok(());
-        }
-        metrics.set_leading(true);
         // The lease is given back only when no work is under way any more.
         let worked = CancellationToken::new();
         let controlled = async {
@@ -126,7 +129,16 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
             worked.cancel();
             result
         };
-        let held = async { candidate.hold(worked.clone()).await.map_err(RunError::Leader) };
+        // Who stands by watches already, so that it can go on at once.
+        let held = async {
+            if !candidate.acquire(&shutdown).await {
+                drop(lead);
+                return Ok(());
+            }
+            metrics.set_leading(true);
+            lead.send_replace(true);
+            candidate.hold(worked.clone()).await.map_err(RunError::Leader)
+        };
         // Losing the lease drops the controller in the middle of its work: another one may lead by now.
         tokio::try_join!(held, controlled).map(|((), ())| ())
     };

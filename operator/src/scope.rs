@@ -25,7 +25,8 @@ impl Scope {
         if self.selector.is_some() || self.namespaces.is_empty() {
             vec![Span::Cluster]
         } else {
-            self.namespaces.iter().cloned().map(Span::Namespace).collect()
+            let ours = self.namespaces.iter().filter(|namespace| self.shard.holds(namespace));
+            ours.cloned().map(Span::Namespace).collect()
         }
     }
 }
@@ -47,8 +48,16 @@ impl Admission {
         self.scope.selector.is_some()
     }
 
+    /// Whether this namespace is of our shard, whatever its labels.
+    pub fn is_of_shard(&self, namespace: &str) -> bool {
+        self.scope.shard.holds(namespace)
+    }
+
     /// Whether applications of this namespace are worked on.
     pub fn admits(&self, namespace: &str) -> bool {
+        if !self.is_of_shard(namespace) {
+            return false;
+        }
         if self.scope.selector.is_none() {
             // The watches are narrow enough.
             return true;
@@ -84,6 +93,7 @@ impl Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shard::Shard;
 
     fn namespace(name: &str, label: &str) -> Namespace {
         serde_json::from_value(serde_json::json!({"metadata": {"name": name, "labels": {"spark": label}}}))
@@ -94,6 +104,7 @@ mod tests {
         Scope {
             namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
             selector: selector.then(|| [("spark", "enabled")].into_iter().collect()),
+            shard: Shard::WHOLE,
         }
     }
 
@@ -118,6 +129,19 @@ mod tests {
         assert_eq!(admission.take_in(&Event::Apply(namespace("team", "enabled"))), None);
         admission.take_in(&Event::Apply(namespace("team", "disabled")));
         assert!(!admission.admits("team"));
+    }
+
+    #[test]
+    fn a_shard_works_on_its_own_namespaces_only() {
+        let names: Vec<String> = (0..10).map(|number| format!("team-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (listed, spans) in [(&names[..], 10), (&[][..], 2)] {
+            let shards =
+                [0, 1].map(|index| Scope { shard: Shard { count: 2, index }, ..scope(listed, false) });
+            assert_eq!(shards.iter().map(|shard| shard.spans().len()).sum::<usize>(), spans);
+            let shards = shards.map(Admission::new);
+            assert!(names.iter().all(|name| shards[0].admits(name) != shards[1].admits(name)));
+        }
     }
 
     #[test]

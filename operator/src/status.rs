@@ -10,9 +10,11 @@ use kube::{Api, Client, ResourceExt};
 use crate::decide::{Decision, Driver, DriverProgress, Message, reserved_phase};
 use crate::error::{ApiFailure, Problem};
 use crate::observe::Observation;
+use crate::pods::PodFacts;
 
 mod conditions;
 mod executors;
+mod progress;
 
 pub use conditions::truncated;
 
@@ -46,6 +48,7 @@ impl Basis<'_> {
         next.last_submission_attempt_time = Some(Time(self.now));
         next.termination_time = None;
         next.driver_info = DriverInfo { pod_name: Some(driver_pod.to_owned()), ..DriverInfo::default() };
+        next.progress = None;
         self.finish(next, None)
     }
 
@@ -56,6 +59,17 @@ impl Basis<'_> {
         next.application_state.state = Phase::Submitted;
         next.application_state.error_message = None;
         next.spark_application_id = self.old.submission_id.as_deref().map(names::application_id);
+        next.execution_attempts = Some(next.execution_attempts.unwrap_or(0).saturating_add(1));
+        self.finish(next, None)
+    }
+
+    /// The driver pod was created by another operator, which did not come to write it down.
+    pub fn adopted(self, driver_pod: &PodFacts) -> SparkApplicationStatus {
+        let id = driver_pod.submission_id.clone().unwrap_or_default();
+        let mut next = self.reserved(&id, &driver_pod.name);
+        next.last_submission_attempt_time = Some(Time(driver_pod.created.unwrap_or(self.now)));
+        next.application_state.state = Phase::Submitted;
+        next.spark_application_id.clone_from(&driver_pod.application_id);
         next.execution_attempts = Some(next.execution_attempts.unwrap_or(0).saturating_add(1));
         self.finish(next, None)
     }
@@ -82,6 +96,7 @@ impl Basis<'_> {
         let phase = next.application_state.state;
         next.executor_state =
             executors::states(next.executor_state.take(), &observation.executors, phase, max_executors);
+        next.progress = progress::progress(next.progress.take(), observation, &next);
         let blocked = match &observation.driver {
             Driver::Ours(pod) => match &pod.state {
                 DriverProgress::Pending { blocked: Some(blocked) } if blocked.kind.is_obstacle() => {
@@ -168,6 +183,9 @@ impl Basis<'_> {
     }
 }
 
+/// Who writes the status, in the words of server-side apply.
+pub const FIELD_MANAGER: &str = "cerium-operator";
+
 /// The status could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to write the status of SparkApplication {name}")]
@@ -202,9 +220,9 @@ pub async fn write(
     let namespace = changed.namespace().unwrap_or_default();
     let name = changed.name_any();
     let api: Api<SparkApplication> = Api::namespaced(client.clone(), &namespace);
-    api.replace_status(&name, &PostParams::default(), &changed)
-        .await
-        .map_err(|source| StatusError { name, source })
+    // The owner of the status in the object's managed fields.
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    api.replace_status(&name, &params, &changed).await.map_err(|source| StatusError { name, source })
 }
 
 #[cfg(test)]

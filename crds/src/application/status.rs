@@ -42,6 +42,10 @@ pub struct SparkApplicationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executor_state: Option<BTreeMap<String, ExecutorState>>,
 
+    /// How far the current run is; `kubectl get --output wide` shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ApplicationProgress>,
+
     /// Number of runs so far; starts again when the spec changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_attempts: Option<i32>,
@@ -62,6 +66,23 @@ pub struct SparkApplicationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Option<Vec<Condition>>,
+}
+
+/// How far a run is.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplicationProgress {
+    /// Stages done of those planned so far, such as `3/5`; known of Cerium's own engine only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<String>,
+
+    /// Tasks done of those planned so far, such as `120/400`; known of Cerium's own engine only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<String>,
+
+    /// Executors that run now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executors: Option<i32>,
 }
 
 /// The state of the application.

@@ -8,7 +8,7 @@ use cerium_e2e::application::{Application, state};
 use cerium_e2e::operator::Operator;
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -59,7 +59,13 @@ async fn api_killed_operator_loses_and_doubles_nothing() -> Result<()> {
         let drivers = scope.pods("spark-role=driver").await?;
         let mut owners = BTreeMap::<String, usize>::new();
         for driver in &drivers {
-            let owner = driver.metadata.owner_references.iter().flatten().next().context("a driver without an owner")?;
+            let owner = driver
+                .metadata
+                .owner_references
+                .iter()
+                .flatten()
+                .next()
+                .context("a driver without an owner")?;
             *owners.entry(owner.name.clone()).or_default() += 1;
         }
         ensure!(
@@ -74,11 +80,7 @@ async fn api_killed_operator_loses_and_doubles_nothing() -> Result<()> {
         operator.kill().await?;
         for driver in drivers {
             let name = driver.metadata.name.context("a driver without a name")?;
-            let ended = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
-                "name": "spark-kubernetes-driver", "image": "none", "imageID": "none", "ready": false, "restartCount": 0,
-                "state": {"terminated": {"exitCode": 0, "reason": "Completed"}},
-            }]}});
-            scope.pod_api().patch_status(&name, &PatchParams::default(), &Patch::Merge(ended)).await?;
+            scope.end_driver(&name, 0).await?;
         }
         for done in [2, 9, 16] {
             let operator = Operator::start(scope, &[])?;

@@ -42,6 +42,7 @@ fn situation(phase: Phase, driver: Driver) -> Situation {
         },
         history: History {
             reserved: false,
+            inherited: false,
             submission_attempts: 1,
             execution_attempts: 1,
             last_submission: Some(at(NOW - 60)),
@@ -72,6 +73,22 @@ fn enter(to: Phase) -> Decision {
 
 fn wait(seconds: u64) -> Decision {
     Decision::Wait { requeue: Some(Duration::from_secs(seconds)) }
+}
+
+#[test]
+fn a_driver_that_another_operator_made_last_is_adopted_not_replaced() {
+    let unnoted = |current: bool, deleting: bool, inherited: bool| {
+        let driver =
+            Driver::Ours(DriverPod { current, deleting, lingers: false, state: DriverProgress::Running });
+        let mut situation = situation(Phase::PendingRerun, driver);
+        situation.history.inherited = inherited;
+        decide_now(&situation)
+    };
+    assert_eq!(unnoted(false, false, true), Decision::Adopt);
+    // Of the submission in the status: the one that has ended.
+    assert_eq!(unnoted(true, false, true), Decision::RemoveDriver);
+    assert!(matches!(unnoted(false, true, true), Decision::Wait { .. }));
+    assert_eq!(unnoted(false, false, false), Decision::RemoveDriver);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Error as QueueError, ReconcileRequest};
@@ -14,7 +15,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, applier};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource, ResourceExt};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,8 @@ pub struct Shared {
     pub client: Client,
     /// The namespaces worked on.
     pub admission: Arc<Admission>,
+    /// Whether this process leads; until it does, it only watches.
+    pub leading: watch::Receiver<bool>,
     /// Objects worked on at once, of all kinds together.
     pub permits: Arc<Semaphore>,
     /// Counts what happens.
@@ -127,6 +130,11 @@ impl<K: Kind> KindWatch<K> {
     fn own_requests(self: Arc<Self>, span: &Span, writer: Writer<Watched<K>>) -> Requests<K> {
         watcher(api::<Watched<K>>(&self.shared.client, span), watcher::Config::default())
             .default_backoff()
+            .try_filter({
+                let admission = self.shared.admission.clone();
+                // Of the objects of other shards nothing is kept.
+                move |event| futures::future::ready(is_of_shard(&admission, event))
+            })
             .modify(|object| object.meta_mut().managed_fields = None)
             .reflect(writer)
             .filter_map(move |event| {
@@ -161,6 +169,12 @@ impl<K: Kind> KindWatch<K> {
         self.shared.metrics.work.taken(K::CONTROLLER, &key);
         if !self.shared.admission.admits(&key.namespace) {
             return Ok(Action::await_change());
+        }
+        if !*self.shared.leading.borrow() {
+            // Without a leader to be the process ends.
+            let led = self.shared.leading.clone().wait_for(|leading| *leading).await.is_ok();
+            // Whoever led before has written much since this object was taken.
+            return Ok(if led { Action::requeue(Duration::ZERO) } else { Action::await_change() });
         }
         // What is not listed yet is not gone.
         for ready in &self.ready {
@@ -280,6 +294,15 @@ impl<K: Kind> Prepared<K> {
 
 fn key_of(namespace: Option<String>, name: String) -> ObjectKey {
     ObjectKey { namespace: namespace.unwrap_or_default(), name }
+}
+
+fn is_of_shard<O: ResourceExt>(admission: &Admission, event: &Event<O>) -> bool {
+    match event {
+        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
+            admission.is_of_shard(&object.namespace().unwrap_or_default())
+        }
+        Event::Init | Event::InitDone => true,
+    }
 }
 
 fn reference<K: Kind>(key: &ObjectKey) -> ObjectRef<Watched<K>> {

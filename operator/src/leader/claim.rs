@@ -24,10 +24,17 @@ impl Sighting {
         }
     }
 
-    /// Whether its holder has let it expire. The holder's own duration counts; ours if it names none.
+    /// Whether its holder has let it expire.
     pub fn is_expired(&self, now: Instant, default_duration: Duration) -> bool {
+        self.left(now, default_duration).is_none()
+    }
+
+    /// How long it lasts unless its holder renews it; `None` if it has expired. The holder's own duration
+    /// counts; `default_duration` if it names none.
+    pub fn left(&self, now: Instant, default_duration: Duration) -> Option<Duration> {
         let seconds = self.spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        now.duration_since(self.at) > seconds.map_or(default_duration, Duration::from_secs)
+        let duration = seconds.map_or(default_duration, Duration::from_secs);
+        duration.checked_sub(now.duration_since(self.at)).filter(|left| !left.is_zero())
     }
 }
 
@@ -158,9 +165,10 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         let seen = Sighting::renew(None, &held_by("you", 4), start);
         let seen = Sighting::renew(Some(seen), &held_by("you", 4), after(20));
-        assert!(!seen.is_expired(after(30), Duration::from_secs(15)));
-        assert!(seen.is_expired(after(31), Duration::from_secs(15)));
+        assert_eq!(seen.left(after(28), Duration::from_secs(15)), Some(Duration::from_secs(2)));
+        assert!(!seen.is_expired(after(29), Duration::from_secs(15)));
+        assert!(seen.is_expired(after(30), Duration::from_secs(15)));
         let renewed = Sighting::renew(Some(seen), &held_by("you", 5), after(31));
-        assert!(!renewed.is_expired(after(61), Duration::from_secs(15)));
+        assert!(!renewed.is_expired(after(60), Duration::from_secs(15)));
     }
 }

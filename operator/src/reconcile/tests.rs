@@ -373,6 +373,67 @@ async fn an_old_cache_does_not_start_a_second_driver() {
     assert_eq!(stage.state(), Phase::Completed);
 }
 
+/// A driver pod as another operator makes it.
+fn put_driver(stage: &Stage, submission: &str) {
+    let owner = stage.application().unwrap().metadata.uid;
+    stage.api.put(
+        "pods",
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {
+                "name": "pi-driver", "namespace": "ns",
+                "labels": {
+                    "sparkoperator.k8s.io/app-name": "pi", "sparkoperator.k8s.io/submission-id": submission,
+                    "spark-role": "driver", "spark-app-selector": "spark-1",
+                },
+                "ownerReferences": [{
+                    "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "SparkApplication", "name": "pi",
+                    "uid": owner, "controller": true,
+                }],
+            },
+            "status": {"phase": "Running"},
+        }),
+    );
+}
+
+#[tokio::test]
+async fn a_driver_that_another_operator_made_and_did_not_write_down_is_adopted() {
+    let kubeflows = [
+        Value::Null,
+        // It keeps the id of the last submission and empties driverInfo.
+        json!({"applicationState": {"state": "PENDING_RERUN"}, "driverInfo": {}, "submissionID": "s-1",
+               "submissionAttempts": 1, "executionAttempts": 1}),
+    ];
+    for (attempts, status) in (1..).zip(kubeflows) {
+        let stage = Stage::new(json!({}));
+        stage.edit(|application| application["status"] = status);
+        put_driver(&stage, "s-2");
+        stage.pass().await.unwrap();
+        let status = stage.status();
+        assert_eq!(status.application_state.state, Phase::Running);
+        assert_eq!(status.submission_id.as_deref(), Some("s-2"));
+        assert_eq!(status.spark_application_id.as_deref(), Some("spark-1"));
+        assert_eq!((status.submission_attempts, status.execution_attempts), (Some(attempts), Some(attempts)));
+        let touched = stage.api.world().writes.iter().any(|write| write.contains("pods/"));
+        assert!(!touched, "{:?}", stage.api.world().writes);
+    }
+}
+
+#[tokio::test]
+async fn a_rerun_that_another_operator_prepared_gets_an_id_of_its_own() {
+    let stage = Stage::new(json!({}));
+    stage.edit(|application| {
+        application["status"] = json!({
+            "applicationState": {"state": "PENDING_RERUN"}, "driverInfo": {}, "submissionID": "s-1",
+            "submissionAttempts": 1, "executionAttempts": 1,
+        });
+    });
+    stage.pass().await.unwrap();
+    assert_eq!(stage.state(), Phase::Submitted);
+    assert_ne!(stage.status().submission_id.as_deref(), Some("s-1"));
+    assert_eq!(stage.status().submission_attempts, Some(2));
+}
+
 #[tokio::test]
 async fn a_change_by_somebody_else_is_not_overwritten() {
     let stage = Stage::new(json!({}));

@@ -3,7 +3,8 @@
 use cerium_crds::ApplicationStateType as Phase;
 use cerium_crds::application::SparkApplicationStatus;
 use cerium_crds::conditions::{
-    FAILED, REASON_ACCEPTED, REASON_FIELDS_IGNORED, REASON_INVALID_SPEC, RUNNING, SUBMITTED, SUCCEEDED, VALID,
+    FAILED, READY, REASON_ACCEPTED, REASON_FIELDS_IGNORED, REASON_INVALID_SPEC, RECONCILING, RUNNING,
+    STALLED, SUBMITTED, SUCCEEDED, VALID,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -45,20 +46,30 @@ pub fn next(basis: Basis<'_>, next: &SparkApplicationStatus, blocked: Option<&Bl
         None => (phase == Phase::Running, state, ""),
     };
     let failed = phase == Phase::Failed;
+    let health = health(phase);
+    let told = if error.is_empty() { running.2 } else { error };
     let wanted = [
         (VALID, valid),
         (SUBMITTED, (is_submitted(phase), state, "")),
         (RUNNING, running),
         (SUCCEEDED, (phase == Phase::Completed, state, "")),
         (FAILED, (failed, state, if failed { error } else { "" })),
+        (READY, (health == Health::Ready, state, if health == Health::Ready { "" } else { told })),
     ];
+    let abnormal =
+        [(RECONCILING, health == Health::Reconciling, told), (STALLED, health == Health::Stalled, error)];
     let mut conditions: Vec<Condition> = wanted
         .into_iter()
         .map(|(type_, (holds, reason, message))| condition(basis, type_, holds, reason, message))
         .collect();
+    let present = abnormal.iter().filter(|(_, holds, _)| *holds);
+    conditions.extend(present.map(|(type_, _, message)| condition(basis, type_, true, state, message)));
     // Conditions of other writers stay.
+    let ours = |type_: &str| {
+        wanted.iter().any(|(own, _)| *own == type_) || abnormal.iter().any(|(own, ..)| *own == type_)
+    };
     let others = basis.old.conditions.iter().flatten();
-    conditions.extend(others.filter(|other| wanted.iter().all(|(type_, _)| *type_ != other.type_)).cloned());
+    conditions.extend(others.filter(|other| !ours(&other.type_)).cloned());
     conditions
 }
 
@@ -82,6 +93,36 @@ pub fn truncated(text: &str, max_bytes: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+/// What kstatus makes of a state. Like a Job, an application is there as soon as it runs: some never end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    /// Current.
+    Ready,
+    /// In progress by the operator's own work.
+    Reconciling,
+    /// In progress, waiting for the user.
+    Waiting,
+    /// Failed.
+    Stalled,
+}
+
+fn health(phase: Phase) -> Health {
+    match phase {
+        Phase::Running | Phase::Succeeding | Phase::Completed => Health::Ready,
+        Phase::New
+        | Phase::Submitted
+        | Phase::Failing
+        | Phase::SubmissionFailed
+        | Phase::PendingRerun
+        | Phase::Invalidating
+        | Phase::Suspending
+        | Phase::Resuming
+        | Phase::Unknown => Health::Reconciling,
+        Phase::Suspended => Health::Waiting,
+        Phase::Failed => Health::Stalled,
+    }
 }
 
 fn is_submitted(phase: Phase) -> bool {

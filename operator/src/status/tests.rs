@@ -1,4 +1,6 @@
 use super::*;
+use std::sync::Arc;
+
 use crate::decide::{Blocked, BlockedKind, DriverPod};
 
 fn at(second: i64) -> Timestamp {
@@ -130,6 +132,63 @@ fn a_wrong_specification_and_ignored_fields_show_in_the_condition_valid() {
     assert_eq!(condition(&wrong, "Valid"), ("False", "InvalidSpec", "spec.driver.memory: \"1x\""));
     let ignored = Basis { ignored: "spec.mainClass", ..basis(&new, 1) }.reserved("a", "pi-driver");
     assert_eq!(condition(&ignored, "Valid"), ("True", "FieldsIgnored", "spec.mainClass"));
+}
+
+#[test]
+fn kstatus_sees_an_application_in_progress_then_current_or_failed() {
+    let new = SparkApplicationStatus::default();
+    // kstatus: Stalled is Failed; Reconciling, or Ready that is not true, is InProgress; else Current.
+    let verdict = |phase: Phase| {
+        let mut next = new.clone();
+        next.application_state.state = phase;
+        next.application_state.error_message = Some("because".into());
+        let stay = basis(&next, 1).observed(&stay(), &seen(Driver::Absent), 1000);
+        let holds = |type_: &str| {
+            let mut all = stay.conditions.iter().flatten();
+            all.find(|condition| condition.type_ == type_).map(|condition| condition.status == "True")
+        };
+        match (holds("Stalled"), holds("Reconciling"), holds("Ready")) {
+            (Some(true), None, Some(false)) => "Failed",
+            (None, Some(true), Some(false)) => "InProgress",
+            (None, None, Some(false)) => "InProgress, nobody works on it",
+            (None, None, Some(true)) => "Current",
+            contradiction => panic!("{phase}: {contradiction:?}"),
+        }
+    };
+    for phase in [Phase::New, Phase::Submitted, Phase::Failing, Phase::PendingRerun, Phase::SubmissionFailed]
+    {
+        assert_eq!(verdict(phase), "InProgress", "{phase}");
+    }
+    for phase in [Phase::Running, Phase::Succeeding, Phase::Completed] {
+        assert_eq!(verdict(phase), "Current", "{phase}");
+    }
+    assert_eq!(verdict(Phase::Suspended), "InProgress, nobody works on it");
+    assert_eq!(verdict(Phase::Failed), "Failed");
+}
+
+#[test]
+fn progress_comes_from_the_drivers_annotation_and_the_executors() {
+    let mut running = submitted();
+    running.application_state.state = Phase::Running;
+    let annotated = |text: &str| {
+        let pod = serde_json::json!({"metadata": {"name": "pi-driver", "annotations": {"cerium.dev/progress": text}}});
+        let executor = serde_json::json!({"metadata": {"name": "pi-exec-1"}, "status": {"phase": "Running"}});
+        let facts = |pod: serde_json::Value| Arc::new(PodFacts::of(&serde_json::from_value(pod).unwrap()));
+        Observation { driver_pod: Some(facts(pod)), executors: vec![facts(executor)], ..seen(Driver::Absent) }
+    };
+    let observed = |text: &str| {
+        let next = basis(&running, 150).observed(&stay(), &annotated(text), 1000);
+        let progress = next.progress.clone().unwrap();
+        (progress.stages, progress.tasks, progress.executors)
+    };
+    assert_eq!(observed("stages 1/2, tasks 30/40"), (Some("1/2".into()), Some("30/40".into()), Some(1)));
+    assert_eq!(observed("nonsense"), (None, None, Some(1)));
+    let old = basis(&running, 150).observed(&stay(), &annotated("stages 2/2, tasks 40/40"), 1000);
+    let end = Decision::Move { to: Phase::Succeeding, message: Message::Clear };
+    let ended = basis(&old, 160).observed(&end, &seen(Driver::Absent), 1000).progress.unwrap();
+    assert_eq!((ended.stages.as_deref(), ended.executors), (Some("2/2"), Some(0)));
+    let rerun = Decision::Move { to: Phase::PendingRerun, message: Message::Clear };
+    assert_eq!(basis(&old, 170).observed(&rerun, &seen(Driver::Absent), 1000).progress, None);
 }
 
 #[test]
