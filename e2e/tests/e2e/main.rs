@@ -2,6 +2,7 @@
 
 mod api_admission;
 mod api_batch;
+mod api_connect;
 mod api_input;
 mod api_kinds;
 mod api_manners;
