@@ -14,6 +14,7 @@
 
 mod conf;
 pub mod env;
+mod hadoop;
 mod key;
 pub mod keys;
 pub mod paths;
@@ -26,6 +27,7 @@ mod time;
 mod value;
 
 pub use conf::SparkConf;
+pub use hadoop::{HadoopFileError, properties as hadoop_properties};
 pub use key::{ConfError, ConfKey, Effect, Key, KeyInfo, OptionalConfKey};
 pub use properties::PropertiesError;
 pub use redaction::{REDACTED, is_sensitive};

@@ -40,6 +40,11 @@ pub fn application_id(submission_id: &str) -> String {
     format!("spark-{digits}")
 }
 
+/// The ConfigMap with the settings of the JMX exporter.
+pub fn prometheus_map(application: &str) -> String {
+    format!("{application}-prom-conf")
+}
+
 /// The Service of a driver's web UI.
 pub fn ui_service_name(application: &str) -> String {
     shortened(application, "-ui-svc", MAX_DNS_LABEL)

@@ -22,6 +22,8 @@ mod program;
 mod settings;
 mod volumes;
 
+pub use settings::is_denied;
+
 /// One thing that is wrong with a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {

@@ -40,6 +40,7 @@ pub mod apply;
 pub mod batch;
 pub mod build;
 pub mod cli;
+pub mod config_files;
 pub mod connect;
 pub mod controller;
 pub mod decide;

@@ -15,6 +15,7 @@ use crate::apply::{self, ApplyError, Outcome};
 use crate::batch;
 use crate::build::{Exposure, Runtime, Submission, build};
 use crate::cli::{Policy, parse_duration};
+use crate::config_files;
 use crate::decide::{Decision, Driver, History, Restart, Situation, Wish, decide};
 use crate::demand::Demand;
 use crate::error::{ApiFailure, Problem, chain};
@@ -346,6 +347,11 @@ async fn submit(
         image: context.policy.runtime_image.clone(),
         pull_policy: context.policy.runtime_image_pull_policy.clone(),
         exposure: context.policy.exposure.clone(),
+    };
+    let completed = config_files::completed(&context.client, &valid).await.map_err(ReconcileError::Apply)?;
+    let valid = match completed {
+        Ok(valid) => valid,
+        Err(text) => return ended(Outcome::Refused(text)),
     };
     let objects = match build(&valid, &submission_of(old), &runtime) {
         Ok(objects) => objects,

@@ -1,4 +1,4 @@
-//! Fields of a manifest that this version of the operator does not carry out yet: told, not dropped. Pure.
+//! Fields of a manifest that the flags of the operator switch off: told, not dropped. Pure.
 
 use cerium_crds::SparkApplicationSpec;
 
@@ -6,7 +6,6 @@ use crate::build::ExposurePolicy;
 
 /// The fields, each with the reason.
 pub fn unapplied(spec: &SparkApplicationSpec, policy: &ExposurePolicy) -> Vec<String> {
-    let monitoring = spec.monitoring.as_ref();
     let found = [
         (
             "spec.sparkUIOptions",
@@ -17,23 +16,6 @@ pub fn unapplied(spec: &SparkApplicationSpec, policy: &ExposurePolicy) -> Vec<St
             "spec.driverPodDisruptionBudget",
             spec.driver_pod_disruption_budget == Some(true) && !policy.budgets,
             "the operator runs without --enable-driver-pdb",
-        ),
-        (
-            "spec.monitoring.metricsProperties",
-            monitoring.is_some_and(|monitoring| {
-                monitoring.metrics_properties.is_some() || monitoring.metrics_properties_file.is_some()
-            }),
-            "drivers and executors expose no metrics yet",
-        ),
-        (
-            "spec.sparkConfigMap",
-            spec.spark_config_map.is_some(),
-            "it is mounted, but properties are read from spec.sparkConf only",
-        ),
-        (
-            "spec.hadoopConfigMap",
-            spec.hadoop_config_map.is_some(),
-            "it is mounted, but properties are read from spec.hadoopConf only",
         ),
     ];
     let set = found.into_iter().filter(|(_, is_set, _)| *is_set);

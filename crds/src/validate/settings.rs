@@ -23,6 +23,11 @@ const PORTS: [&str; 4] = [
     "spark.connect.grpc.binding.port",
 ];
 
+/// Whether a manifest cannot set this property.
+pub fn is_denied(key: &str) -> bool {
+    DENIED_CONF.iter().chain(FIXED).any(|(denied, _)| *denied == key)
+}
+
 pub(super) fn check(
     application: &SparkApplication,
     conf: &SparkConf,

@@ -49,13 +49,25 @@ pub(super) fn of_fields(
     }
     for (index, source) in pod.config_maps.iter().flatten().enumerate() {
         check_path(&format!("{role}.configMaps[{index}].path"), &source.path, findings);
-        add(&mut storage, config_map(volume_name(&source.name, "-vol"), &source.name), &source.path);
+        add_read_only(
+            &mut storage,
+            config_map(volume_name(&source.name, "-vol"), &source.name),
+            &source.path,
+        );
     }
     if let Some(name) = &spec.spark_config_map {
-        add(&mut storage, config_map("spark-configmap-volume".to_owned(), name), paths::USER_SPARK_CONF_DIR);
+        add_read_only(
+            &mut storage,
+            config_map("spark-configmap-volume".to_owned(), name),
+            paths::USER_SPARK_CONF_DIR,
+        );
     }
     if let Some(name) = &spec.hadoop_config_map {
-        add(&mut storage, config_map("hadoop-configmap-volume".to_owned(), name), paths::HADOOP_CONF_DIR);
+        add_read_only(
+            &mut storage,
+            config_map("hadoop-configmap-volume".to_owned(), name),
+            paths::HADOOP_CONF_DIR,
+        );
     }
     storage
 }
@@ -187,6 +199,14 @@ pub(super) fn check_claims(conf: &SparkConf, findings: &mut Findings<'_>) {
                 "no volume claims are made for drivers; create it and name it here",
             );
         }
+    }
+}
+
+/// A ConfigMap, mounted as a whole.
+fn add_read_only(storage: &mut Mounts, volume: Volume, path: &str) {
+    add(storage, volume, path);
+    if let Some(mount) = storage.mounts.last_mut() {
+        mount.read_only = Some(true);
     }
 }
 

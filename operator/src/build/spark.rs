@@ -14,6 +14,7 @@ use super::{BuildError, Exposure, Objects, OfDriver, Submission};
 
 mod driver;
 mod executor;
+mod monitoring;
 mod properties;
 mod service;
 mod webhook;
@@ -49,7 +50,12 @@ pub fn build(
     let driver_pod = driver::pod(&spark);
     let service = service::driver_service(&spark);
     let of_driver = OfDriver { services: vec![service], config_maps: vec![template_map, conf_map] };
-    Ok(Objects { config_map: None, driver_pod, of_driver, exposure: Exposure::default() })
+    Ok(Objects {
+        config_map: monitoring::config_map(application),
+        driver_pod,
+        of_driver,
+        exposure: Exposure::default(),
+    })
 }
 
 impl Spark<'_> {

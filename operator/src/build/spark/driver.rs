@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::properties::{BLOCK_MANAGER_PORT, DRIVER_PORT};
-use super::{Spark, webhook};
+use super::{Spark, monitoring, webhook};
 use crate::build::storage::Storage;
 use crate::build::template::{container_name, not_yet_present, take_spark_container};
 use crate::build::{Role, env, owner, policy};
@@ -53,6 +53,7 @@ pub fn pod(spark: &Spark<'_>) -> Pod {
     let dirs: Vec<&str> = spark.conf.get_str("spark.local.dir").unwrap_or(&own_dir).split(',').collect();
     let local_dirs = storage.add_local_dirs(&dirs, plan.local_dirs_tmpfs);
     storage.add_driver_conf(&names::spark_conf_map(&spark.submission.id), &[paths::SPARK_PROPERTIES_KEY]);
+    monitoring::mount(application, Role::Driver, &mut container, &mut storage);
     let (volumes, mounts) = storage.into_parts();
     container.volume_mounts = Some(mounts);
     container.env = Some(environment(spark, container.env.take().unwrap_or_default(), &local_dirs));

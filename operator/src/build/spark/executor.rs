@@ -5,7 +5,7 @@ use cerium_crds::plan::ValidatedApplication;
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::webhook;
+use super::{monitoring, webhook};
 use crate::build::storage::Storage;
 use crate::build::template::{container_name, not_yet_present, take_spark_container};
 use crate::build::{Role, env, owner, policy};
@@ -37,6 +37,7 @@ pub fn template(application: &ValidatedApplication) -> Pod {
     let mounts = plan.volume_mounts.iter().filter(|mount| !webhook::is_scratch(&mount.name));
     let volumes = plan.volumes.iter().filter(|volume| !webhook::is_scratch(&volume.name));
     storage.add_declared(volumes, mounts, &beside);
+    monitoring::mount(application, Role::Executor, &mut container, &mut storage);
     let (volumes, mounts) = storage.into_parts();
     container.volume_mounts = (!mounts.is_empty()).then_some(mounts);
     spec.volumes = (!volumes.is_empty()).then_some(volumes);

@@ -4,6 +4,7 @@ use cerium_conf::{Key, SparkConf, env, keys, paths, ports};
 use cerium_crds::plan::{Image, Language, PodPlan, SparkProgram, ValidatedApplication};
 use cerium_crds::{labels, names};
 
+use super::monitoring;
 use crate::build::Submission;
 
 /// The port of driver and executors for each other.
@@ -20,6 +21,7 @@ pub fn conf(
     let mut conf = application.conf.clone();
     add_pods(&mut conf, application, submission);
     add_program(&mut conf, application, program);
+    monitoring::add_properties(&mut conf, application);
 
     let service = names::spark_driver_service(&application.name, &submission.id);
     let fixed = [

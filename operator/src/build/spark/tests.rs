@@ -260,3 +260,63 @@ fn both_pods_get_what_kubeflows_webhook_adds() {
     }
     assert!(!template.contains("/scratch"), "Spark would mount it twice");
 }
+
+#[test]
+fn the_jmx_exporter_is_set_up_as_by_kubeflow() {
+    let manifest = "
+        apiVersion: sparkoperator.k8s.io/v1beta2
+        kind: SparkApplication
+        metadata: {name: pi, namespace: analytics, uid: u}
+        spec:
+          type: Scala
+          sparkVersion: 4.1.1
+          image: registry/spark:4.1.1
+          mainClass: org.example.Pi
+          mainApplicationFile: local:///opt/app/pi.jar
+          monitoring:
+            exposeDriverMetrics: true
+            exposeExecutorMetrics: true
+            metricsProperties: '*.sink.jmx.class=A'
+            prometheus: {jmxExporterJar: /prometheus/jmx.jar, port: 8091}
+          driver: {javaOptions: -Xss2m}
+          executor: {}
+    ";
+    let objects = objects(manifest);
+    let map = objects.config_map.as_ref().unwrap();
+    assert_eq!(map.metadata.name.as_deref(), Some("pi-prom-conf"));
+    let data = map.data.as_ref().unwrap();
+    assert_eq!(data["metrics.properties"], "*.sink.jmx.class=A");
+    let exporter: Value = serde_yaml::from_str(&data["prometheus.yaml"]).unwrap();
+    assert!(!exporter["rules"].as_array().unwrap().is_empty());
+
+    let maps = &objects.of_driver.config_maps;
+    let properties = SparkConf::from_properties(&maps[1].data.as_ref().unwrap()["spark.properties"]).unwrap();
+    let agent = "-javaagent:/prometheus/jmx.jar=8091:/etc/metrics/conf/prometheus.yaml";
+    for (key, value) in [
+        ("spark.metrics.namespace", "analytics.pi"),
+        ("spark.metrics.conf", "/etc/metrics/conf/metrics.properties"),
+        ("spark.driver.extraJavaOptions", &format!("-Xss2m {agent}")),
+        ("spark.executor.extraJavaOptions", agent),
+        ("spark.kubernetes.executor.annotation.prometheus.io/scrape", "true"),
+    ] {
+        assert_eq!(properties.get_str(key), Some(value), "{key}");
+    }
+    let annotations = objects.driver_pod.metadata.annotations.as_ref().unwrap();
+    assert_eq!(annotations["prometheus.io/port"], "8091");
+    assert_eq!(annotations["prometheus.io/path"], "/metrics");
+    let template = &maps[0].data.as_ref().unwrap()[paths::POD_TEMPLATE_KEY];
+    let executor: Pod = serde_yaml::from_str(template).unwrap();
+    for pod in [&objects.driver_pod, &executor] {
+        let container = &pod.spec.as_ref().unwrap().containers[0];
+        assert!(
+            container
+                .ports
+                .iter()
+                .flatten()
+                .any(|port| { (port.name.as_deref(), port.container_port) == (Some("jmx-exporter"), 8091) })
+        );
+        assert!(container.volume_mounts.iter().flatten().any(|mount| {
+            (mount.name.as_str(), mount.mount_path.as_str()) == ("pi-prom-conf-vol", "/etc/metrics/conf")
+        }));
+    }
+}
