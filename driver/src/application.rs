@@ -105,13 +105,19 @@ impl Application {
         main_file: String,
         arguments: Vec<String>,
     ) -> Result<Self, ApplicationError> {
+        let conf = Self::conf_from_properties(path)?;
+        // The pod has its variables already.
+        Ok(Self { conf, main_file, arguments, environment: Vec::new() })
+    }
+
+    /// The properties that the operator wrote for this pod.
+    pub fn conf_from_properties(path: &Path) -> Result<SparkConf, ApplicationError> {
         let mut conf = SparkConf::from_properties(&read(path)?)
             .map_err(|source| ApplicationError::Properties { path: path.to_owned(), source })?;
         if let Ok(id) = std::env::var(env::SPARK_APPLICATION_ID) {
             conf.set(keys::APP_ID.name(), id);
         }
-        // The pod has its variables already.
-        Ok(Self { conf, main_file, arguments, environment: Vec::new() })
+        Ok(conf)
     }
 
     /// `spark.log.level`, by default INFO.

@@ -1,7 +1,7 @@
 //! The command line of `cerium-driver`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cerium_conf::{Key, keys};
@@ -40,15 +40,18 @@ enum Command {
     },
     /// Serve Spark Connect on this machine, with one executor as a child process, until told to end.
     Connect {
-        /// Host or address to listen at.
-        #[arg(long, default_value = "localhost")]
-        host: String,
+        /// Host or address to listen at. Default: localhost; in a server pod all addresses.
+        #[arg(long)]
+        host: Option<String>,
         /// Port to listen at; 0 is any free one. Default: spark.connect.grpc.binding.port, else 15002.
         #[arg(long)]
         port: Option<u16>,
         /// A configuration entry. May be repeated.
         #[arg(long = "conf", value_name = "KEY=VALUE", value_parser = parse_entry)]
         conf: Vec<(String, String)>,
+        /// The configuration of a server pod, whose executors are pods too; the operator writes it.
+        #[arg(long, hide = true)]
+        properties_file: Option<PathBuf>,
     },
     /// Run an application in its driver pod; the operator writes this command line.
     #[command(hide = true)]
@@ -86,7 +89,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let Cli { log_format, command } = cli;
     let (application, provider) = match command {
-        Command::Connect { host, port, conf } => return connect(log_format, &host, port, conf),
+        Command::Connect { host, port, conf, properties_file } => {
+            return connect(log_format, host.as_deref(), port, conf, properties_file.as_deref());
+        }
         Command::Run { manifest, conf } => (Application::from_manifest(&manifest, &conf), Provider::Local),
         Command::Driver { properties_file, main_file, arguments } => {
             (Application::from_properties(&properties_file, main_file, arguments), Provider::Kubernetes)
@@ -109,14 +114,30 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn connect(log_format: LogFormat, host: &str, port: Option<u16>, entries: Vec<(String, String)>) -> ExitCode {
-    let conf = server_conf(entries);
+fn connect(
+    log_format: LogFormat,
+    host: Option<&str>,
+    port: Option<u16>,
+    entries: Vec<(String, String)>,
+    properties_file: Option<&Path>,
+) -> ExitCode {
+    let (conf, provider) = match properties_file.map(Application::conf_from_properties) {
+        None => (server_conf(entries), Provider::Local),
+        Some(Ok(mut conf)) => {
+            conf.extend(entries);
+            (conf, Provider::Kubernetes)
+        }
+        Some(Err(error)) => {
+            termination::report(&error);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     if let Some(malformed) = keys::check(&conf).first() {
         termination::report(malformed);
         return ExitCode::from(EXIT_USAGE);
     }
     logging::start(log_format, conf.get_str(keys::LOG_LEVEL.name()).unwrap_or("INFO"));
-    match serve(conf, host, port) {
+    match serve(conf, provider, host, port) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             termination::report(&error);

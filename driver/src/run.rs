@@ -35,15 +35,9 @@ pub enum RunError {
     /// A configuration value is malformed.
     #[error(transparent)]
     Conf(#[from] ConfError),
-    /// Executor processes cannot be started.
+    /// Executors cannot be made.
     #[error(transparent)]
-    Local(#[from] LocalError),
-    /// Executor pods cannot be made.
-    #[error(transparent)]
-    Kubernetes(#[from] KubernetesError),
-    /// The pod is not one the operator made.
-    #[error("the environment variable {0} is not set; the operator sets it on driver pods")]
-    NoAddress(&'static str),
+    Executors(#[from] ExecutorsError),
     /// The engine did not start.
     #[error("the driver did not start")]
     Start(#[from] StartError),
@@ -92,6 +86,20 @@ impl RunError {
     }
 }
 
+/// Why executors cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorsError {
+    /// Executor processes cannot be started.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// Executor pods cannot be made.
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesError),
+    /// The pod is not one the operator made.
+    #[error("the environment variable {0} is not set; the operator sets it on driver pods")]
+    NoAddress(&'static str),
+}
+
 /// Where executors come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
@@ -124,7 +132,7 @@ pub fn run(application: &Application, provider: Provider) -> Result<(), RunError
 
 /// Where the web UI listens: on a machine of one's own for oneself, in a pod at all of its addresses; the
 /// pod's own tells of which family they are.
-fn seen_at(provider: Provider, host: &str) -> IpAddr {
+pub(crate) fn seen_at(provider: Provider, host: &str) -> IpAddr {
     match (provider, host.parse()) {
         (Provider::Local, _) => Ipv4Addr::LOCALHOST.into(),
         (Provider::Kubernetes, Ok(IpAddr::V6(_))) => Ipv6Addr::UNSPECIFIED.into(),
@@ -133,7 +141,7 @@ fn seen_at(provider: Provider, host: &str) -> IpAddr {
 }
 
 /// A new folder for scratch files: in a pod on the volume that is meant for them.
-fn scratch(provider: Provider) -> io::Result<TempDir> {
+pub(crate) fn scratch(provider: Provider) -> io::Result<TempDir> {
     let dirs = std::env::var(env::SPARK_LOCAL_DIRS).unwrap_or_default();
     match dirs.split(',').find(|dir| !dir.is_empty()) {
         Some(dir) if provider == Provider::Kubernetes => tempfile::tempdir_in(PathBuf::from(dir)),
@@ -142,11 +150,11 @@ fn scratch(provider: Provider) -> io::Result<TempDir> {
 }
 
 /// The provider's executors, and the address at which they reach the driver.
-async fn executors(
+pub(crate) async fn executors(
     conf: &SparkConf,
     provider: Provider,
     scratch: &Path,
-) -> Result<(Arc<dyn ExecutorProvider>, String), RunError> {
+) -> Result<(Arc<dyn ExecutorProvider>, String), ExecutorsError> {
     match provider {
         Provider::Local => {
             let id = conf.get_str(keys::APP_ID.name()).unwrap_or_default();
@@ -155,7 +163,7 @@ async fn executors(
         Provider::Kubernetes => {
             let variable = |name: &str| std::env::var(name).ok();
             let host = variable(env::SPARK_DRIVER_BIND_ADDRESS)
-                .ok_or(RunError::NoAddress(env::SPARK_DRIVER_BIND_ADDRESS))?;
+                .ok_or(ExecutorsError::NoAddress(env::SPARK_DRIVER_BIND_ADDRESS))?;
             Ok((Arc::new(KubernetesProvider::from_environment(conf, variable).await?), host))
         }
     }

@@ -1,20 +1,17 @@
-//! `cerium-driver connect`: serves Spark Connect on this machine until it is told to end.
+//! `cerium-driver connect`: serves Spark Connect on this machine, or in a server pod, until it is told to end.
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use cerium_conf::{ConfError, Key, SparkConf, keys};
+use cerium_conf::{ConfError, Key, SparkConf, env, keys};
 
 use crate::connect::{Server, ServerError};
 use crate::driver::{Driver, StartError};
-use crate::executors::local::{LocalError, LocalProvider};
+use crate::run::{ExecutorsError, Provider, executors, scratch, seen_at};
 use crate::runtime::runtime;
 use crate::signals::told_to_end;
 use crate::ui::{Ui, UiError};
-
-/// Where executors reach the driver.
-const LOOPBACK: &str = "127.0.0.1";
 
 /// Why the server did not start or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +36,9 @@ pub enum ServeError {
     /// A configuration value is malformed.
     #[error(transparent)]
     Conf(#[from] ConfError),
-    /// Executor processes cannot be started.
+    /// Executors cannot be made.
     #[error(transparent)]
-    Local(#[from] LocalError),
+    Executors(#[from] ExecutorsError),
     /// The engine did not start.
     #[error("the driver did not start")]
     Start(#[from] StartError),
@@ -67,24 +64,43 @@ pub fn server_conf(entries: Vec<(String, String)>) -> SparkConf {
 }
 
 /// Serves until SIGTERM or SIGINT. Prints where it listens once it does.
-pub fn serve(conf: SparkConf, host: &str, port: Option<u16>) -> Result<(), ServeError> {
+pub fn serve(
+    conf: SparkConf,
+    provider: Provider,
+    host: Option<&str>,
+    port: Option<u16>,
+) -> Result<(), ServeError> {
     let port = match port {
         Some(port) => port,
         None => conf.get(&keys::CONNECT_PORT)?,
     };
-    let address = resolve(host, port)?;
-    let runtime = runtime(None).map_err(ServeError::Process)?;
-    // Held until the end: executors work in it.
-    let scratch = tempfile::tempdir().map_err(ServeError::Scratch)?;
+    let pod_address = std::env::var(env::SPARK_DRIVER_BIND_ADDRESS).unwrap_or_default();
+    let host = host.map_or_else(|| default_host(provider, &pod_address), ToOwned::to_owned);
+    let address = resolve(&host, port)?;
+    let threads = match provider {
+        Provider::Local => None,
+        Provider::Kubernetes => Some(conf.get(&keys::DRIVER_CORES)?.max(2) as usize),
+    };
+    let runtime = runtime(threads).map_err(ServeError::Process)?;
+    // Held until the end: executors on this machine work in it.
+    let scratch = scratch(provider).map_err(ServeError::Scratch)?;
     runtime.block_on(async {
-        let id = conf.get_str(keys::APP_ID.name()).unwrap_or_default();
-        let executors = Arc::new(LocalProvider::new(&conf, id, scratch.path())?);
-        let driver = Arc::new(Driver::start(conf.clone(), executors, LOOPBACK).await?);
+        let (executors, own_host) = executors(&conf, provider, scratch.path()).await?;
+        let driver = Arc::new(Driver::start(conf.clone(), executors, &own_host).await?);
         let _ui = Ui::start(Arc::clone(&driver), address.ip()).await?;
-        let served = serve_until_told(&driver, address, host).await;
+        let served = serve_until_told(&driver, address, &host).await;
         driver.stop().await;
         served
     })
+}
+
+/// Clients of a server pod come from anywhere, and by port forwarding from within; of one on this machine, from
+/// here.
+fn default_host(provider: Provider, pod_address: &str) -> String {
+    match provider {
+        Provider::Local => "localhost".to_owned(),
+        Provider::Kubernetes => seen_at(provider, pod_address).to_string(),
+    }
 }
 
 async fn serve_until_told(driver: &Arc<Driver>, address: SocketAddr, host: &str) -> Result<(), ServeError> {
@@ -108,4 +124,16 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, ServeError> {
     let all: Vec<_> = found.by_ref().collect();
     let chosen = all.iter().find(|address| address.is_ipv4()).or(all.first());
     chosen.copied().ok_or_else(|| failed(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_pod_listens_to_everybody_and_one_on_this_machine_to_nobody_else() {
+        assert_eq!(default_host(Provider::Local, ""), "localhost");
+        assert_eq!(default_host(Provider::Kubernetes, "10.0.0.7"), "0.0.0.0");
+        assert_eq!(default_host(Provider::Kubernetes, "fd00::7"), "::");
+    }
 }
