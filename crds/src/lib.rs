@@ -16,6 +16,7 @@ pub mod fingerprint;
 mod fixtures;
 pub mod labels;
 pub mod memory;
+pub mod migration;
 pub mod names;
 pub mod plan;
 pub mod progress;

@@ -22,6 +22,7 @@ mod program;
 mod settings;
 mod volumes;
 
+pub use ignored::without_effect;
 pub use settings::is_denied;
 
 /// One thing that is wrong with a manifest.
@@ -103,7 +104,7 @@ pub fn validate_for(
         arguments: spec.arguments.clone().unwrap_or_default(),
         executor_memory_mib: executor_memory.unwrap_or_default().engine_mib,
         executor_cores: executor_cores.unwrap_or_default(),
-        ignored: ignored::fields(&application.spec, engine),
+        ignored: without_effect(&application.spec, engine),
         run: run.unwrap_or(Run::Native),
         spec,
         conf,

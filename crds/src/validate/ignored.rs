@@ -13,8 +13,8 @@ const METRICS: &str = "the engine serves no metrics yet";
 const NOT_YET: &str = "it is not supported yet";
 const SERVICE: &str = "executors reach the driver by the address of its pod, without a Service";
 
-/// The fields without effect, each with the reason.
-pub(super) fn fields(spec: &SparkApplicationSpec, engine: Engine) -> Vec<String> {
+/// The fields without effect on this engine, each with the reason.
+pub fn without_effect(spec: &SparkApplicationSpec, engine: Engine) -> Vec<String> {
     let mut found = match engine {
         Engine::Native => of_native(spec),
         Engine::Spark => of_spark(spec),
@@ -45,8 +45,6 @@ fn of_all(spec: &SparkApplicationSpec) -> Vec<Found> {
             spec.retry_interval.is_some(),
             "use spec.restartPolicy.onFailureRetryInterval",
         ),
-        ("spec.batchScheduler", spec.batch_scheduler.is_some(), NOT_YET),
-        ("spec.batchSchedulerOptions", spec.batch_scheduler_options.is_some(), NOT_YET),
     ]
 }
 
