@@ -794,3 +794,17 @@ async fn without_the_definition_of_pod_groups_the_submission_fails_with_its_name
         stage.error_message()
     );
 }
+
+#[tokio::test]
+async fn nothing_is_made_for_an_application_that_is_being_deleted_in_any_state() {
+    for phase in Phase::ALL {
+        let stage = Stage::new(json!({"restartPolicy": {"type": "Always"}}));
+        stage.edit(|application| {
+            application["metadata"]["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
+            application["status"] =
+                json!({"driverInfo": {}, "applicationState": {"state": phase.as_str()}, "submissionID": "s-1"});
+        });
+        assert_eq!(stage.pass().await.unwrap(), None, "{phase}");
+        assert!(stage.api.world().writes.is_empty(), "{phase}");
+    }
+}

@@ -110,7 +110,7 @@ impl Month {
     /// Somebody suspends, resumes, changes or deletes an application.
     fn user_acts(&mut self) {
         let all = self.objects("sparkapplications");
-        if self.fates.len() < APPLICATIONS && (all.is_empty() || self.chance.percent(10)) {
+        if self.fates.len() < APPLICATIONS && (all.is_empty() || self.chance.percent(25)) {
             self.create();
         }
         if all.is_empty() || !self.chance.percent(6) {
@@ -248,7 +248,7 @@ impl Month {
 
     async fn tick(&mut self, calm: bool) {
         let limit = match self.chance.below(10) {
-            0 | 1 => 12 * 3600,
+            0 | 1 => 24 * 3600,
             2..5 => 3600,
             _ => 30,
         };
