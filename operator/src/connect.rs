@@ -23,7 +23,7 @@ use crate::build::{Runtime, Submission};
 use crate::decide::DriverProgress;
 use crate::ensure::{Ensured, ensure};
 use crate::error::{ApiFailure, Problem, chain};
-use crate::events::{self, Note};
+use crate::events::Note;
 use crate::kind::{Kind, ObjectKey, Refusal, Requeue, Trigger, api, trigger};
 use crate::observe::driver_progress;
 use crate::pods::{InitialList, PodFacts, PodPhase};
@@ -366,7 +366,7 @@ impl Pass<'_> {
         }
         let time = (self.context.clock)();
         let about = self.connect.object_ref(&());
-        events::publish(&self.context.client, Connects::CONTROLLER, &about, &notes, time).await;
+        self.context.events.publish(Connects::CONTROLLER, &about, &notes, time).await;
         Ok(())
     }
 }

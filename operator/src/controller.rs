@@ -20,6 +20,7 @@ use crate::applications::Applications;
 use crate::cli::{Policy, Scope};
 use crate::connect::Connects;
 use crate::error::chain;
+use crate::events::Recorder;
 use crate::http::Readiness;
 use crate::kind::Kind;
 use crate::kind::watch::{KindWatch, Shared};
@@ -159,6 +160,7 @@ impl Controller {
     fn context(&self) -> Context {
         Context {
             client: self.client.clone(),
+            events: Recorder::new(self.client.clone()),
             pods: PodCache::default(),
             policy: self.policy.clone(),
             metrics: self.metrics.clone(),

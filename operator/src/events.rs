@@ -8,13 +8,13 @@ use cerium_crds::application::SparkApplicationStatus;
 use cerium_crds::fingerprint::Change;
 use cerium_crds::{ApplicationStateType as Phase, DriverState, ExecutorState, events as reasons};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use kube::api::PostParams;
-use kube::{Api, Client};
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
 
-use crate::error::chain;
-use crate::status::truncated;
+mod memory;
+mod recorder;
+
+pub use recorder::Recorder;
 
 /// Longest message of an event, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -166,51 +166,15 @@ fn notes_of_executors(old: Option<&Executors>, next: Option<&Executors>) -> Vec<
         .collect()
 }
 
-/// Publishes events on an object. A failure is logged: an event is a hint, not a state. `component` is who
-/// reports.
+/// Publishes events on an object once; see [`Recorder::publish`].
 pub async fn publish(
     client: &Client,
-    component: &str,
+    component: &'static str,
     about: &ObjectReference,
     notes: &[Note],
     now: Timestamp,
 ) {
-    let namespace = about.namespace.as_deref().unwrap_or_default();
-    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-    for (number, note) in notes.iter().enumerate() {
-        let event = event(component, about, note, now, number);
-        if let Err(error) = api.create(&PostParams::default(), &event).await {
-            tracing::warn!(
-                namespace,
-                name = about.name.as_deref().unwrap_or_default(),
-                reason = note.reason,
-                error = chain(&error),
-                "event could not be published"
-            );
-        }
-    }
-}
-
-/// The event as the API server takes it. Its name is unique by time and number.
-pub fn event(component: &str, about: &ObjectReference, note: &Note, now: Timestamp, number: usize) -> Event {
-    let name = about.name.as_deref().unwrap_or_default();
-    let stamp = now.as_nanosecond().wrapping_add(number as i128);
-    Event {
-        metadata: ObjectMeta {
-            name: Some(format!("{name}.{stamp:x}")),
-            namespace: about.namespace.clone(),
-            ..ObjectMeta::default()
-        },
-        involved_object: about.clone(),
-        reason: Some(note.reason.to_owned()),
-        message: Some(truncated(&note.message, MAX_MESSAGE).to_owned()),
-        type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
-        count: Some(1),
-        first_timestamp: Some(Time(now)),
-        last_timestamp: Some(Time(now)),
-        source: Some(EventSource { component: Some(component.to_owned()), host: None }),
-        ..Event::default()
-    }
+    Recorder::new(client.clone()).publish(component, about, notes, now).await;
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@
 //! | core | services | get, list, watch, create, update, delete (web UI, drivers of Spark, servers) |
 //! | networking.k8s.io | ingresses | get, create, update, delete |
 //! | policy | poddisruptionbudgets | get, create, delete |
-//! | core | events | create |
+//! | core | events | create, patch |
 //! | core | resourcequotas | list; only with --enable-resource-quota-enforcement |
 //! | scheduling.volcano.sh, scheduling.x-k8s.io | podgroups | get, create, update, delete; only with --enable-batch-scheduler |
 //! | core (cluster) | namespaces | list, watch; only with --namespace-selector |

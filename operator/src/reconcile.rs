@@ -37,6 +37,8 @@ use cerium_crds::validate::{Invalid, driver_pod_name, validate_for};
 pub struct Context {
     /// The API server.
     pub client: Client,
+    /// Publishes events.
+    pub events: events::Recorder,
     /// The pods of the applications of this watch.
     pub pods: PodCache,
     /// Settings.
@@ -323,7 +325,7 @@ impl Work<'_> {
     async fn tell(&self, notes: &[events::Note]) {
         let about = self.application.object_ref(&());
         let time = (self.context.clock)();
-        events::publish(&self.context.client, Applications::CONTROLLER, &about, notes, time).await;
+        self.context.events.publish(Applications::CONTROLLER, &about, notes, time).await;
     }
 }
 

@@ -45,6 +45,7 @@ impl Stage {
         );
         let context = Context {
             client: api.client(),
+            events: crate::events::Recorder::new(api.client()),
             pods: PodCache::by(labels::CONNECT_NAME),
             policy: Policy {
                 patience: Patience {

@@ -41,6 +41,7 @@ enum Fate {
 fn context(api: &FakeApi) -> Context {
     let context = Context {
         client: api.client(),
+        events: events::Recorder::new(api.client()),
         pods: PodCache::default(),
         policy: Policy {
             patience: Patience {
