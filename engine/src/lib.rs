@@ -11,6 +11,7 @@ pub mod python;
 pub mod repartition;
 pub mod result_limit;
 pub mod session;
+mod small;
 pub mod spark_options;
 pub mod stage;
 pub mod task;

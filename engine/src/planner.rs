@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::error::Result;
+use datafusion::execution::SessionState;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -14,6 +15,7 @@ use crate::layout::planner::LayoutPlanner;
 use crate::partition::planner::PartitionPlanner;
 use crate::python::planner::PythonPlanner;
 use crate::repartition::{self, planner::RepartitionPlanner};
+use crate::small;
 use crate::write::planner::WritePlanner;
 
 /// DataFusion's planner, with Cerium's nodes.
@@ -28,13 +30,26 @@ impl QueryPlanner for CeriumQueryPlanner {
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = repartition::lower(plan.clone())?;
-        let nodes: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![
-            Arc::new(WritePlanner),
-            Arc::new(PythonPlanner),
-            Arc::new(RepartitionPlanner),
-            Arc::new(PartitionPlanner),
-            Arc::new(LayoutPlanner),
-        ];
-        DefaultPhysicalPlanner::with_extension_planners(nodes).create_physical_plan(&plan, session).await
+        let planned = physical(&plan, session).await?;
+        if small::is_wanted(session.config())
+            && small::is_spread(&plan, &planned)?
+            && let Some(state) = session.as_any().downcast_ref::<SessionState>()
+        {
+            let mut state = state.clone();
+            state.config_mut().options_mut().execution.target_partitions = 1;
+            return physical(&plan, &state).await;
+        }
+        Ok(planned)
     }
+}
+
+async fn physical(plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+    let nodes: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![
+        Arc::new(WritePlanner),
+        Arc::new(PythonPlanner),
+        Arc::new(RepartitionPlanner),
+        Arc::new(PartitionPlanner),
+        Arc::new(LayoutPlanner),
+    ];
+    DefaultPhysicalPlanner::with_extension_planners(nodes).create_physical_plan(plan, session).await
 }

@@ -50,6 +50,18 @@ async fn as_many_partitions_as_asked_for_each_with_its_share() {
 }
 
 #[tokio::test]
+async fn few_rows_are_not_spread_unless_adaptive_execution_is_off() {
+    let partitions = async |conf: SparkConf| {
+        let state = new_session_state(&conf, 2, Arc::default()).unwrap();
+        let sql = "select column1, count(*) from (values (1), (2), (1)) group by column1";
+        let frame = SessionContext::new_with_state(state).sql(sql).await.unwrap();
+        rows_by_partition(frame).await.len()
+    };
+    assert_eq!(partitions(SparkConf::new()).await, 1);
+    assert_eq!(partitions([("spark.sql.adaptive.enabled", "false")].into_iter().collect()).await, 2);
+}
+
+#[tokio::test]
 async fn what_comes_after_sees_the_partitions() {
     let context = context();
     let frame = context.sql("select value from range(1000)").await.unwrap();

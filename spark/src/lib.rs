@@ -14,6 +14,7 @@ pub mod session;
 pub mod show;
 pub mod source;
 pub mod sql;
+pub mod structs;
 pub mod text;
 pub mod types;
 pub mod write;

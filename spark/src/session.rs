@@ -180,7 +180,11 @@ impl SparkSession {
             "spark.sql.session.timeZone" => self.time_zone().map(Some),
             "spark.sql.warehouse.dir" => Ok(Some(warehouse(&self.conf()))),
             _ => match defaults::sql_key(key) {
-                Some(known) => Ok(known.default.map(str::to_owned)),
+                Some(known) => {
+                    // The other key may be none of SQL's, and known only once it is set.
+                    let other = known.fallback.and_then(|other| self.get(other).ok().flatten());
+                    Ok(other.or_else(|| known.default.map(str::to_owned)))
+                }
                 None => Err(defaults::conf_not_found(key)),
             },
         }

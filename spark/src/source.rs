@@ -39,6 +39,7 @@ use self::scan::TextFormat;
 use self::schema::Reader;
 use self::table::{FileTable, Origin, TableFile, TableFormat, spark_field};
 use crate::error::{Result, SparkError};
+use crate::write::short_name;
 
 /// Finds the files of a read and makes a table of them.
 ///
@@ -153,7 +154,7 @@ struct Format {
 impl Format {
     fn new(state: &SessionState, name: &str, options: &Options<'_>, zone: &str) -> Result<Self> {
         let text = |title, format| Self { title, table: TableFormat::Text(format) };
-        Ok(match name.to_ascii_lowercase().as_str() {
+        Ok(match short_name(name).as_str() {
             "csv" => text("CSV", TextFormat::Csv(Box::new(CsvOptions::new(options, zone)?))),
             "json" => text("JSON", TextFormat::Json(Box::new(JsonOptions::new(options, zone)?))),
             "text" => text("Text", TextFormat::Text(PlainOptions::new(options)?)),

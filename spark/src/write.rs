@@ -18,6 +18,19 @@ pub enum FileFormat {
     Orc,
 }
 
+/// The short name, in lower case, of a data source that may go by the name of a class or package of
+/// earlier versions of Spark.
+pub fn short_name(provider: &str) -> String {
+    let name = provider.to_ascii_lowercase();
+    let package = ["org.apache.spark.sql.execution.datasources.", "org.apache.spark.sql."];
+    let inner = package.iter().find_map(|package| name.strip_prefix(package));
+    match inner.map(|inner| inner.split_once('.').map_or(inner, |(first, _)| first)) {
+        Some(known @ ("parquet" | "orc" | "csv" | "json" | "text")) => known.to_owned(),
+        _ if name == "com.databricks.spark.csv" => "csv".to_owned(),
+        _ => name,
+    }
+}
+
 /// A name that is none of the formats Cerium knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown file format `{0}`: use parquet, orc, csv, json or text")]
@@ -27,7 +40,7 @@ impl FromStr for FileFormat {
     type Err = UnknownFormat;
 
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
-        match name.to_ascii_lowercase().as_str() {
+        match short_name(name).as_str() {
             "parquet" => Ok(Self::Parquet),
             "csv" => Ok(Self::Csv),
             "json" => Ok(Self::Json),
@@ -122,6 +135,10 @@ mod tests {
         assert_eq!("Parquet".parse(), Ok(FileFormat::Parquet));
         assert_eq!("ORC".parse(), Ok(FileFormat::Orc));
         assert!("avro".parse::<FileFormat>().is_err());
+        assert_eq!("org.apache.spark.sql.json".parse(), Ok(FileFormat::Json));
+        let class = "org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat";
+        assert_eq!(class.parse(), Ok(FileFormat::Parquet));
+        assert_eq!("com.databricks.spark.csv".parse(), Ok(FileFormat::Csv));
     }
 
     #[test]

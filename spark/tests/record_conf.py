@@ -1,7 +1,7 @@
 """Records the SQL configuration of Spark: python record_conf.py > ../src/session/defaults.tsv
 
 Run with the python of an environment that has pyspark 4.1.1 and Java. Columns: key, default (empty: none),
-`s` static or `r` for the session, type of value.
+`s` static or `r` for the session, type of value, the key whose value counts where none is set (or empty).
 """
 
 import re
@@ -29,6 +29,11 @@ def kind(entry):
     return "string"
 
 
+def fallback(entry):
+    """The key whose value an entry has while it has none of its own."""
+    return entry.fallback().key() if entry.getClass().getSimpleName() == "FallbackConfigEntry" else ""
+
+
 def record(spark):
     """All lines, in order."""
     jvm = spark._jvm
@@ -42,7 +47,8 @@ def record(spark):
         default = "" if key in MACHINE else fresh.getConfString(key) or ""
         if not set(default).isdisjoint("\t\n"):
             sys.exit(f"the default of {key} does not fit into a line")
-        rows.append("\t".join([key, default, "s" if conf.isStaticConfigKey(key) else "r", kind(entry)]))
+        static = "s" if conf.isStaticConfigKey(key) else "r"
+        rows.append("\t".join([key, default, static, kind(entry), fallback(entry)]).rstrip("\t"))
     return sorted(rows)
 
 

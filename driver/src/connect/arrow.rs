@@ -1,9 +1,11 @@
 //! Rows as Arrow IPC streams of the types clients know, in messages that fit the wire.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cerium_spark::analysis::scope::display_name;
+use cerium_spark::structs;
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use datafusion::arrow::datatypes::{
@@ -124,10 +126,11 @@ impl Encoder {
             .iter()
             .zip(self.schema.fields())
             .map(|(column, field)| {
+                let column = structs::with_names_of(column, field.data_type())?;
                 if column.data_type() == field.data_type() {
-                    Ok(Arc::clone(column))
+                    Ok(column)
                 } else {
-                    cast_with_options(column, field.data_type(), &options)
+                    cast_with_options(&column, field.data_type(), &options)
                 }
             })
             .collect::<Result<Vec<ArrayRef>, _>>()?;
@@ -219,6 +222,23 @@ fn size_of_rows(batch: &RecordBatch) -> usize {
         .sum()
 }
 
+/// Fields with a number after each name that is there more than once, as clients turn rows into dictionaries.
+fn distinct(fields: Vec<FieldRef>) -> Fields {
+    let mut taken: HashMap<String, (usize, usize)> = HashMap::new();
+    for field in &fields {
+        taken.entry(field.name().clone()).or_default().0 += 1;
+    }
+    let named = fields.into_iter().map(|field| match taken.get_mut(field.name()) {
+        Some((count, next)) if *count > 1 => {
+            *next += 1;
+            let name = format!("{}_{}", field.name(), *next - 1);
+            Arc::new(field.as_ref().clone().with_name(name))
+        }
+        _ => field,
+    });
+    named.collect()
+}
+
 /// The type that clients expect where the engine may have another.
 fn client_type(data_type: &DataType, style: &Style) -> DataType {
     let nested = |field: &FieldRef| {
@@ -270,7 +290,7 @@ fn client_type(data_type: &DataType, style: &Style) -> DataType {
         | DataType::ListView(field)
         | DataType::LargeListView(field)
         | DataType::FixedSizeList(field, _) => DataType::List(nested(field)),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(nested).collect()),
+        DataType::Struct(fields) => DataType::Struct(distinct(fields.iter().map(nested).collect())),
         DataType::Map(entries, sorted) => DataType::Map(nested(entries), *sorted),
         other => other.clone(),
     }
@@ -352,6 +372,14 @@ mod tests {
         assert!(matches!(encoder.next(), Err(EncodeError::RowTooLarge { .. })));
         let chunk = Some(Style::chunk_size(None));
         assert_eq!(messages(vec![batch.clone()], &batch.schema(), Style { chunk, ..style() }).len(), 2);
+    }
+
+    #[test]
+    fn fields_of_one_name_are_numbered() {
+        // Recorded with Spark 4.1.1: the Arrow names of struct<x, y, x>.
+        let fields = ["x", "y", "x"].map(|name| Arc::new(Field::new(name, DataType::Int64, true)));
+        let names: Vec<String> = distinct(fields.to_vec()).iter().map(|f| f.name().clone()).collect();
+        assert_eq!(names, ["x_0", "y", "x_1"]);
     }
 
     #[test]

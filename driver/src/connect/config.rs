@@ -35,16 +35,13 @@ pub fn config(
         OpType::Get(request) => answer(request.keys, |key| get(session, client, key)),
         OpType::GetOption(request) => answer(request.keys, |key| option(session, client, key)),
         OpType::GetWithDefault(request) => {
+            // A default given by the caller wins over Spark's own, even where it is none.
+            let conf = session.conf();
             let pairs = request.pairs.into_iter().map(|pair| {
-                // A default given by the caller wins over Spark's own.
-                let value = match session.conf().get_str(&pair.key) {
-                    Some(value) => Some(value.to_owned()),
-                    None if pair.value.is_some() => pair.value,
-                    None => option(session, client, &pair.key)?,
-                };
-                Ok(KeyValue { key: pair.key, value })
+                let value = conf.get_str(&pair.key).map(str::to_owned).or(pair.value);
+                KeyValue { key: pair.key, value }
             });
-            Ok((pairs.collect::<Result<_, SparkError>>()?, Vec::new()))
+            Ok((pairs.collect(), Vec::new()))
         }
         OpType::GetAll(request) => {
             let prefix = request.prefix.unwrap_or_default();
@@ -99,7 +96,9 @@ fn set(
     let from_builder = request.silent();
     let mut pairs = Vec::with_capacity(request.pairs.len());
     for KeyValue { key, value } in request.pairs {
-        pairs.push((key.clone(), value.ok_or_else(|| handle::missing(&format!("the value of {key}")))?));
+        let value =
+            value.ok_or_else(|| Failure::illegal_argument(format!("the value of {key} must be set")))?;
+        pairs.push((key, value));
     }
     let mut warnings = Vec::new();
     let mut refused = |key: &str, value: &str, error: SparkError| {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cerium_spark::structs;
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StructArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef};
@@ -84,7 +85,7 @@ pub fn declared_batch(columns: &[ArrayRef], schema: &SchemaRef, rows: usize) -> 
     let columns = columns
         .iter()
         .zip(schema.fields())
-        .map(|(column, field)| from_python(column, field.data_type()))
+        .map(|(column, field)| Ok(structs::with_nulls_in_fields(&from_python(column, field.data_type())?)?))
         .collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)

@@ -3,6 +3,7 @@
 mod ddl;
 pub(super) mod json;
 mod tree;
+mod udt;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,7 +72,7 @@ pub fn to_proto(data_type: &DataType) -> proto::DataType {
         | DataType::ListView(element)
         | DataType::LargeListView(element)
         | DataType::FixedSizeList(element, _) => Kind::Array(Box::new(kinds::Array {
-            element_type: Some(Box::new(to_proto(element.data_type()))),
+            element_type: Some(Box::new(type_of(element))),
             contains_null: element.is_nullable(),
             ..Default::default()
         })),
@@ -80,8 +81,8 @@ pub fn to_proto(data_type: &DataType) -> proto::DataType {
         DataType::Struct(fields) => Kind::Struct(structure(fields)),
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(kv) if kv.len() == 2 => Kind::Map(Box::new(kinds::Map {
-                key_type: Some(Box::new(to_proto(kv[0].data_type()))),
-                value_type: Some(Box::new(to_proto(kv[1].data_type()))),
+                key_type: Some(Box::new(type_of(&kv[0]))),
+                value_type: Some(Box::new(type_of(&kv[1]))),
                 value_contains_null: kv[1].is_nullable(),
                 ..Default::default()
             })),
@@ -103,6 +104,11 @@ fn geo(data_type: &DataType) -> proto::DataType {
     }
 }
 
+/// The message of the type of a column or of the elements of a column.
+fn type_of(field: &Field) -> proto::DataType {
+    udt::message(field).map_or_else(|| to_proto(field.data_type()), kind)
+}
+
 fn kind(kind: Kind) -> proto::DataType {
     proto::DataType { kind: Some(kind) }
 }
@@ -118,11 +124,14 @@ fn decimal(precision: u8, scale: i8) -> Kind {
 fn structure(fields: &Fields) -> kinds::Struct {
     let fields = fields
         .iter()
-        .map(|field| kinds::StructField {
-            name: display_name(field.name()).to_owned(),
-            data_type: Some(to_proto(field.data_type())),
-            nullable: field.is_nullable(),
-            metadata: (!field.metadata().is_empty()).then(|| json::metadata(field.metadata()).to_string()),
+        .map(|field| {
+            let metadata = udt::without_mark(field.metadata());
+            kinds::StructField {
+                name: display_name(field.name()).to_owned(),
+                data_type: Some(type_of(field)),
+                nullable: field.is_nullable(),
+                metadata: (!metadata.is_empty()).then(|| json::metadata(&metadata).to_string()),
+            }
         })
         .collect();
     kinds::Struct { fields, ..Default::default() }
@@ -163,12 +172,14 @@ pub fn from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<DataTy
         Kind::Time(_) => DataType::Time64(TimeUnit::Nanosecond),
         Kind::Array(array) => {
             let element = inner(array.element_type.as_deref(), time_zone)?;
-            DataType::List(Arc::new(Field::new_list_field(element, array.contains_null)))
+            let element = Field::new_list_field(element, array.contains_null);
+            DataType::List(Arc::new(udt::marked(element, array.element_type.as_deref().and_then(udt::mark))))
         }
         Kind::Map(map) => {
             let key = inner(map.key_type.as_deref(), time_zone)?;
             let value = inner(map.value_type.as_deref(), time_zone)?;
-            map_of(key, value, map.value_contains_null)
+            let marks = [&map.key_type, &map.value_type].map(|part| part.as_deref().and_then(udt::mark));
+            map_of(key, value, map.value_contains_null, marks)
         }
         Kind::Struct(structure) => DataType::Struct(fields_from_proto(structure, time_zone)?),
         Kind::Udt(udt) => match &udt.sql_type {
@@ -188,8 +199,12 @@ fn decimal_type(precision: i64, scale: i64, time_zone: &str) -> Result<DataType>
     types::from_sql(&SqlType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)), time_zone)
 }
 
-fn map_of(key: DataType, value: DataType, nullable: bool) -> DataType {
-    let entries = Fields::from(vec![Field::new("key", key, false), Field::new("value", value, nullable)]);
+/// A map whose keys and values may have the marks of user-defined types.
+fn map_of(key: DataType, value: DataType, nullable: bool, marks: [Option<(String, String)>; 2]) -> DataType {
+    let [of_key, of_value] = marks;
+    let key = udt::marked(Field::new("key", key, false), of_key);
+    let value = udt::marked(Field::new("value", value, nullable), of_value);
+    let entries = Fields::from(vec![key, value]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
 
@@ -203,10 +218,11 @@ fn fields_from_proto(structure: &kinds::Struct, time_zone: &str) -> Result<Field
         .iter()
         .map(|field| {
             let data_type = inner(field.data_type.as_ref(), time_zone)?;
-            let metadata = match field.metadata.as_deref() {
+            let mut metadata = match field.metadata.as_deref() {
                 None | Some("") => HashMap::new(),
                 Some(text) => json::metadata_from(text)?,
             };
+            metadata.extend(field.data_type.as_ref().and_then(udt::mark));
             Ok(Field::new(&field.name, data_type, field.nullable).with_metadata(metadata))
         })
         .collect()

@@ -7,6 +7,7 @@ mod subquery;
 mod window;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::FieldMetadata;
@@ -41,6 +42,8 @@ pub(super) struct Resolver<'a> {
     schema: &'a DFSchema,
     subqueries: &'a HashMap<i64, Subquery>,
     below: Option<&'a Below>,
+    /// Columns that come earlier in the same list.
+    earlier: Arc<[Named]>,
     /// Parameters of the lambdas around the expression, innermost last.
     variables: Vec<(String, Named)>,
     depth: usize,
@@ -54,7 +57,8 @@ impl<'a> Resolver<'a> {
         schema: &'a DFSchema,
         subqueries: &'a HashMap<i64, Subquery>,
     ) -> Self {
-        Self { planner, columns, frames, schema, subqueries, below: None, variables: Vec::new(), depth: 0 }
+        let (earlier, variables) = (Arc::default(), Vec::new());
+        Self { planner, columns, frames, schema, subqueries, below: None, earlier, variables, depth: 0 }
     }
 
     /// Names may also mean what the projection at the top of the scope leaves out; `wide` is

@@ -13,7 +13,7 @@ use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion_spark::SessionStateBuilderSpark;
 
 use super::proto::expression::{
-    Alias, ExprType, Literal, UnresolvedAttribute, UnresolvedFunction, literal::LiteralType,
+    Alias, ExprType, Literal, UnresolvedAttribute, UnresolvedFunction, UnresolvedStar, literal::LiteralType,
 };
 use super::proto::relation::RelType;
 use super::{Artifacts, ConnectPlan, Environment, QueryRunner, proto, relation};
@@ -153,6 +153,34 @@ async fn columns_mean_those_of_their_data_frame() {
     // df1.select(df2.next)
     let error = shown(&project(3, range(1, 3), vec![column("next", Some(2))])).await;
     assert!(error.starts_with("[CANNOT_RESOLVE_DATAFRAME_COLUMN]"), "{error}");
+    // df2.select("id").select(df2.next)
+    let narrow = || project(3, second(), vec![column("id", None)]);
+    let error = shown(&project(4, narrow(), vec![column("next", Some(2))])).await;
+    assert!(error.starts_with("[UNRESOLVED_COLUMN.WITH_SUGGESTION]"), "{error}");
+}
+
+#[tokio::test]
+async fn a_star_means_all_columns_of_one_data_frame() {
+    let star = |id| {
+        expression(ExprType::UnresolvedStar(UnresolvedStar { unparsed_target: None, plan_id: Some(id) }))
+    };
+    // df1.crossJoin(df2).select(df2["*"])
+    let two = || alias(call("*", vec![column("id", None), number(2)]), "double");
+    let second = || project(2, range(7, 1), vec![column("id", None), two()]);
+    let condition = || call("==", vec![number(1), number(1)]);
+    let both = join(range(1, 1), second(), condition());
+    assert_eq!(
+        shown(&project(3, both, vec![star(2)])).await,
+        "+---+------+\n| id|double|\n+---+------+\n|  0|     0|\n+---+------+\n"
+    );
+    // df2.select("id").select(df2["*"])
+    let narrow = project(3, second(), vec![column("id", None)]);
+    let error = shown(&project(4, narrow, vec![star(2)])).await;
+    assert!(error.starts_with("[CANNOT_RESOLVE_DATAFRAME_COLUMN]"), "{error}");
+    // df1.crossJoin(df1).select(df1["*"])
+    let twice = join(range(1, 1), range(1, 1), condition());
+    let error = shown(&project(3, twice, vec![star(1)])).await;
+    assert!(error.starts_with("[AMBIGUOUS_COLUMN_REFERENCE]"), "{error}");
 }
 
 #[tokio::test]

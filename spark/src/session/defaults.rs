@@ -13,6 +13,8 @@ pub struct SqlKey {
     pub default: Option<&'static str>,
     /// Whether it is fixed once the application has started.
     pub is_static: bool,
+    /// The key whose value counts where this one has none.
+    pub fallback: Option<&'static str>,
     /// Type of its values, in Spark's words.
     kind: &'static str,
 }
@@ -34,7 +36,12 @@ const OWN: &[(&str, &str)] = &[
 static KEYS: LazyLock<HashMap<&'static str, SqlKey>> = LazyLock::new(|| {
     let mut keys: HashMap<_, _> = include_str!("defaults.tsv").lines().filter_map(parse).collect();
     for (name, default) in OWN {
-        let known = keys.entry(name).or_insert(SqlKey { default: None, is_static: false, kind: "string" });
+        let known = keys.entry(name).or_insert(SqlKey {
+            default: None,
+            is_static: false,
+            fallback: None,
+            kind: "string",
+        });
         known.default = Some(default);
     }
     keys
@@ -44,7 +51,8 @@ fn parse(line: &'static str) -> Option<(&'static str, SqlKey)> {
     let mut columns = line.split('\t');
     let (name, default, fixed, kind) = (columns.next()?, columns.next()?, columns.next()?, columns.next()?);
     let default = (!default.is_empty()).then_some(default);
-    Some((name, SqlKey { default, is_static: fixed == "s", kind }))
+    let fallback = columns.next().filter(|key| !key.is_empty());
+    Some((name, SqlKey { default, is_static: fixed == "s", fallback, kind }))
 }
 
 /// What Spark knows about a key; nothing where it does not know it.
@@ -105,6 +113,8 @@ mod tests {
         assert_eq!(default("spark.connect.session.planCompression.threshold"), Some("-1"));
         assert_eq!(default("spark.sql.optimizer.excludedRules"), None);
         assert_eq!(sql_key("spark.sql.nope"), None);
+        let fallback = sql_key("spark.sql.execution.arrow.pyspark.enabled").unwrap().fallback;
+        assert_eq!(fallback, Some("spark.sql.execution.arrow.enabled"));
         assert!(sql_key("spark.sql.warehouse.dir").unwrap().is_static);
         assert!(KEYS.len() > 700, "{}", KEYS.len());
     }

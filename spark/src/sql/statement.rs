@@ -174,7 +174,11 @@ pub fn parse(text: &str, parameters: &Parameters) -> Result<Statement> {
     {
         return commands::set(text, first);
     }
-    whole(text, tokens, parameters, |p| statement(p, text))
+    whole(text, tokens, parameters, |p| {
+        let statement = statement(p, text)?;
+        while p.consume_token(&Token::SemiColon) {}
+        Ok(statement)
+    })
 }
 
 /// Parses an expression.

@@ -1,6 +1,6 @@
 //! Calls that are casts under a type's name.
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
 use super::invocation::Call;
 use crate::analysis::Named;
@@ -21,6 +21,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "binary" => DataType::Binary,
         "date" => DataType::Date32,
         "timestamp" => types::timestamp(call.context.time_zone),
+        "time" => DataType::Time64(TimeUnit::Nanosecond),
         _ => return Ok(None),
     };
     call.arity(1, 1)?;

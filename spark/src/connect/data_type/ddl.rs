@@ -292,7 +292,7 @@ impl Parser<'_> {
                 self.expect(',')?;
                 let value = self.data_type()?;
                 self.expect('>')?;
-                map_of(key, value, true)
+                map_of(key, value, true, [None, None])
             }
             "struct" => {
                 self.expect('<')?;

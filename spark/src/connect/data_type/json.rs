@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Map, Value, json};
 
+use super::udt;
 use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
 use crate::types;
@@ -21,13 +22,16 @@ pub(super) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
                 Ok(DataType::Struct(fields?))
             }
             Some(Value::String(kind)) if kind == "array" => {
-                let element = data_type(part(object, "elementType", value)?, time_zone)?;
-                Ok(DataType::List(Arc::new(Field::new_list_field(element, flag(object, "containsNull")))))
+                let written = part(object, "elementType", value)?;
+                let element = data_type(written, time_zone)?;
+                let element = Field::new_list_field(element, flag(object, "containsNull"));
+                Ok(DataType::List(Arc::new(udt::marked(element, udt::mark_of_json(written)))))
             }
             Some(Value::String(kind)) if kind == "map" => {
-                let key = data_type(part(object, "keyType", value)?, time_zone)?;
-                let of = data_type(part(object, "valueType", value)?, time_zone)?;
-                Ok(super::map_of(key, of, flag(object, "valueContainsNull")))
+                let (key, of) = (part(object, "keyType", value)?, part(object, "valueType", value)?);
+                let marks = [key, of].map(udt::mark_of_json);
+                let (key, of) = (data_type(key, time_zone)?, data_type(of, time_zone)?);
+                Ok(super::map_of(key, of, flag(object, "valueContainsNull"), marks))
             }
             Some(Value::String(kind)) if kind == "udt" => {
                 data_type(part(object, "sqlType", value)?, time_zone)
@@ -41,11 +45,13 @@ pub(super) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
 fn field(value: &Value, time_zone: &str) -> Result<Field> {
     let object = value.as_object().ok_or_else(|| bad(value))?;
     let name = object.get("name").and_then(Value::as_str).ok_or_else(|| bad(value))?;
-    let data_type = data_type(part(object, "type", value)?, time_zone)?;
-    let metadata = match object.get("metadata") {
+    let written = part(object, "type", value)?;
+    let data_type = data_type(written, time_zone)?;
+    let mut metadata = match object.get("metadata") {
         Some(Value::Object(metadata)) => texts(metadata),
         _ => HashMap::new(),
     };
+    metadata.extend(udt::mark_of_json(written));
     Ok(Field::new(name, data_type, flag(object, "nullable")).with_metadata(metadata))
 }
 
@@ -75,13 +81,25 @@ pub(super) fn structure(fields: &Fields) -> Value {
         .map(|field| {
             json!({
                 "name": display_name(field.name()),
-                "type": type_json(field.data_type()),
+                "type": type_of(field),
                 "nullable": field.is_nullable(),
-                "metadata": metadata(field.metadata()),
+                "metadata": metadata(&udt::without_mark(field.metadata())),
             })
         })
         .collect();
     json!({"type": "struct", "fields": fields})
+}
+
+/// The JSON of the type of a column or of the elements of a column.
+fn type_of(field: &Field) -> Value {
+    let sql_type = type_json(field.data_type());
+    match udt::parts(field) {
+        Some(mut parts) => {
+            parts.insert("sqlType".to_owned(), sql_type);
+            Value::Object(parts)
+        }
+        None => sql_type,
+    }
 }
 
 fn type_json(data_type: &DataType) -> Value {
@@ -92,14 +110,14 @@ fn type_json(data_type: &DataType) -> Value {
         DataType::Struct(fields) => structure(fields),
         DataType::List(element) => json!({
             "type": "array",
-            "elementType": type_json(element.data_type()),
+            "elementType": type_of(element),
             "containsNull": element.is_nullable(),
         }),
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(kv) if kv.len() == 2 => json!({
                 "type": "map",
-                "keyType": type_json(kv[0].data_type()),
-                "valueType": type_json(kv[1].data_type()),
+                "keyType": type_of(&kv[0]),
+                "valueType": type_of(&kv[1]),
                 "valueContainsNull": kv[1].is_nullable(),
             }),
             other => type_json(other),

@@ -34,6 +34,11 @@ impl Resolver<'_> {
         if let Some(found) = find(self.below(), parts, case)? {
             return self.found(parts, &found);
         }
+        if let [name] = parts
+            && let Some(alias) = self.earlier.iter().find(|item| case.same(&item.name, name))
+        {
+            return Ok(Named::new(alias.expr.clone().unalias(), name.clone()));
+        }
         for outer in self.planner.outer.iter().rev() {
             if let Some(found) = find(&outer.columns, parts, case)? {
                 return self.outer_reference(parts, &found, &outer.schema);
@@ -62,20 +67,11 @@ impl Resolver<'_> {
                 return self.outer_reference(parts, &found, &outer.schema);
             }
         }
-        if let Some([frame, ..]) = self.frames.get(id)
-            && find(&frame.columns, parts, self.planner.session.case)?.is_none()
-        {
-            return Err(SparkError::column_not_found(parts, &candidates(&frame.columns)));
+        match self.frames.get(id) {
+            // The DataFrame is there, and does not give the column out, or no longer.
+            Some(_) => Err(SparkError::column_not_found(parts, &candidates(self.columns))),
+            None => Err(out_of_reach(&parts.join("."))),
         }
-        let name = parts.join(".");
-        Err(SparkError::new(
-            "CANNOT_RESOLVE_DATAFRAME_COLUMN",
-            "42704",
-            format!(
-                "Cannot resolve dataframe column \"{name}\". It's probably because of illegal references like `df1.select(df2.col(\"a\"))`."
-            ),
-        )
-        .with_param("name", format!("\"{name}\"")))
     }
 
     /// The column of the nearest DataFrame with this id that the input still gives out.
@@ -105,19 +101,7 @@ impl Resolver<'_> {
             }
         }
         if tie {
-            let name = parts.join(".");
-            return Err(SparkError::new(
-                "AMBIGUOUS_COLUMN_REFERENCE",
-                "42702",
-                format!(
-                    "Column {} is ambiguous. It's because you joined several DataFrame together, and some of these DataFrames are the same.\n\
-                     This column points to one of the DataFrames but Spark is unable to figure out which one.\n\
-                     Please alias the DataFrames with different names via `DataFrame.alias` before joining them,\n\
-                     and specify the column using qualified name, e.g. `df.alias(\"a\").join(df.alias(\"b\"), col(\"a.id\") > col(\"b.id\"))`.",
-                    quote_parts(parts)
-                ),
-            )
-            .with_param("name", name));
+            return Err(ambiguous(parts));
         }
         Ok(nearest.map(|(_, found)| found))
     }
@@ -152,6 +136,34 @@ impl Resolver<'_> {
         }
         Ok(value)
     }
+}
+
+/// A column of a DataFrame that is not in the plan.
+pub(super) fn out_of_reach(name: &str) -> SparkError {
+    SparkError::new(
+        "CANNOT_RESOLVE_DATAFRAME_COLUMN",
+        "42704",
+        format!(
+            "Cannot resolve dataframe column \"{name}\". It's probably because of illegal references like `df1.select(df2.col(\"a\"))`."
+        ),
+    )
+    .with_param("name", format!("\"{name}\""))
+}
+
+/// A column of a DataFrame that is in the plan more than once.
+pub(super) fn ambiguous(parts: &[String]) -> SparkError {
+    SparkError::new(
+        "AMBIGUOUS_COLUMN_REFERENCE",
+        "42702",
+        format!(
+            "Column {} is ambiguous. It's because you joined several DataFrame together, and some of these DataFrames are the same.\n\
+             This column points to one of the DataFrames but Spark is unable to figure out which one.\n\
+             Please alias the DataFrames with different names via `DataFrame.alias` before joining them,\n\
+             and specify the column using qualified name, e.g. `df.alias(\"a\").join(df.alias(\"b\"), col(\"a.id\") > col(\"b.id\"))`.",
+            quote_parts(parts)
+        ),
+    )
+    .with_param("name", parts.join("."))
 }
 
 /// The names of columns, to propose from.

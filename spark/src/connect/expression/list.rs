@@ -4,12 +4,14 @@ use fancy_regex::Regex;
 
 use datafusion::logical_expr::Expr;
 
+use super::attribute::{ambiguous, out_of_reach};
 use super::{Resolver, aliased, child, expr_type, metadata, name_parts};
 use crate::analysis::Named;
 use crate::analysis::call::generator::is_generator;
 use crate::analysis::scope::{ScopeColumn, ends_with};
 use crate::connect::proto::Expression;
 use crate::connect::proto::expression::{self as messages, ExprType};
+use crate::connect::scope::Frame;
 use crate::error::{Result, SparkError, quote};
 use crate::sql::plan::fragment::Fragment;
 
@@ -29,10 +31,24 @@ impl Resolver<'_> {
         for expression in expressions {
             match self.star_columns(expression)? {
                 Some(columns) => items.extend(columns.into_iter().map(Item::Column)),
-                None => items.push(self.item(expression)?),
+                None => items.push(match self.item(expression) {
+                    Err(error) if error.class().starts_with("UNRESOLVED_COLUMN.") => {
+                        self.after(&items).item(expression)?
+                    }
+                    item => item?,
+                }),
             }
         }
         Ok(items)
+    }
+
+    /// The same, for what comes after some columns of the list and may name them.
+    fn after(&self, items: &[Item]) -> Self {
+        let columns = items.iter().filter_map(|item| match item {
+            Item::Column(named) => Some(named.clone()),
+            Item::Generator { .. } => None,
+        });
+        Self { earlier: columns.collect(), ..self.clone() }
     }
 
     /// The columns of a list in which generators make no sense.
@@ -183,21 +199,19 @@ impl Resolver<'_> {
         taken.collect::<Result<Vec<_>>>().map(Some)
     }
 
-    /// The columns of one DataFrame, as far as they are still given out.
+    /// The columns of one DataFrame, all of which must still be given out.
     fn frame_columns(&self, id: i64) -> Result<Vec<Named>> {
-        let frame = self.frames.get(id).and_then(<[_]>::last).ok_or_else(|| {
-            SparkError::new(
-                "CANNOT_RESOLVE_DATAFRAME_COLUMN",
-                "42704",
-                "Cannot resolve dataframe column \"*\". It's probably because of illegal references like `df1.select(df2.col(\"a\"))`.",
-            )
-        })?;
-        Ok(frame
-            .columns
-            .iter()
-            .filter(|c| !c.hidden && self.schema.has_column(&c.column))
-            .map(as_named)
-            .collect())
+        let whole = |frame: &&Frame| {
+            frame.columns.iter().all(|column| column.hidden || self.schema.has_column(&column.column))
+        };
+        let frames: Vec<&Frame> = self.frames.get(id).unwrap_or_default().iter().filter(whole).collect();
+        let nearest = frames.iter().map(|frame| frame.height).max();
+        let mut nearest = frames.iter().filter(|frame| Some(frame.height) == nearest);
+        let Some(frame) = nearest.next() else { return Err(out_of_reach("*")) };
+        if nearest.any(|other| other.columns != frame.columns) {
+            return Err(ambiguous(&["*".to_owned()]));
+        }
+        Ok(frame.columns.iter().filter(|c| !c.hidden).map(as_named).collect())
     }
 
     /// The columns whose whole name matches a pattern, which stands in backquotes.

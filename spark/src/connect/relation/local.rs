@@ -18,7 +18,7 @@ use crate::connect::planner::Planner;
 use crate::connect::scope::Scope;
 use crate::connect::{data_type, proto};
 use crate::error::{Result, SparkError};
-use crate::types;
+use crate::{structs, types};
 
 /// Rows in the message.
 pub(super) fn relation(planner: &mut Planner<'_>, message: &proto::LocalRelation) -> Result<Scope> {
@@ -118,7 +118,11 @@ fn adapted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         .columns()
         .iter()
         .zip(schema.fields())
-        .map(|(column, field)| cast_with_options(column, field.data_type(), &options))
+        .map(|(column, field)| {
+            // Where a struct has fields of one name, clients number them.
+            let column = structs::with_names_of(column, field.data_type())?;
+            structs::with_nulls_in_fields(&cast_with_options(&column, field.data_type(), &options)?)
+        })
         .collect::<std::result::Result<Vec<_>, ArrowError>>()
         .map_err(DataFusionError::from)?;
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -38,7 +38,7 @@ pub(super) fn unpivot(planner: &mut Planner<'_>, message: &proto::Unpivot, scope
     let mut common = DataType::Null;
     for value in &values {
         let own = value.expr.get_type(schema.as_ref())?;
-        common = common_type([&common, &own]).ok_or_else(|| {
+        common = common_beside_text(&common, &own).ok_or_else(|| {
             let list: Vec<_> = values
                 .iter()
                 .filter_map(|v| Some((v.expr.get_type(schema.as_ref()).ok()?, &v.name)))
@@ -61,6 +61,15 @@ pub(super) fn unpivot(planner: &mut Planner<'_>, message: &proto::Unpivot, scope
         .map(|value| Ok(vec![lit(value.name), cast(value.expr, &common, false, schema.as_ref())?]))
         .collect();
     exploded(planner, scope, ids, &names, rows?)
+}
+
+/// The type two columns have in common; texts have it only with texts.
+fn common_beside_text(a: &DataType, b: &DataType) -> Option<DataType> {
+    let null = |t: &DataType| t == &DataType::Null;
+    if !null(a) && !null(b) && a.is_string() != b.is_string() {
+        return None;
+    }
+    common_type([a, b])
 }
 
 /// For each row of the input several: the columns kept, and a tuple of expressions each.
@@ -101,8 +110,8 @@ pub(super) async fn transpose(
     message: &proto::Transpose,
     scope: Scope,
 ) -> Result<Scope> {
-    /// `spark.sql.transposeMaxValues`.
-    const MAX_VALUES: usize = 500;
+    let set = planner.env.session.get("spark.sql.transposeMaxValues")?;
+    let most = set.and_then(|value| value.parse().ok()).unwrap_or(500_usize);
     let none = std::collections::HashMap::new();
     let first = scope.visible().next().map(kept);
     let index = match message.index_columns.as_slice() {
@@ -115,19 +124,20 @@ pub(super) async fn transpose(
     };
     let others: Vec<Named> = scope.visible().map(kept).filter(|c| c.expr != index.expr).collect();
     let schema = std::sync::Arc::clone(scope.plan.schema());
-    let mut common = DataType::Null;
+    let mut common = if others.is_empty() { DataType::Utf8 } else { DataType::Null };
     for other in &others {
         let own = other.expr.get_type(schema.as_ref())?;
-        common = common_type([&common, &own]).ok_or_else(|| {
+        common = common_beside_text(&common, &own).ok_or_else(|| {
+            let (a, b) = (types::sql_name(&common), types::sql_name(&own));
             SparkError::new(
                 "TRANSPOSE_NO_LEAST_COMMON_TYPE",
                 "42K09",
                 format!(
-                    "Transpose requires non-index columns to share a least common type, but \"{}\" and \"{}\" do not.",
-                    types::sql_name(&common),
-                    types::sql_name(&own)
+                    "Transpose requires non-index columns to share a least common type, but \"{a}\" and \"{b}\" do not."
                 ),
             )
+            .with_param("dt1", a)
+            .with_param("dt2", b)
         })?;
     }
     let mut items =
@@ -140,12 +150,12 @@ pub(super) async fn transpose(
     let plan = LogicalPlanBuilder::from(keyed)
         .filter(index.expr.clone().is_not_null())?
         .sort(vec![index.expr.sort(true, true)])?
-        .limit(0, Some(MAX_VALUES + 1))?
+        .limit(0, Some(most + 1))?
         .build()?;
     let ordered = planner.project(Scope { plan, below: None, ..scope }, items)?;
     let plan = Planner::finished(ordered)?;
     let batches = planner.env.runner.collect(&planner.session.state, plan).await?;
-    transposed(planner, &batches, &others, &common, MAX_VALUES)
+    transposed(planner, &batches, &others, &common, most)
 }
 
 fn transposed(
@@ -184,7 +194,9 @@ fn transposed(
             format!(
                 "Number of rows exceeds the allowed limit of {limit} for TRANSPOSE. If this was intended, set \"spark.sql.transposeMaxValues\" to at least the current row count."
             ),
-        ));
+        )
+        .with_param("maxValues", limit.to_string())
+        .with_param("config", "spark.sql.transposeMaxValues"));
     }
     let schema = std::sync::Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(std::sync::Arc::clone(&schema), columns)
