@@ -104,6 +104,13 @@ impl Scope {
         Ok(())
     }
 
+    /// The image of this name that was built for the tests.
+    pub fn image(name: &str) -> String {
+        let registry = image_registry();
+        let separator = if registry.is_empty() { "" } else { "/" };
+        format!("{registry}{separator}{name}:{}", image_tag())
+    }
+
     /// The pods of the namespace with these labels.
     pub async fn pods(&self, labels: &str) -> Result<Vec<Pod>> {
         let list = self.pod_api().list(&ListParams::default().labels(labels)).await?;

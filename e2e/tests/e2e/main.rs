@@ -15,3 +15,4 @@ mod run_flights;
 mod run_input;
 mod run_loss;
 mod run_python;
+mod run_spark;
