@@ -12,6 +12,7 @@ mod manifest;
 mod process;
 mod soak;
 mod tpch;
+mod udf;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ struct Arguments {
     #[arg(long, env = "CERIUM_CACHE", default_value = "target/bench")]
     cache: PathBuf,
     /// Which parts to run.
-    #[arg(long, value_delimiter = ',', default_value = "tpch,flights,connect,soak,cluster")]
+    #[arg(long, value_delimiter = ',', default_value = "tpch,flights,connect,udf,soak,cluster")]
     parts: Vec<Part>,
     /// TPC-H scale factor: 1 is 6 million line items.
     #[arg(long, default_value_t = 1.0)]
@@ -53,6 +54,9 @@ struct Arguments {
     /// The folder with flights.csv and airlines.csv.
     #[arg(long, default_value = "data/nycflights13")]
     flights: PathBuf,
+    /// The Python of a PySpark 4.1.1 with its jars; unset: spark/4.1.1/bin/python of the cache.
+    #[arg(long, env = "CERIUM_SPARK_PYTHON")]
+    spark_python: Option<PathBuf>,
     /// Namespace of the cluster in which applications are run.
     #[arg(long, default_value = "default")]
     namespace: String,
@@ -70,6 +74,8 @@ enum Part {
     Flights,
     /// Latency of Spark Connect, and Sail's.
     Connect,
+    /// Speed of Python functions, and Spark's.
+    Udf,
     /// Growth of memory and open files over many queries and sessions.
     Soak,
     /// Start-up and memory on the cluster of KUBECONFIG.
@@ -102,6 +108,11 @@ fn main() -> Result<ExitCode> {
     if arguments.parts.contains(&Part::Connect) {
         let sail = arguments.cache.join("sail/bin/sail");
         connect::measure(&driver, &python, &sail, &mut report).context("measuring Spark Connect")?;
+    }
+    if arguments.parts.contains(&Part::Udf) {
+        let spark = arguments.spark_python.clone();
+        let spark = spark.unwrap_or_else(|| arguments.cache.join("spark/4.1.1/bin/python"));
+        udf::measure(&driver, &python, &spark, &mut report).context("measuring Python functions")?;
     }
     if arguments.parts.contains(&Part::Soak) {
         soak::measure(&driver, &python, &mut report).context("measuring growth")?;

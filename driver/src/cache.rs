@@ -79,9 +79,9 @@ impl PlanCache for Cache {
         self.entries().entry(entry.plan.hash()).or_default().push(Arc::new(entry));
     }
 
-    fn unpersist(&self, plan: &Identity) {
+    fn unpersist(&self, plan: &Identity, cascade: bool) {
         self.entries().retain(|_, entries| {
-            entries.retain(|entry| !entry.plan.contains(plan));
+            entries.retain(|entry| if cascade { !entry.plan.contains(plan) } else { entry.plan != *plan });
             !entries.is_empty()
         });
     }

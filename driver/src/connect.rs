@@ -10,6 +10,7 @@ mod error;
 mod execute;
 mod observe;
 mod operation;
+mod oversize;
 mod plan;
 mod rpc;
 mod session;
@@ -26,6 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
+use self::oversize::Oversize;
 use self::rpc::Service;
 use self::service::spark_connect_service_server::SparkConnectServiceServer;
 use self::sessions::{Limits, Sessions};
@@ -94,7 +96,7 @@ impl Server {
                 let outcome = tonic::transport::Server::builder()
                     .initial_stream_window_size(Some(WINDOW))
                     .initial_connection_window_size(Some(2 * WINDOW))
-                    .add_service(service)
+                    .add_service(Oversize(service))
                     .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), ended)
                     .await;
                 if let Err(error) = outcome {

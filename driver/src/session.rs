@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use cerium_conf::SparkConf;
 use cerium_engine::object_stores::ObjectStores;
-use cerium_engine::session;
+use cerium_engine::spark_options::SparkOptions;
+use cerium_engine::{python, session};
 use cerium_spark::error::SparkError;
+use cerium_spark::python::analyze::{AnalyzeCall, Analyzed};
 use cerium_spark::session::{Engine, bad_conf};
+use datafusion::execution::SessionState;
 use datafusion::prelude::SessionConfig;
 
 use crate::parallelism::parallelism;
+use crate::settings;
 
 /// The engine as one session sees it.
 #[derive(Debug)]
@@ -29,5 +33,21 @@ impl Engine for SessionEngine {
     fn configure(&self, conf: &SparkConf, config: &mut SessionConfig) -> Result<(), SparkError> {
         self.stores.reconfigure(conf);
         session::reconfigure(config, conf, parallelism(conf).map_err(bad_conf)?).map_err(bad_conf)
+    }
+
+    fn is_final(&self, key: &str) -> bool {
+        settings::is_final(key)
+    }
+
+    fn analyze(&self, state: &SessionState, call: &AnalyzeCall<'_>) -> Result<Analyzed, SparkError> {
+        let conf = SparkOptions::of(state.config());
+        // Planning waits on this thread, be it one of a runtime or not; what it waits for has a runtime
+        // of its own, which nothing else that waits can hold up.
+        let asked = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(SparkError::internal)?.block_on(python::analyze(&conf, call))
+        };
+        let answer = std::thread::scope(|scope| scope.spawn(asked).join());
+        answer.unwrap_or_else(|_| Err(SparkError::internal("asking a table function panicked")))
     }
 }

@@ -1,10 +1,12 @@
 //! How plans cross the wire: Cerium's own nodes behind a tag of their own, the rest by Ballista.
 
 mod lambda;
+mod recursion;
 
 use std::sync::Arc;
 
 use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
+use cerium_spark::recursion::WorkTableExec;
 use cerium_spark::source::numbers::NumbersExec;
 use cerium_spark::source::scan::{TextFormat, TextSource};
 use chrono::NaiveDate;
@@ -29,11 +31,13 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::FileScanExecConf;
 use prost::Message;
 
+use self::recursion::{RecursionMessage, WorkTableMessage};
 use crate::layout::exec::{self as layout, LayoutExec};
 use crate::partition::Quantity;
 use crate::partition::exec::PartitionExec;
 use crate::python::PythonPlan;
 use crate::python::exec::PythonExec;
+use crate::recursion::exec::RecursionExec;
 use crate::repartition::exec::{Target, TargetExec};
 use crate::result_limit::ResultLimitExec;
 use crate::write::WriteJob;
@@ -47,7 +51,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 10")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 10, 11, 12")]
     kind: Option<Kind>,
 }
 
@@ -72,6 +76,10 @@ enum Kind {
     /// Whether an input says that it is small, else that its size is unknown.
     #[prost(bool, tag = "7")]
     SizeHint(bool),
+    #[prost(message, tag = "11")]
+    Recursion(Box<RecursionMessage>),
+    #[prost(message, tag = "12")]
+    WorkTable(WorkTableMessage),
 }
 
 /// A [`NumbersExec`].
@@ -209,6 +217,8 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 let columns = node.columns.into_iter().map(column).collect::<Result<_>>()?;
                 Ok(Arc::new(PartitionExec::new(Arc::clone(input), Arc::clone(numbers), columns)))
             }
+            Some(Kind::Recursion(message)) => message.decoded(self, ctx, converter),
+            Some(Kind::WorkTable(message)) => message.decoded(),
             Some(Kind::TextScan(scan)) => {
                 let base = scan.base.ok_or_else(|| missing("files"))?;
                 let format: TextFormat = serde_json::from_str(&scan.format).map_err(external)?;
@@ -250,6 +260,13 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 other => return Err(DataFusionError::Internal(format!("{other:?} cannot be sent"))),
             };
             return CeriumNode { kind: Some(Kind::SizeHint(small)) }.encode_to(buf);
+        }
+        if let Some(recursion) = node.downcast_ref::<RecursionExec>() {
+            let message = RecursionMessage::of(recursion.recursion(), self, converter)?;
+            return CeriumNode { kind: Some(Kind::Recursion(Box::new(message))) }.encode_to(buf);
+        }
+        if let Some(table) = node.downcast_ref::<WorkTableExec>() {
+            return CeriumNode { kind: Some(Kind::WorkTable(WorkTableMessage::of(table)?)) }.encode_to(buf);
         }
         if let Some(limit) = node.downcast_ref::<ResultLimitExec>() {
             return CeriumNode { kind: Some(Kind::ResultLimit(limit.limit())) }.encode_to(buf);

@@ -8,6 +8,7 @@ pub mod object_stores;
 pub mod partition;
 pub mod planner;
 pub mod python;
+pub mod recursion;
 pub mod repartition;
 pub mod result_limit;
 pub mod session;

@@ -14,6 +14,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use crate::layout::planner::LayoutPlanner;
 use crate::partition::planner::PartitionPlanner;
 use crate::python::planner::PythonPlanner;
+use crate::recursion::planner::RecursionPlanner;
 use crate::repartition::{self, planner::RepartitionPlanner};
 use crate::small;
 use crate::write::planner::WritePlanner;
@@ -50,6 +51,7 @@ async fn physical(plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn E
         Arc::new(RepartitionPlanner),
         Arc::new(PartitionPlanner),
         Arc::new(LayoutPlanner),
+        Arc::new(RecursionPlanner),
     ];
     DefaultPhysicalPlanner::with_extension_planners(nodes).create_physical_plan(plan, session).await
 }

@@ -11,7 +11,8 @@ use cerium_engine::session::new_session_state;
 use cerium_spark::analysis::Named;
 use cerium_spark::analysis::call::Context;
 use cerium_spark::error::SparkError;
-use cerium_spark::python::{self, PythonArgument, PythonFunction, eval_type};
+use cerium_spark::python::{self, PythonArgument, PythonFunction, TableFunctionArgument, eval_type};
+use cerium_spark::session::SparkSession;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -482,11 +483,15 @@ async fn table_functions_make_rows() {
     ]));
     for kind in [eval_type::TABLE, eval_type::ARROW_TABLE] {
         let f = function("repeat", kind, output.clone());
-        let argument = |expr| vec![PythonArgument { value: Named::new(expr, "n"), keyword: None }];
-        let plan = python::table_function(Arc::clone(&f), argument(lit(2_i64)), None).unwrap();
+        let argument = |expr| {
+            let value = PythonArgument { value: Named::new(expr, "n"), keyword: None };
+            vec![TableFunctionArgument::Value(value)]
+        };
+        let session = SparkSession::new(context.state(), SparkConf::new()).snapshot().unwrap();
+        let plan = python::table_function(&session, Arc::clone(&f), argument(lit(2_i64)), None).unwrap();
         assert_eq!(rows(&run(&context, plan).await.unwrap()), ["0 2", "1 2"]);
         let input = table(&context, "select * from (values (0, 'z'), (1, 'a'), (2, 'b')) t(x, y)").await;
-        let plan = python::table_function(f, argument(col("x")), Some(input)).unwrap();
+        let plan = python::table_function(&session, f, argument(col("x")), Some(input)).unwrap();
         assert_eq!(rows(&run(&context, plan).await.unwrap()), ["1 a 0 1", "2 b 0 2", "2 b 1 2"]);
     }
 }

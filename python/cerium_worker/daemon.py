@@ -21,12 +21,12 @@ def _missing(error):
     return {"missing": name, "python": sys.executable}
 
 
-def _import():
-    """Imports all modules; returns what the executor is told."""
+def _import(module):
+    """Imports all modules, and that of the workers; returns what the executor is told."""
     try:
         import pyspark
 
-        for name in _REQUIRED:
+        for name in _REQUIRED + (module,):
             importlib.import_module(name)
     except ImportError as error:
         return _missing(error)
@@ -82,8 +82,8 @@ def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     # The daemon of PySpark 4.2 and later imports this module after the fork, others before.
-    sys.argv = [sys.argv[0], "pyspark.worker"]
-    greeting = _import()
+    module = sys.argv[1]
+    greeting = _import(module)
     answers.write(json.dumps(greeting) + "\n")
     answers.flush()
     if "missing" in greeting:

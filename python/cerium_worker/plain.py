@@ -11,6 +11,11 @@ import decimal
 import json
 
 import pyarrow as pa
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
 from pyspark.serializers import CPickleSerializer
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import (
@@ -65,6 +70,7 @@ class _Call:
         self.keywords = list(call["kwargs"])
         self.arrow_type = to_arrow_type(self.type)
         self.to_internal = self.type.toInternal if self.type.needConversion() else None
+        self.as_it_is = _AS_IT_IS.get(type(self.type))
         self.clean = _cleaner(self.type)
         if not isinstance(self.type, (StructType, UserDefinedType)):
             self.clean = _without_rows(self.clean)
@@ -86,15 +92,41 @@ class _Call:
         return self.encode(results)
 
     def encode(self, results):
+        # Where each result is of the type declared, as is usual, Arrow takes them all at once.
+        if self.as_it_is is not None and self.as_it_is.issuperset(map(type, results)):
+            try:
+                return pa.array(results, type=self.arrow_type)
+            except (pa.ArrowInvalid, OverflowError):
+                pass
         convert, clean = self.to_internal, self.clean
         if convert is not None:
             results = [convert(value) for value in results]
         return pa.array([None if v is None else clean(v) for v in results], type=self.arrow_type)
 
 
+# The types of results that Arrow turns into a declared type as the JVM does.
+_NOTHING = type(None)
+_AS_IT_IS = {
+    BooleanType: frozenset((bool, _NOTHING)),
+    ByteType: frozenset((int, _NOTHING)),
+    ShortType: frozenset((int, _NOTHING)),
+    IntegerType: frozenset((int, _NOTHING)),
+    LongType: frozenset((int, _NOTHING)),
+    DoubleType: frozenset((float, _NOTHING)),
+    StringType: frozenset((str, _NOTHING)),
+    BinaryType: frozenset((bytes, _NOTHING)),
+}
+
+
 def decode(array):
     """The Python objects that Spark gives a function for the values of an array."""
     kind = array.type
+    if numpy is not None:
+        # Many times faster than one by one.
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            return _numbers(array)
+        if pa.types.is_string(kind):
+            return array.to_numpy(zero_copy_only=False).tolist()
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         return [None if v is None else _local(v) for v in array.cast(pa.int64()).to_pylist()]
     if pa.types.is_struct(kind):
@@ -110,6 +142,15 @@ def decode(array):
         values = decode(array.values)
         return _slices(array, lambda start, end: values[start:end])
     return array.to_pylist()
+
+
+def _numbers(array):
+    if array.null_count == 0:
+        return array.to_numpy().tolist()
+    values = array.fill_null(0).to_numpy().tolist()
+    for index in numpy.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)).tolist():
+        values[index] = None
+    return values
 
 
 def _slices(array, make):

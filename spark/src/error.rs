@@ -185,6 +185,8 @@ impl SparkError {
             || self.0.class.starts_with("UNSUPPORTED_STATEMENT")
             || self.0.class.starts_with("INVALID_SQL_SYNTAX.CREATE_")
             || self.0.class == "INVALID_SQL_SYNTAX.MULTI_PART_NAME"
+            || self.0.class.starts_with("INVALID_SQL_SYNTAX.INVALID_TABLE_FUNCTION_IDENTIFIER")
+            || matches!(self.0.class.as_str(), "_LEGACY_ERROR_TEMP_0037" | "_LEGACY_ERROR_TEMP_0064")
     }
 
     /// `near` is the offending token as written, `None` the end of the statement.

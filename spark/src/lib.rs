@@ -9,6 +9,7 @@ pub mod functions;
 pub mod identity;
 pub mod layout;
 pub mod python;
+pub mod recursion;
 pub mod routine;
 pub mod session;
 pub mod show;

@@ -1,9 +1,11 @@
 //! Python functions in plans: what clients send, and the expressions and nodes made of it.
 
 mod aggregate;
+pub mod analyze;
 pub mod eval_type;
 mod node;
 mod scalar;
+mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +19,10 @@ use datafusion::logical_expr::{
 };
 
 pub use aggregate::PythonAggregate;
-pub use node::{Call, Groups, Operator, PythonNode, SortKey};
+pub use node::{Call, Groups, Operator, PythonNode, SortKey, TableInput};
 pub use scalar::PythonScalar;
+pub(crate) use table::outer_lateral;
+pub use table::{TableArgument, TableFunctionArgument, TableLayout, table_function};
 
 use crate::analysis::Named;
 use crate::analysis::call::Context;
@@ -158,53 +162,24 @@ pub fn co_group_map(
     Ok(PythonNode::new(operator, vec![left, right])?.into_plan())
 }
 
-/// A call of a table function: once with literal arguments, or for each row of `input`, whose
-/// columns then stay before those of the function.
-pub fn table_function(
-    function: Arc<PythonFunction>,
-    arguments: Vec<PythonArgument>,
-    input: Option<LogicalPlan>,
-) -> Result<LogicalPlan> {
-    expect_kind(&function, &[eval_type::TABLE, eval_type::ARROW_TABLE, eval_type::ARROW_UDTF])?;
-    if function.output == DataType::Null {
-        return Err(SparkError::unsupported(format!(
-            "the table function {} whose columns its method `analyze` tells",
-            function.name
-        )));
-    }
-    let keeps_input = input.is_some();
-    if keeps_input && function.eval_type == eval_type::ARROW_UDTF {
-        return Err(SparkError::new(
-            "LATERAL_JOIN_WITH_ARROW_UDTF_UNSUPPORTED",
-            "0A000",
-            "LATERAL JOIN with Arrow-optimized user-defined table functions (UDTFs) is not supported. \
-             Arrow UDTFs cannot be used on the right-hand side of a lateral join.\n\
-             Please use a regular UDTF instead, or restructure your query to avoid the lateral join.",
-        ));
-    }
-    let input = match input {
-        Some(input) => input,
-        None => LogicalPlanBuilder::empty(true).build()?,
-    };
-    let (keywords, values): (Vec<_>, Vec<_>) =
-        arguments.into_iter().map(|argument| (argument.keyword, argument.value.expr)).unzip();
-    let (input, columns) = with_columns(input, values)?;
-    let call = Call { function, arguments: columns.into_iter().zip(keywords).collect(), name: String::new() };
-    Ok(PythonNode::new(Operator::Table { call, keeps_input }, vec![input])?.into_plan())
-}
-
 /// A plan in which keys and sort keys are columns, and the groups by them of the plan's columns.
 fn groups(input: LogicalPlan, keys: Vec<Expr>, sorting: Vec<Sort>) -> Result<(LogicalPlan, Groups)> {
     let values = input.schema().columns();
     let (input, keys) = with_columns(input, keys)?;
+    let (input, sorting) = sort_keys(input, sorting)?;
+    Ok((input, Groups { keys, sorting, values }))
+}
+
+/// A plan in which sort keys are columns.
+fn sort_keys(input: LogicalPlan, sorting: Vec<Sort>) -> Result<(LogicalPlan, Vec<SortKey>)> {
     let orders: Vec<_> = sorting.iter().map(|sort| (sort.asc, sort.nulls_first)).collect();
     let (input, columns) = with_columns(input, sorting.into_iter().map(|sort| sort.expr).collect())?;
-    let sorting = columns
+    let keys = columns
         .into_iter()
         .zip(orders)
         .map(|(column, (asc, nulls_first))| SortKey { column, descending: !asc, nulls_first })
         .collect();
-    Ok((input, Groups { keys, sorting, values }))
+    Ok((input, keys))
 }
 
 /// A plan in which the expressions are columns: those that are no columns yet come after its own.

@@ -15,6 +15,7 @@ use crate::analysis::ansi::{LastKeyWins, WithoutAnsi};
 use crate::analysis::scope::CaseRule;
 use crate::catalog::{Catalog, Identifier, SharedViews, Stored};
 use crate::error::{Result, SparkError};
+use crate::python::analyze::{AnalyzeCall, Analyzed};
 use crate::routine::Routines;
 use crate::sql::plan::AfterWrite;
 use crate::sql::statement::parse_name;
@@ -23,6 +24,15 @@ use crate::sql::statement::parse_name;
 pub trait Engine: std::fmt::Debug + Send + Sync {
     /// Brings what the engine reads of the conf into the options that plans are made and run with.
     fn configure(&self, conf: &SparkConf, config: &mut SessionConfig) -> Result<()>;
+
+    /// Whether a setting is one of the application's, which sessions cannot change any more.
+    fn is_final(&self, key: &str) -> bool;
+
+    /// Asks a Python table function about a call.
+    ///
+    /// # Errors
+    /// TABLE_VALUED_FUNCTION_FAILED_TO_ANALYZE_IN_PYTHON; why Python does not run.
+    fn analyze(&self, state: &SessionState, call: &AnalyzeCall<'_>) -> Result<Analyzed>;
 }
 
 /// One user's session.
@@ -53,6 +63,10 @@ pub struct Snapshot {
     pub default_format: String,
     /// Functions that are not built in.
     pub routines: Routines,
+    /// The conf as it is now.
+    pub conf: SparkConf,
+    /// What is below the session.
+    pub engine: Option<Arc<dyn Engine>>,
 }
 
 impl SparkSession {
@@ -159,6 +173,17 @@ impl SparkSession {
         Ok(())
     }
 
+    /// Sets a key of the conf for a statement or a client, as far as it is the session's.
+    ///
+    /// # Errors
+    /// CANNOT_MODIFY_CONFIG for settings that the application was started with.
+    pub fn change(&self, key: &str, value: &str) -> Result<()> {
+        if self.engine.as_ref().is_some_and(|engine| engine.is_final(key)) {
+            return Err(cannot_modify_config(key));
+        }
+        self.set(key, value)
+    }
+
     /// Takes over settings of the application, which [`Self::set`] is not for.
     pub fn adopt(&self, settings: &[(String, String)]) {
         let mut conf = self.conf.write().unwrap_or_else(PoisonError::into_inner);
@@ -192,6 +217,11 @@ impl SparkSession {
 
     /// Puts a key, or all, back to what the application started with.
     pub fn reset(&self, key: Option<&str>) -> Result<()> {
+        if let (Some(key), Some(engine)) = (key, &self.engine)
+            && engine.is_final(key)
+        {
+            return Err(cannot_modify_config(key));
+        }
         let mut conf = self.conf.write().unwrap_or_else(PoisonError::into_inner);
         match key {
             None => *conf = self.initial.clone(),
@@ -284,6 +314,8 @@ impl SparkSession {
             time_zone: time_zone(&conf)?,
             default_format: conf.get(&keys::SQL_SOURCES_DEFAULT).map_err(bad_conf)?,
             routines: self.catalog.routines(),
+            engine: self.engine.clone(),
+            conf,
         })
     }
 
@@ -379,6 +411,18 @@ fn with_hadoop_settings(mut conf: SparkConf) -> SparkConf {
         conf.set(key, value);
     }
     conf
+}
+
+/// Of the settings that the application was started with.
+fn cannot_modify_config(key: &str) -> SparkError {
+    let guide = "https://spark.apache.org/docs/latest/sql-migration-guide.html#ddl-statements";
+    SparkError::new(
+        "CANNOT_MODIFY_CONFIG",
+        "46110",
+        format!("Cannot modify the value of the Spark config: \"{key}\".\nSee also '{guide}'."),
+    )
+    .with_param("key", format!("\"{key}\""))
+    .with_param("docroot", "https://spark.apache.org/docs/latest")
 }
 
 fn cannot_modify(key: &str) -> SparkError {

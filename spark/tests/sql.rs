@@ -62,6 +62,7 @@ async fn answer(session: &SparkSession, statement: &ScriptStatement) -> Result<S
             (schema, frame.collect().await?)
         }
         Planned::Local(batches, schema) => (schema, batches),
+        Planned::Compute(_) => return Ok("computed".to_owned()),
         Planned::Write(command) => return Ok(format!("write to {}", command.target.path)),
     };
     show_string(&schema, &batches, 20, 20)

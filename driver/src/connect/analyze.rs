@@ -44,7 +44,7 @@ pub async fn analyze(driver: &Driver, session: &Session, question: Analyze) -> R
         }
         Analyze::Unpersist(request) => {
             if let Some(plan) = query(&env, request.relation.as_ref()).await? {
-                driver.cache().unpersist(&identity(&runner, &plan)?);
+                driver.cache().unpersist(&identity(&runner, &plan)?, false);
             }
             Ok(Answer::Unpersist(response::Unpersist {}))
         }

@@ -124,22 +124,9 @@ fn set(
         }
     }
     for (key, value) in &pairs {
-        let outcome = if settings::is_final(key) { Err(cannot_modify(key)) } else { session.set(key, value) };
-        if let Err(error) = outcome {
+        if let Err(error) = session.change(key, value) {
             refused(key, value, error)?;
         }
     }
     Ok(warnings)
-}
-
-/// Of the settings that the application was started with.
-fn cannot_modify(key: &str) -> SparkError {
-    let guide = "https://spark.apache.org/docs/latest/sql-migration-guide.html#ddl-statements";
-    SparkError::new(
-        "CANNOT_MODIFY_CONFIG",
-        "46110",
-        format!("Cannot modify the value of the Spark config: \"{key}\".\nSee also '{guide}'."),
-    )
-    .with_param("key", format!("\"{key}\""))
-    .with_param("docroot", "https://spark.apache.org/docs/latest")
 }

@@ -125,6 +125,10 @@ async fn run_statement(
             write::run(driver, session, command, &statement.text, &JobWatch::default()).await?;
             Ok(None)
         }
+        Planned::Compute(plan) => {
+            driver.execute(&session.state()?, &plan, &statement.text).await?;
+            Ok(None)
+        }
         // Commands without columns have nothing to show.
         Planned::Local(_, schema) if schema.fields().is_empty() => Ok(None),
         Planned::Local(batches, schema) if schema.fields().iter().map(|f| f.name()).eq([explain::COLUMN]) => {

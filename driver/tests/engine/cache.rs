@@ -26,7 +26,7 @@ async fn a_cached_plan_is_not_computed_again() {
     let rows = app.sql(&format!("select count(*) as n from ({SUM})")).await.unwrap();
     assert_eq!(app.sql(&joined).await.unwrap().batches, rows.batches);
 
-    app.driver.cache().unpersist(&plan);
+    app.driver.cache().unpersist(&plan, false);
     assert!(app.sql(ASK).await.is_err(), "the files are gone and nothing is kept");
     app.driver.stop().await;
 }

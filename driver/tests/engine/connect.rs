@@ -28,21 +28,21 @@ use uuid::Uuid;
 use crate::app::App;
 
 /// A server in this process and a client of it.
-struct Connect {
-    app: App,
-    server: Server,
-    client: Client,
+pub struct Connect {
+    pub app: App,
+    pub server: Server,
+    pub client: Client,
 }
 
 #[derive(Clone)]
-struct Client {
-    rpc: SparkConnectServiceClient<Channel>,
-    session_id: String,
-    user: proto::UserContext,
+pub struct Client {
+    pub rpc: SparkConnectServiceClient<Channel>,
+    pub session_id: String,
+    pub user: proto::UserContext,
 }
 
 impl Connect {
-    async fn start(settings: &[(&str, &str)]) -> Self {
+    pub async fn start(settings: &[(&str, &str)]) -> Self {
         let app = App::start(settings).await;
         let server = Server::start(Arc::clone(&app.driver), ([127, 0, 0, 1], 0).into()).await.unwrap();
         let url = format!("http://{}", server.local_addr());
@@ -53,7 +53,7 @@ impl Connect {
         Self { app, server, client }
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.server.stop().await;
         self.app.driver.stop().await;
     }
@@ -75,7 +75,7 @@ impl Client {
         self.rpc.config(request).await.map(tonic::Response::into_inner)
     }
 
-    async fn get(&mut self, key: &str) -> Result<Option<String>, Status> {
+    pub async fn get(&mut self, key: &str) -> Result<Option<String>, Status> {
         let keys = vec![key.to_owned()];
         let answer = self.config(ConfigOp::Get(config_request::Get { keys })).await?;
         Ok(answer.pairs.into_iter().next().unwrap().value)
@@ -97,7 +97,7 @@ impl Client {
         Box::pin(self.rpc.analyze_plan(request)).await.map(tonic::Response::into_inner)
     }
 
-    fn execution(&self, plan: proto::Plan) -> proto::ExecutePlanRequest {
+    pub fn execution(&self, plan: proto::Plan) -> proto::ExecutePlanRequest {
         let reattach = Choice::ReattachOptions(proto::ReattachOptions { reattachable: true });
         proto::ExecutePlanRequest {
             session_id: self.session_id.clone(),
@@ -121,7 +121,7 @@ impl Client {
         Ok(responses)
     }
 
-    async fn rows(&mut self, plan: proto::Plan) -> Result<Vec<i64>, Status> {
+    pub async fn rows(&mut self, plan: proto::Plan) -> Result<Vec<i64>, Status> {
         let request = self.execution(plan);
         Ok(self.responses(request).await?.iter().flat_map(numbers).collect())
     }
@@ -170,12 +170,31 @@ fn relation(rel_type: RelType) -> proto::Plan {
     proto::Plan { op_type: Some(OpType::Root(relation)) }
 }
 
-fn range(end: i64) -> proto::Plan {
+pub fn range(end: i64) -> proto::Plan {
     relation(RelType::Range(proto::Range { start: Some(0), end, step: 1, num_partitions: None }))
 }
 
 fn sql(query: &str) -> proto::Plan {
     relation(RelType::Sql(proto::Sql { query: query.into(), ..Default::default() }))
+}
+
+/// A query that executors would never end: 512 billion pairs.
+pub async fn endless(app: &App, client: &mut Client) -> proto::Plan {
+    app.numbers("t", 4, 2000).await;
+    let view = format!(
+        "CREATE TEMPORARY VIEW t USING csv OPTIONS (path '{}', header 'true', inferSchema 'true')",
+        app.dir.path().join("t").display()
+    );
+    let command = proto::command::CommandType::SqlCommand(proto::SqlCommand {
+        input: Some(match sql(&view).op_type {
+            Some(OpType::Root(relation)) => relation,
+            _ => unreachable!(),
+        }),
+        ..Default::default()
+    });
+    let plan = proto::Plan { op_type: Some(OpType::Command(proto::Command { command_type: Some(command) })) };
+    client.rows(plan).await.unwrap();
+    sql("SELECT count(*) FROM t a, t b, t c WHERE a.k + b.k > c.k")
 }
 
 fn error_class(status: &Status) -> String {
@@ -310,23 +329,8 @@ async fn errors_tell_their_class_and_their_details() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_can_be_interrupted_and_leaves_no_tasks() {
     let Connect { app, server, mut client } = Connect::start(&[("spark.executor.instances", "1")]).await;
-    app.numbers("t", 4, 2000).await;
-    let view = format!(
-        "CREATE TEMPORARY VIEW t USING csv OPTIONS (path '{}', header 'true', inferSchema 'true')",
-        app.dir.path().join("t").display()
-    );
-    let command = proto::command::CommandType::SqlCommand(proto::SqlCommand {
-        input: Some(match sql(&view).op_type {
-            Some(OpType::Root(relation)) => relation,
-            _ => unreachable!(),
-        }),
-        ..Default::default()
-    });
-    let plan = proto::Plan { op_type: Some(OpType::Command(proto::Command { command_type: Some(command) })) };
-    client.rows(plan).await.unwrap();
-
-    // 512 billion pairs: it would never end.
-    let mut request = client.execution(sql("SELECT count(*) FROM t a, t b, t c WHERE a.k + b.k > c.k"));
+    let plan = endless(&app, &mut client).await;
+    let mut request = client.execution(plan);
     request.tags = vec!["slow".into()];
     let id = request.operation_id.clone().unwrap();
     let running = tokio::spawn({
@@ -355,7 +359,7 @@ async fn what_is_too_large_or_ill_named_is_refused_and_the_server_goes_on() {
     let Connect { app, server, mut client } =
         Connect::start(&[("spark.executor.instances", "0"), limit]).await;
     let oversize = client.rows(sql(&format!("SELECT '{}'", "x".repeat(2 << 20)))).await.unwrap_err();
-    assert_eq!(oversize.code(), Code::OutOfRange, "{oversize}");
+    assert_eq!(oversize.code(), Code::ResourceExhausted, "{oversize}");
 
     let artifact = |name: &str| {
         let data = bytes::Bytes::from_static(b"x");

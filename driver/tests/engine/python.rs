@@ -51,7 +51,7 @@ fn run_example(folder: &TempDir, name: &str, arguments: &[&str]) -> Output {
     command(folder, &root().join("examples").join(name), arguments, "").output().unwrap()
 }
 
-fn run_text(folder: &TempDir, text: &str, spec: &str) -> Output {
+pub fn run_text(folder: &TempDir, text: &str, spec: &str) -> Output {
     let program = folder.path().join("program.py");
     fs::write(&program, text).unwrap();
     command(folder, &program, &[], spec).output().unwrap()
@@ -61,12 +61,12 @@ fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+pub fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// What a program that must succeed printed.
-fn printed(output: &Output) -> String {
+pub fn printed(output: &Output) -> String {
     assert!(output.status.success(), "{}\n{}", out(output), err(output));
     out(output)
 }

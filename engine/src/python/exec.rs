@@ -83,6 +83,9 @@ impl PythonExec {
             }
             (Work::Aggregate(aggregate), _) => Some((&aggregate.keys, &[])),
             (Work::Window(window), _) => Some((&window.partition, &window.order)),
+            (Work::Table(table), _) => {
+                table.groups.as_ref().map(|groups| (groups.keys.as_slice(), groups.sorting.as_slice()))
+            }
             _ => None,
         }
     }

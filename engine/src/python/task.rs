@@ -11,7 +11,8 @@ use datafusion::execution::TaskContext;
 use futures::stream::BoxStream;
 
 use super::files::place;
-use super::work::{Argument, Call, Function};
+use super::idle::Patience;
+use super::work::{Argument, Call, Function, Table};
 use super::worker::{
     self, Body, Dialect, FunctionCall, Header, Interpreter, Results, TableFunction, TaskIds, Worker, Workers,
 };
@@ -80,7 +81,12 @@ impl PythonTask {
     ) -> Result<Results> {
         let function = &request.function;
         // Workers that do not know a kind misread its header and wait for ever.
-        let (known_from, version) = known_from(request.eval_type);
+        let (mut known_from, mut version) = known_from(request.eval_type);
+        if let Body::Table(table) = &request.body
+            && table.needs_analysis()
+        {
+            (known_from, version) = (known_from, version).max((Dialect::V4_0, "4.0"));
+        }
         if worker.dialect() < known_from {
             return Err(SparkError::unsupported(format!(
                 "the Python function {} of a kind that PySpark on executors knows from {version} on",
@@ -108,7 +114,7 @@ impl PythonTask {
             body: request.body,
         };
         let header = header.encode(worker.dialect());
-        worker::run(self.interpreter.within(&folder), worker, header, input)
+        worker::run(self.interpreter.within(&folder), worker, Patience::of(&self.spark), header, input)
     }
 }
 
@@ -187,14 +193,21 @@ impl Request {
     }
 
     /// A table function whose result has the JSON schema `schema`.
-    pub fn of_table(call: &Call, eval_type: i32, columns: &[u32], schema: String) -> Self {
+    pub fn of_table(table: &Table, eval_type: i32, columns: &[u32], schema: String) -> Self {
+        let function = &table.call.function;
+        let arguments = offsets(&table.call.arguments, columns);
+        let is_table = |position: usize| table.tables.contains(&(position as u32));
+        let tables = arguments.iter().enumerate().filter(|(position, _)| is_table(*position));
         let body = Body::Table(TableFunction {
-            arguments: offsets(&call.arguments, columns),
-            command: call.function.command.clone(),
+            tables: tables.map(|(_, (offset, _))| *offset).collect(),
+            arguments,
+            command: function.command.clone(),
             schema,
-            name: call.function.name.clone(),
+            name: function.name.clone(),
+            partition_fields: table.partition_fields.iter().map(|field| *field as i32).collect(),
+            analyzed: table.analyzed.clone(),
         });
-        Self::new(&call.function, eval_type, body)
+        Self::new(function, eval_type, body)
     }
 
     fn new(function: &Function, eval_type: i32, body: Body) -> Self {

@@ -139,6 +139,18 @@ pub struct Table {
     /// Whether the input's columns stay.
     #[prost(bool, tag = "2")]
     pub keeps_input: bool,
+    /// Which of the arguments are tables.
+    #[prost(uint32, repeated, tag = "3")]
+    pub tables: Vec<u32>,
+    /// How rows come, if not as they lie; it has no values.
+    #[prost(message, optional, tag = "4")]
+    pub groups: Option<Groups>,
+    /// The fields of the table in which a partition has equal values.
+    #[prost(uint32, repeated, tag = "5")]
+    pub partition_fields: Vec<u32>,
+    /// The pickled answer of the function's `analyze`.
+    #[prost(bytes = "bytes", optional, tag = "6")]
+    pub analyzed: Option<Bytes>,
 }
 
 /// What a node does.
@@ -237,9 +249,21 @@ pub fn bind(operator: &Operator, inputs: &[&DFSchema]) -> Result<Work> {
                 })
                 .collect::<Result<_>>()?,
         }),
-        Operator::Table { call: one, keeps_input } => {
-            Work::Table(Table { call: call(one, first)?, keeps_input: *keeps_input })
-        }
+        Operator::Table { call: one, input } => Work::Table(Table {
+            call: call(one, first)?,
+            keeps_input: input.keeps_input,
+            tables: input.tables.clone(),
+            groups: match &input.grouped {
+                None => None,
+                Some((keys, sorting)) => Some(Groups {
+                    keys: indexes(keys, first)?,
+                    sorting: sort_keys(sorting, first)?,
+                    values: vec![],
+                }),
+            },
+            partition_fields: input.partition_fields.clone(),
+            analyzed: input.analyzed.clone(),
+        }),
     })
 }
 

@@ -4,6 +4,7 @@ mod connection;
 mod daemon;
 mod error;
 mod header;
+pub mod planner;
 mod pool;
 mod results;
 

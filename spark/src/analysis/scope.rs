@@ -36,6 +36,18 @@ impl UniqueNames {
     }
 }
 
+impl UniqueNames {
+    /// Takes a name that a plan has already.
+    pub fn take(&mut self, name: &str) {
+        let (shown, number) = match name.split_once(DUPLICATE_MARK) {
+            Some((shown, number)) => (shown, number.parse().unwrap_or(1)),
+            None => (name, 1),
+        };
+        let count = self.taken.entry(shown.to_owned()).or_insert(0);
+        *count = number.max(*count);
+    }
+}
+
 /// A column that names can mean.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScopeColumn {

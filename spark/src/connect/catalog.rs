@@ -16,7 +16,7 @@ use crate::session::cache::StorageLevel;
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::plan::command::{
     NewTable, add, create_statement, forget, function_names, identity, known, matches_pattern, new_table,
-    partition_names, recover, refresh, routine, truncate, usage,
+    partition_names, recover, refresh, routine, truncate, uncache, usage,
 };
 use crate::sql::statement::{Name, parse_name};
 
@@ -153,8 +153,8 @@ pub async fn catalog(env: &Environment<'_>, message: &proto::Catalog) -> Result<
             session.cache().persist(identity(session, &name(&cache.table_name)?).await?, level);
             nothing()
         }
-        CatType::UncacheTable(uncache) => {
-            session.cache().unpersist(&identity(session, &name(&uncache.table_name)?).await?);
+        CatType::UncacheTable(named) => {
+            uncache(session, &name(&named.table_name)?).await?;
             nothing()
         }
         CatType::ClearCache(_) => {

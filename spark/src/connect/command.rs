@@ -1,6 +1,8 @@
 //! Commands: SQL, views, functions, writes.
 
-use datafusion::arrow::datatypes::SchemaRef;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
@@ -104,6 +106,10 @@ async fn sql_command(env: &Environment<'_>, command: &proto::SqlCommand) -> Resu
     };
     match statement(env, sql, references).await? {
         Planned::Query(_) => Ok(CommandOutcome::Rows(Box::new(input))),
+        Planned::Compute(plan) => {
+            env.runner.collect(&env.session.state()?, plan).await?;
+            Ok(CommandOutcome::Rows(Box::new(local(&[], &Arc::new(Schema::empty()))?)))
+        }
         Planned::Write(write) => Ok(CommandOutcome::Write(Box::new(write))),
         Planned::Local(batches, schema) => Ok(CommandOutcome::Rows(Box::new(local(&batches, &schema)?))),
     }

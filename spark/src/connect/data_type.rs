@@ -1,7 +1,7 @@
 //! Arrow's data types as Spark Connect's messages, Spark's JSON and DDL strings and `printSchema`.
 
 mod ddl;
-pub(super) mod json;
+pub(crate) mod json;
 mod tree;
 mod udt;
 

@@ -131,6 +131,11 @@ impl<'a> Planner<'a> {
         Ok(planned)
     }
 
+    /// The relation that an expression refers to by its id.
+    pub fn referenced(&self, id: i64) -> Option<&'a proto::Relation> {
+        self.references.get(&id).copied()
+    }
+
     /// What resolves expressions over a relation.
     pub fn resolver<'s>(&'s self, scope: &'s Scope, subqueries: &'s HashMap<i64, Subquery>) -> Resolver<'s> {
         Resolver::new(self, &scope.columns, &scope.frames, scope.plan.schema(), subqueries)

@@ -1,5 +1,7 @@
 //! Python functions of messages: in expressions, over partitions and groups, and as tables.
 
+mod table;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::error::{Result, SparkError};
 use crate::python::{self, PythonArgument, PythonFunction};
 use crate::routine::{Definition, Routine};
 use crate::sql::plan::routine::sql_call;
+pub(super) use table::{lateral_table, registered_table, table_function};
 
 impl Resolver<'_> {
     /// A call of a function sent with it.
@@ -63,7 +66,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn python_arguments(&self, arguments: &[proto::Expression]) -> Result<Vec<PythonArgument>> {
+    pub(super) fn python_arguments(&self, arguments: &[proto::Expression]) -> Result<Vec<PythonArgument>> {
         let mut all = Vec::with_capacity(arguments.len());
         for argument in arguments {
             if let Some(ExprType::NamedArgumentExpression(named)) = &argument.expr_type {
@@ -181,24 +184,6 @@ pub(super) fn co_group_map(
     made(planner, plan)
 }
 
-/// A call of a table function sent with it.
-pub(super) fn table_function(
-    planner: &mut Planner<'_>,
-    message: &proto::CommonInlineUserDefinedTableFunction,
-) -> Result<Scope> {
-    let Some(TableFunction::PythonUdtf(udtf)) = &message.function else {
-        return Err(missing("a table function"));
-    };
-    let function =
-        table_function_of(udtf, &message.function_name, message.deterministic, planner.time_zone())?;
-    let plan = LogicalPlanBuilder::empty(true).build()?;
-    let scope = Scope::leaf(Relation { plan, columns: Vec::new() });
-    let none = HashMap::new();
-    let arguments = planner.resolver(&scope, &none).python_arguments(&message.arguments)?;
-    let plan = python::table_function(Arc::new(function), arguments, None)?;
-    made(planner, plan)
-}
-
 fn table_function_of(
     udtf: &proto::PythonUdtf,
     name: &str,
@@ -219,23 +204,6 @@ fn table_function_of(
         deterministic,
         includes: vec![],
     })
-}
-
-/// A registered table function called by name.
-pub(super) fn registered_table(
-    planner: &mut Planner<'_>,
-    message: &proto::UnresolvedTableValuedFunction,
-) -> Result<Option<Scope>> {
-    let Some(found) = planner.session.routines.find(std::slice::from_ref(&message.function_name)) else {
-        return Ok(None);
-    };
-    let Routine::PythonTable(udtf) = &found.routine else { return Ok(None) };
-    let plan = LogicalPlanBuilder::empty(true).build()?;
-    let scope = Scope::leaf(Relation { plan, columns: Vec::new() });
-    let none = HashMap::new();
-    let arguments = planner.resolver(&scope, &none).python_arguments(&message.arguments)?;
-    let plan = python::table_function(Arc::clone(udtf), arguments, None)?;
-    made(planner, plan).map(Some)
 }
 
 /// `spark.udf.register` and `registerJavaFunction`.

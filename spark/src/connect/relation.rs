@@ -19,6 +19,8 @@ mod unpivot;
 
 use datafusion::logical_expr::LogicalPlanBuilder;
 
+pub(super) use self::join::join_type;
+pub(super) use self::range::Called;
 use super::planner::Planner;
 use super::proto::relation::RelType;
 use super::scope::Scope;
@@ -170,7 +172,7 @@ pub(super) async fn planned<'a>(
         RelType::ChunkedCachedLocalRelation(r) => local::chunked(planner, r),
         RelType::CachedRemoteRelation(r) => local::checkpoint(planner, r),
         RelType::Range(r) => range::range(planner, r),
-        RelType::UnresolvedTableValuedFunction(r) => range::table_valued(planner, r),
+        RelType::UnresolvedTableValuedFunction(r) => range::table_valued(planner, r).await,
         RelType::Project(r) if r.input.is_none() => {
             let plan = LogicalPlanBuilder::empty(true).build()?;
             let scope = Scope::leaf(crate::analysis::scope::Relation { plan, columns: Vec::new() });
@@ -233,7 +235,7 @@ pub(super) async fn planned<'a>(
         RelType::MapPartitions(r) => python::map_partitions(planner, r, &next()?),
         RelType::GroupMap(r) => python::group_map(planner, r, &next()?),
         RelType::CoGroupMap(r) => python::co_group_map(planner, r, &next()?, &next()?),
-        RelType::CommonInlineUserDefinedTableFunction(r) => python::table_function(planner, r),
+        RelType::CommonInlineUserDefinedTableFunction(r) => python::table_function(planner, r).await,
         other => Err(SparkError::unsupported(feature(other))),
     }
 }

@@ -4,6 +4,7 @@ mod average;
 mod bitmap;
 mod correlation;
 mod count_min;
+mod distinct_count;
 mod extreme;
 mod histogram;
 mod moments;
@@ -29,6 +30,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Signature, Volatility,
 };
 
+pub use self::distinct_count::error_bits;
 use super::lambda::list_of;
 use super::sketch;
 
@@ -50,6 +52,7 @@ pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
         &bitmap::AND,
         &correlation::CORR,
         &count_min::COUNT_MIN_SKETCH,
+        &distinct_count::APPROX_COUNT_DISTINCT,
         &strings::DISTINCT_STRINGS,
         &sketch::hll::SKETCH,
         &sketch::hll::UNION,

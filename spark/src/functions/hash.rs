@@ -6,7 +6,7 @@ mod xxhash;
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array};
+use datafusion::arrow::array::{Array, ArrayRef, Int32Array, Int64Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
@@ -38,6 +38,13 @@ fn hash(rows: &Rows<'_>) -> Result<ArrayRef> {
     }
     let hashes: Vec<i32> = hashes.into_iter().map(|hash| hash as i32).collect();
     Ok(Arc::new(Int32Array::from(hashes)))
+}
+
+/// xxHash64 of each value of a column, with Spark's seed.
+pub(super) fn xxhash64_of(column: &ArrayRef) -> Result<Vec<u64>> {
+    let mut hashes = vec![u64::from(SEED); column.len()];
+    fold::<XxHash64>(column, &mut hashes)?;
+    Ok(hashes)
 }
 
 fn xxhash64(rows: &Rows<'_>) -> Result<ArrayRef> {

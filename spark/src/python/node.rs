@@ -5,12 +5,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, TableReference};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore, WindowFrame};
 
 use super::PythonFunction;
+use crate::analysis::scope::{UniqueNames, display_name};
 
 /// A call whose arguments are columns of the node's input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,9 +78,25 @@ pub enum Operator {
     Table {
         /// The call.
         call: Call,
-        /// Whether the input's columns stay.
-        keeps_input: bool,
+        /// How rows come to it.
+        input: TableInput,
     },
+}
+
+/// How rows come to a table function, and what it knows beside them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct TableInput {
+    /// Whether the input's columns stay.
+    pub keeps_input: bool,
+    /// Which of the arguments are tables.
+    pub tables: Vec<u32>,
+    /// Columns whose equal values make a partition, and the order within one; without columns all
+    /// rows are one partition. Nothing where rows come as they lie.
+    pub grouped: Option<(Vec<Column>, Vec<SortKey>)>,
+    /// The fields of the table in which a partition has equal values.
+    pub partition_fields: Vec<u32>,
+    /// The pickled answer of the function's `analyze`.
+    pub analyzed: Option<Bytes>,
 }
 
 impl Operator {
@@ -166,9 +184,17 @@ fn schema(operator: &Operator, inputs: &[LogicalPlan]) -> Result<DFSchema> {
             });
             with_calls(keys.collect::<Result<Vec<_>>>()?, calls.iter())
         }
-        Operator::Table { call, keeps_input } => {
-            let mut fields = if *keeps_input { kept() } else { vec![] };
-            fields.extend(columns_of(&call.function)?);
+        Operator::Table { call, input } => {
+            let mut fields = if input.keeps_input { kept() } else { vec![] };
+            let mut names = UniqueNames::default();
+            for (_, field) in &fields {
+                names.take(field.name());
+            }
+            fields.extend(columns_of(&call.function)?.into_iter().map(|(qualifier, field)| {
+                let name = names.claim(display_name(field.name()));
+                let same = name == *field.name();
+                (qualifier, if same { field } else { Arc::new(field.as_ref().clone().with_name(name)) })
+            }));
             fields
         }
     };

@@ -75,8 +75,8 @@ pub trait PlanCache: fmt::Debug + Send + Sync {
     /// Keeps a plan from its next use on. One that is kept already stays as it is, as in Spark.
     fn persist(&self, plan: Identity, level: StorageLevel);
 
-    /// Forgets a plan and everything that was computed with it.
-    fn unpersist(&self, plan: &Identity);
+    /// Forgets a plan; with `cascade` also everything that was computed with it.
+    fn unpersist(&self, plan: &Identity, cascade: bool);
 
     /// The level a plan is kept at, if it is.
     fn level(&self, plan: &Identity) -> Option<StorageLevel>;
@@ -111,8 +111,8 @@ impl PlanCache for Notes {
         }
     }
 
-    fn unpersist(&self, plan: &Identity) {
-        self.plans().retain(|(known, _)| !known.contains(plan));
+    fn unpersist(&self, plan: &Identity, cascade: bool) {
+        self.plans().retain(|(known, _)| if cascade { !known.contains(plan) } else { known != plan });
     }
 
     fn level(&self, plan: &Identity) -> Option<StorageLevel> {

@@ -8,6 +8,7 @@ pub(crate) mod expression;
 mod query;
 mod relation;
 mod select;
+mod table_argument;
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Value};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -19,6 +20,7 @@ use crate::error::{Position, Result, SparkError};
 pub(crate) use data_type::data_type;
 pub(crate) use query::query;
 pub(crate) use select::{Hint, parse_hints, select_item};
+pub(crate) use table_argument::TABLE;
 
 type Parsed<T> = std::result::Result<T, ParserError>;
 
@@ -86,7 +88,7 @@ pub(super) fn refused(message: &str) -> SparkError {
     let feature = message.rsplit_once(" at Line: ").map_or(message, |(feature, _)| feature);
     let position =
         location_in(message).map(|(line, column)| Position { line, pos: column.saturating_sub(1) });
-    SparkError::unsupported(feature).at(position)
+    table_argument::misuse(feature).unwrap_or_else(|| SparkError::unsupported(feature)).at(position)
 }
 
 /// Spark's error for what its parser cannot cope with.

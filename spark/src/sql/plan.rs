@@ -11,10 +11,12 @@ mod join;
 mod literal;
 mod pivot;
 mod query;
+mod recursive;
 pub(crate) mod routine;
 mod sample;
 mod select;
 mod star;
+mod table_argument;
 mod table_function;
 mod window;
 
@@ -27,6 +29,7 @@ use datafusion::common::DFSchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
 
+pub(crate) use self::expr::in_by_counts;
 pub(crate) use self::literal::fold;
 pub(crate) use self::query::finish;
 use self::routine::Variables;
@@ -51,6 +54,8 @@ pub enum Planned {
     Query(LogicalPlan),
     /// A write, after which [`SparkSession::committed`] takes note of it.
     Write(WriteCommand),
+    /// A plan to run for what it leaves behind; nobody asks for its rows.
+    Compute(LogicalPlan),
     /// A command that is done, with its rows.
     Local(Vec<RecordBatch>, SchemaRef),
 }

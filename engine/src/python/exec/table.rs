@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cerium_spark::analysis::scope::display_name;
 use cerium_spark::python::eval_type;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
@@ -33,9 +34,14 @@ pub(super) async fn table(
         other => other,
     };
     let kept = if table.keeps_input { input.schema().fields().len() } else { 0 };
-    let made: Fields = schema.fields().iter().skip(kept).cloned().collect();
+    let made: Fields = schema
+        .fields()
+        .iter()
+        .skip(kept)
+        .map(|field| Arc::new(field.as_ref().clone().with_name(display_name(field.name()))))
+        .collect();
     let sample = arguments(&RecordBatch::new_empty(input.schema()), &columns)?;
-    let mut request = Request::of_table(&table.call, kind, &columns, schema_json(&made));
+    let mut request = Request::of_table(&table, kind, &columns, schema_json(&made));
     if kind == eval_type::ARROW_TABLE {
         request.input_schema = Some(schema_json(sample.schema().fields()));
     }

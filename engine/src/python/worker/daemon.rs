@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use cerium_conf::{SparkConf, keys};
+use cerium_conf::{ByteSize, SizeUnit, SparkConf, keys};
 use serde::Deserialize;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -35,7 +35,22 @@ pub struct Interpreter {
     pub python: String,
     /// Variables set beside those of the executor.
     pub environment: BTreeMap<String, String>,
+    /// PySpark's module that workers run.
+    pub module: &'static str,
 }
+
+/// What runs functions.
+const FUNCTIONS: &str = "pyspark.worker";
+/// What asks table functions about their calls.
+const ANALYZE: &str = "pyspark.sql.worker.analyze_udtf";
+/// Where PySpark reads how much memory, in MiB, a worker and one of the planner may use, and where
+/// crashes are to be written down.
+const WORKER_MEMORY: &str = "PYSPARK_EXECUTOR_MEMORY_MB";
+const PLANNER_MEMORY: &str = "PYSPARK_PLANNER_MEMORY_MB";
+const FAULTS: &str = "PYTHON_FAULTHANDLER_DIR";
+/// Spark's settings for the last, that of the session before that of the application.
+const FAULT_HANDLER: [&str; 2] =
+    ["spark.sql.execution.pyspark.udf.faulthandler.enabled", "spark.python.worker.faulthandler.enabled"];
 
 impl Interpreter {
     /// The interpreter that the configuration, or else the environment, asks for.
@@ -51,13 +66,54 @@ impl Interpreter {
             .or_else(|| std::env::var("PYSPARK_PYTHON").ok().filter(|python| !python.is_empty()))
             .unwrap_or_else(|| "python3".to_owned());
         if let Some(mebibytes) = memory_of_a_worker(conf) {
-            environment.insert("PYSPARK_EXECUTOR_MEMORY_MB".into(), mebibytes.to_string());
+            environment.insert(WORKER_MEMORY.into(), mebibytes.to_string());
+            // Arrow's own allocators reserve a gigabyte of addresses, which count against the limit.
+            environment.entry("ARROW_DEFAULT_MEMORY_POOL".into()).or_insert_with(|| "system".into());
         }
-        Self { python, environment }
+        let traced = FAULT_HANDLER.into_iter().find_map(|key| conf.get_str(key)) == Some("true");
+        if let Some(home) = home().ok().filter(|_| traced) {
+            environment.insert(FAULTS.into(), home.join("faults").display().to_string());
+        }
+        Self { python, environment, module: FUNCTIONS }
     }
-}
 
-impl Interpreter {
+    /// The same for questions while a query is planned.
+    #[must_use]
+    pub fn planning(mut self, conf: &SparkConf) -> Self {
+        self.environment.remove(WORKER_MEMORY);
+        let memory = conf.get_str("spark.sql.planner.pythonExecution.memory");
+        if let Some(memory) = memory.and_then(|text| ByteSize::parse(text, SizeUnit::Mebibytes).ok()) {
+            self.environment.insert(PLANNER_MEMORY.into(), memory.mebibytes().to_string());
+        }
+        Self { module: ANALYZE, ..self }
+    }
+
+    /// What a worker's process left when it crashed, where faults are written down.
+    pub fn fault(&self, pid: i32) -> Option<WorkerError> {
+        let log = Path::new(self.environment.get(FAULTS)?).join(pid.to_string());
+        let text = fs::read_to_string(&log).ok().filter(|text| !text.trim().is_empty())?;
+        if let Err(error) = fs::remove_file(&log) {
+            tracing::debug!(log = %log.display(), %error, "the log of a crash stays");
+        }
+        Some(WorkerError::Traced(text))
+    }
+
+    /// The error of a function that raised an exception.
+    pub fn raised(&self, traceback: &[u8]) -> WorkerError {
+        let mut text = String::from_utf8_lossy(traceback).into_owned();
+        if let Some(memory) = self.environment.get(WORKER_MEMORY)
+            && text.contains("MemoryError")
+        {
+            let limit = format!(
+                "\nA Python worker may use {memory} MiB: spark.executor.pyspark.memory is shared by the tasks that \
+                 an executor runs at once."
+            );
+            text.truncate(text.trim_end().len());
+            text.push_str(&limit);
+        }
+        WorkerError::Raised(text)
+    }
+
     /// The same, where its command is a path that leads into a folder of files, such as that of an
     /// unpacked archive.
     #[must_use]
@@ -66,7 +122,7 @@ impl Interpreter {
         let inside = folder.join(path);
         let found = path.is_relative() && path.components().count() > 1 && inside.exists();
         let python = if found { inside.display().to_string() } else { self.python.clone() };
-        Self { python, environment: self.environment.clone() }
+        Self { python, ..self.clone() }
     }
 }
 
@@ -92,7 +148,9 @@ impl Home {
             tempfile::Builder::new().prefix("py-").rand_bytes(6).tempdir_in(&parent).map_err(failed)?;
         let package = home.path().join("cerium_worker");
         fs::create_dir(&package).map_err(failed)?;
-        fs::create_dir(home.path().join("files")).map_err(failed)?;
+        for folder in ["files", "faults"] {
+            fs::create_dir(home.path().join(folder)).map_err(failed)?;
+        }
         for (name, text) in PACKAGE {
             fs::write(package.join(name), text).map_err(failed)?;
         }
@@ -210,7 +268,7 @@ fn spawn(interpreter: &Interpreter, secret: &str) -> Result<Child, WorkerError> 
     let sockets = home.as_os_str().len() <= LONGEST_SOCKET_DIR;
     let threads = std::env::var("OMP_NUM_THREADS").unwrap_or_else(|_| "1".into());
     Command::new(&interpreter.python)
-        .args(["-m", "cerium_worker.daemon"])
+        .args(["-m", "cerium_worker.daemon", interpreter.module])
         .env("OMP_NUM_THREADS", threads)
         .env("PYTHONHASHSEED", "0")
         .env("PYTHONUNBUFFERED", "YES")

@@ -48,10 +48,16 @@ pub enum WorkerError {
     /// The connection broke: the worker is gone.
     #[error(
         "Python worker exited unexpectedly (crashed). Consider setting \
-         'spark.sql.execution.pyspark.udf.faulthandler.enabled' or \
+         'spark.sql.execution.pyspark.udf.faulthandler.enabled' or\
          'spark.python.worker.faulthandler.enabled' configuration to 'true' for the better Python traceback."
     )]
     Crashed(#[source] std::io::Error),
+    /// The worker crashed and left the traceback of Python's fault handler.
+    #[error("Python worker exited unexpectedly (crashed): {0}")]
+    Traced(String),
+    /// The worker did nothing for so many seconds, and was killed.
+    #[error("Python worker process terminated due to idle timeout (timeout: {0} seconds)")]
+    Idle(u64),
     /// The worker said something that is not part of the protocol.
     #[error("a Python worker sent {0}")]
     Protocol(String),

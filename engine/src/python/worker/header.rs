@@ -21,7 +21,8 @@ impl Writer {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
 
-    fn bool(&mut self, value: bool) {
+    /// One byte.
+    pub fn bool(&mut self, value: bool) {
         self.0.push(u8::from(value));
     }
 
@@ -34,6 +35,25 @@ impl Writer {
     /// A text after its length in bytes.
     pub fn text(&mut self, value: &str) {
         self.bytes(value.as_bytes());
+    }
+
+    /// The directory that goes on Python's path, what in it goes there too, and no broadcasts.
+    pub fn files(&mut self, folder: &str, includes: &[String]) {
+        self.text(folder);
+        self.int(includes.len() as i32);
+        for include in includes {
+            self.text(include);
+        }
+        // No broadcast server, no broadcasts.
+        self.bool(false);
+        self.int(0);
+    }
+
+    fn ints(&mut self, values: &[i32]) {
+        self.int(values.len() as i32);
+        for value in values {
+            self.int(*value);
+        }
     }
 
     fn pairs(&mut self, pairs: &BTreeMap<String, String>) {
@@ -121,6 +141,19 @@ pub struct TableFunction {
     pub schema: String,
     /// Its name.
     pub name: String,
+    /// Columns sent that are tables.
+    pub tables: Vec<i32>,
+    /// The fields of the table in which a partition has equal values.
+    pub partition_fields: Vec<i32>,
+    /// The pickled answer of the function's `analyze`.
+    pub analyzed: Option<Bytes>,
+}
+
+impl TableFunction {
+    /// Whether it is told what PySpark tells table functions from 4.0 on.
+    pub fn needs_analysis(&self) -> bool {
+        !self.partition_fields.is_empty() || self.analyzed.is_some()
+    }
 }
 
 /// What the worker is to run.
@@ -171,14 +204,7 @@ impl Header {
             }
             self.context(&mut out);
         }
-        out.text(&self.files);
-        out.int(self.includes.len() as i32);
-        for include in &self.includes {
-            out.text(include);
-        }
-        // No broadcast server, no broadcasts.
-        out.bool(false);
-        out.int(0);
+        out.files(&self.files, &self.includes);
         out.int(self.eval_type);
         self.settings(&mut out, dialect);
         match &self.body {
@@ -241,8 +267,9 @@ impl Header {
             if let Some(schema) = &self.input_schema {
                 eval.insert("input_type".into(), schema.clone());
             }
-            if self.eval_type == eval_type::ARROW_UDTF {
-                eval.insert("table_arg_offsets".into(), String::new());
+            if let (eval_type::ARROW_UDTF, Body::Table(table)) = (self.eval_type, &self.body) {
+                let offsets: Vec<_> = table.tables.iter().map(ToString::to_string).collect();
+                eval.insert("table_arg_offsets".into(), offsets.join(","));
             }
             out.pairs(&runner);
             out.pairs(&eval);
@@ -259,8 +286,10 @@ impl Header {
         if let (Dialect::V4_1, Some(schema)) = (dialect, &self.input_schema) {
             out.text(schema);
         }
-        if (dialect, self.eval_type) == (Dialect::V4_1, eval_type::ARROW_UDTF) {
-            out.int(0);
+        if let (Dialect::V4_1, eval_type::ARROW_UDTF, Body::Table(table)) =
+            (dialect, self.eval_type, &self.body)
+        {
+            out.ints(&table.tables);
         }
     }
 
@@ -303,9 +332,11 @@ fn arguments(out: &mut Writer, arguments: &[(i32, Option<String>)], named: bool)
 fn table_function(out: &mut Writer, dialect: Dialect, table: &TableFunction) {
     arguments(out, &table.arguments, dialect >= Dialect::V4_0);
     if dialect >= Dialect::V4_0 {
-        // No partition columns, no result of `analyze`.
-        out.int(0);
-        out.bool(false);
+        out.ints(&table.partition_fields);
+        out.bool(table.analyzed.is_some());
+        if let Some(analyzed) = &table.analyzed {
+            out.bytes(analyzed);
+        }
     }
     out.bytes(&table.command);
     out.text(&table.schema);
@@ -325,6 +356,31 @@ mod tests {
         let error = Dialect::of("5.0.0").unwrap_err().to_string();
         assert!(error.starts_with("PySpark 5.0.0 on executors is not supported"), "{error}");
         assert!(Dialect::of("3.4.1").is_err());
+    }
+
+    /// The end of a table function's header, written down from PySpark's `read_udtf`.
+    #[test]
+    fn table_functions_are_told_their_partitions_and_what_analyze_said() {
+        let table = TableFunction {
+            arguments: vec![(1, None)],
+            command: Bytes::from_static(b"P"),
+            schema: "{}".into(),
+            name: "f".into(),
+            tables: vec![1],
+            partition_fields: vec![2],
+            analyzed: Some(Bytes::from_static(b"A")),
+        };
+        let mut out = Writer::default();
+        table_function(&mut out, Dialect::V4_1, &table);
+        let mut expected = Writer::default();
+        expected.ints(&[1]); // one argument, its column
+        expected.bool(false); // without a keyword
+        expected.ints(&[2]);
+        expected.bool(true);
+        for bytes in [&b"A"[..], b"P", b"{}", b"f"] {
+            expected.bytes(bytes);
+        }
+        assert_eq!(out.into_bytes(), expected.into_bytes());
     }
 
     /// The layout of a pandas function in each version, written down from PySpark's `worker.py`.

@@ -17,6 +17,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
+use super::super::idle::{Activity, Patience, Watched};
 use super::connection::Stream;
 use super::daemon::Interpreter;
 use super::pool::Workers;
@@ -24,9 +25,9 @@ use super::{Worker, WorkerError};
 
 /// What numbers mean where a worker could also have sent a length.
 const END_OF_DATA: i32 = -1;
-const EXCEPTION: i32 = -2;
+pub(super) const EXCEPTION: i32 = -2;
 const TIMING: i32 = -3;
-const END_OF_STREAM: i32 = -4;
+pub(super) const END_OF_STREAM: i32 = -4;
 const ARROW_STREAM: i32 = -6;
 /// What stands before each message of an Arrow stream.
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -41,17 +42,22 @@ pub type Results = BoxStream<'static, Result<RecordBatch>>;
 pub fn run(
     interpreter: Interpreter,
     worker: Worker,
+    patience: Patience,
     header: Vec<u8>,
     input: BoxStream<'static, Result<Bytes>>,
 ) -> Result<Results> {
     let stream = worker.stream().map_err(WorkerError::Crashed)?;
     let (reader, writer) = tokio::io::split(stream);
+    let activity = Activity::new();
+    let reader = Watched { reader, activity: Arc::clone(&activity) };
     let task = Task {
         reader: BufReader::with_capacity(BUFFER, reader),
-        writer: Some(SpawnedTask::spawn(feed(writer, header, input))),
+        writer: Some(SpawnedTask::spawn(feed(writer, header, input, Arc::clone(&activity)))),
         decoder: None,
         worker,
         interpreter,
+        patience,
+        activity,
     };
     Ok(stream::try_unfold(task, |mut task| async move {
         match task.next().await? {
@@ -65,7 +71,7 @@ pub fn run(
     .boxed())
 }
 
-type Reader = BufReader<tokio::io::ReadHalf<Box<dyn Stream>>>;
+type Reader = BufReader<Watched<tokio::io::ReadHalf<Box<dyn Stream>>>>;
 
 struct Task {
     reader: Reader,
@@ -75,6 +81,8 @@ struct Task {
     decoder: Option<Decoder>,
     worker: Worker,
     interpreter: Interpreter,
+    patience: Patience,
+    activity: Arc<Activity>,
 }
 
 /// Writes what a worker reads. That it does not read on is for its results to explain.
@@ -82,11 +90,15 @@ async fn feed(
     writer: impl AsyncWrite + Unpin,
     header: Vec<u8>,
     mut input: BoxStream<'static, Result<Bytes>>,
+    activity: Arc<Activity>,
 ) -> Result<()> {
     let mut writer = tokio::io::BufWriter::with_capacity(BUFFER, writer);
     let mut written = writer.write_all(&header).await;
     while written.is_ok() {
-        let Some(bytes) = input.try_next().await? else { break };
+        activity.starve(true);
+        let bytes = input.try_next().await?;
+        activity.starve(false);
+        let Some(bytes) = bytes else { break };
         written = writer.write_all(&bytes).await;
     }
     if written.is_ok() {
@@ -104,9 +116,15 @@ async fn feed(
 impl Task {
     /// The next batch; `None` when the worker is done.
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let (patience, activity) = (self.patience, Arc::clone(&self.activity));
+        let read = patience.over(&activity, self.read()).await;
+        read.map_err(|error| self.interpreter.fault(self.worker.pid()).map_or(error, Into::into))
+    }
+
+    async fn read(&mut self) -> Result<Option<RecordBatch>> {
         let timings = self.worker.dialect().timings();
-        let Self { reader, writer, decoder, .. } = self;
-        let mut read = pin!(read(reader, decoder, timings));
+        let Self { reader, writer, decoder, interpreter, .. } = self;
+        let mut read = pin!(read(reader, decoder, interpreter, timings));
         loop {
             let Some(writing) = writer.as_mut() else { return read.await };
             // An error of the input must not wait for results.
@@ -134,6 +152,7 @@ impl Task {
 async fn read(
     reader: &mut Reader,
     decoder: &mut Option<Decoder>,
+    interpreter: &Interpreter,
     timings: usize,
 ) -> Result<Option<RecordBatch>> {
     loop {
@@ -148,11 +167,10 @@ async fn read(
         match int(reader).await? {
             ARROW_STREAM => *decoder = Some(Decoder::default()),
             EXCEPTION => {
-                let traceback = bytes(reader).await?;
-                return Err(WorkerError::Raised(String::from_utf8_lossy(&traceback).into_owned()).into());
+                return Err(interpreter.raised(&bytes(reader).await?).into());
             }
             TIMING => {
-                read_end(reader, timings).await?;
+                read_end(reader, interpreter, timings).await?;
                 return Ok(None);
             }
             other => return Err(WorkerError::Protocol(format!("the number {other}")).into()),
@@ -161,16 +179,13 @@ async fn read(
 }
 
 /// What follows the results: times, memory, accumulators and whether the worker goes on.
-async fn read_end(reader: &mut Reader, timings: usize) -> Result<()> {
+async fn read_end(reader: &mut Reader, interpreter: &Interpreter, timings: usize) -> Result<()> {
     for _ in 0..timings + 2 {
         reader.read_i64().await.map_err(WorkerError::Crashed)?;
     }
     match int(reader).await? {
         END_OF_DATA => {}
-        EXCEPTION => {
-            let traceback = bytes(reader).await?;
-            return Err(WorkerError::Raised(String::from_utf8_lossy(&traceback).into_owned()).into());
-        }
+        EXCEPTION => return Err(interpreter.raised(&bytes(reader).await?).into()),
         other => return Err(WorkerError::Protocol(format!("the number {other} after its results")).into()),
     }
     for _ in 0..int(reader).await? {

@@ -14,6 +14,7 @@ use crate::analysis::cast::cast;
 use crate::analysis::operator::scalar_call;
 use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
+use crate::functions::aggregate::error_bits;
 use crate::functions::lambda::list_of;
 use crate::functions::variant::SCHEMA_OF_ALL;
 use crate::sql::plan::fold;
@@ -64,7 +65,7 @@ fn implementation(name: &str) -> Option<&'static str> {
         "bit_and" => "bit_and",
         "bit_or" => "bit_or",
         "bit_xor" => "bit_xor",
-        "approx_count_distinct" => "approx_distinct",
+        "approx_count_distinct" => "spark_approx_count_distinct",
         "median" | "percentile" | "percentile_cont" => "percentile",
         "percentile_disc" => "percentile_disc",
         "percentile_approx" | "approx_percentile" => "percentile_approx",
@@ -148,9 +149,7 @@ pub fn aggregate(
     });
     let expr = match name {
         // DataFusion counts these without a sign.
-        "approx_count_distinct" | "regr_count" | "grouping_id" => {
-            cast(expr, &DataType::Int64, false, context.schema)?
-        }
+        "regr_count" | "grouping_id" => cast(expr, &DataType::Int64, false, context.schema)?,
         "grouping" => cast(expr, &DataType::Int8, false, context.schema)?,
         "schema_of_variant_agg" => scalar_call(SCHEMA_OF_ALL.function(), vec![expr]),
         "listagg" | "string_agg" if call.data_type(0)? == DataType::Binary => {
@@ -263,10 +262,20 @@ impl Call<'_> {
             }
             "approx_count_distinct" => {
                 arity(1, 2)?;
-                let value = self.args[0].expr.clone();
-                // Doubles are not counted by DataFusion, but their texts differ where they do.
-                let is_float = matches!(self.data_type(0)?, DataType::Float32 | DataType::Float64);
-                vec![if is_float { cast(value, &DataType::Utf8, false, self.context.schema)? } else { value }]
+                let error = match self.args.get(1).map(|error| &error.expr) {
+                    None => lit(0.05),
+                    Some(Expr::Literal(ScalarValue::Float64(Some(_)) | ScalarValue::Decimal128(..), _)) => {
+                        lit(fold(self.typed(1, &DataType::Float64)?)?)
+                    }
+                    Some(_) => {
+                        let message = "The second argument should be a double literal.";
+                        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1104", "", message));
+                    }
+                };
+                if let Expr::Literal(ScalarValue::Float64(Some(error)), _) = &error {
+                    error_bits(*error)?;
+                }
+                vec![self.args[0].expr.clone(), error]
             }
             "listagg" | "string_agg" => {
                 arity(1, 2)?;

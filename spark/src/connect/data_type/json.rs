@@ -12,7 +12,7 @@ use crate::error::{Result, SparkError};
 use crate::types;
 
 /// The type behind JSON.
-pub(super) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
+pub(crate) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
     match value {
         Value::String(name) => super::ddl::parse_type(name, time_zone),
         Value::Object(object) => match object.get("type") {
@@ -72,6 +72,11 @@ fn bad(value: &Value) -> SparkError {
         ),
     )
     .with_param("invalidType", value.to_string())
+}
+
+/// The JSON of a type as text.
+pub(crate) fn text(data_type: &DataType) -> String {
+    type_json(data_type).to_string()
 }
 
 /// The JSON of columns.

@@ -60,6 +60,11 @@ impl Resolver<'_> {
         {
             return self.chain(operator, arguments);
         }
+        if let ("not" | "!", [operand]) = (name.as_str(), arguments)
+            && let Some(negated) = self.not_in(operand)?
+        {
+            return Ok(negated);
+        }
         match (name.as_str(), arguments) {
             ("not" | "!", [operand]) => return operator::not(self.operand(operand)?, self.schema),
             ("-", [operand]) => return operator::negative(self.operand(operand)?, self.schema),

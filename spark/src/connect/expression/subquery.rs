@@ -16,12 +16,11 @@ use crate::connect::proto::expression::ExprType;
 use crate::connect::proto::subquery_expression::SubqueryType;
 use crate::connect::proto::{Expression, SubqueryExpression};
 use crate::error::{Result, SparkError};
+use crate::sql::plan::in_by_counts;
 
 impl Resolver<'_> {
     pub(super) fn subquery(&self, message: &SubqueryExpression) -> Result<Named> {
-        let subquery = self.subqueries.get(&message.plan_id).cloned().ok_or_else(|| {
-            SparkError::internal(format!("the plan {} of a subquery is not in the request", message.plan_id))
-        })?;
+        let subquery = self.planned_subquery(message)?;
         let columns = subquery.subquery.schema().fields().len();
         match message.subquery_type() {
             SubqueryType::Scalar if columns == 1 => {
@@ -36,21 +35,41 @@ impl Resolver<'_> {
             SubqueryType::Exists => Ok(Named::new(Expr::Exists(Exists::new(subquery, false)), "exists()")),
             SubqueryType::In => {
                 let [value] = message.in_subquery_values.as_slice() else {
-                    return self.several_in(&message.in_subquery_values, subquery);
+                    return self.several_in(&message.in_subquery_values, subquery, false);
                 };
                 let value = self.expr(value)?;
                 let name = format!("({} IN (listquery()))", value.name);
                 Ok(Named::new(Expr::InSubquery(InSubquery::new(Box::new(value.expr), subquery, false)), name))
             }
-            SubqueryType::TableArg => Err(SparkError::unsupported("a table as argument of this function")),
+            SubqueryType::TableArg => {
+                Err(SparkError::unsupported("a table as an argument of anything but a Python table function"))
+            }
             SubqueryType::Unknown => Err(super::missing("the kind of a subquery")),
         }
     }
 }
 
 impl Resolver<'_> {
-    /// `(a, b) IN (query)`: both sides as structs, which are null where one of the fields is.
-    fn several_in(&self, values: &[Expression], subquery: Subquery) -> Result<Named> {
+    fn planned_subquery(&self, message: &SubqueryExpression) -> Result<Subquery> {
+        self.subqueries.get(&message.plan_id).cloned().ok_or_else(|| {
+            SparkError::internal(format!("the plan {} of a subquery is not in the request", message.plan_id))
+        })
+    }
+
+    /// `NOT (a, b) IN (query)`, if that is what is negated.
+    pub(super) fn not_in(&self, operand: &Expression) -> Result<Option<Named>> {
+        let Some(ExprType::SubqueryExpression(message)) = &operand.expr_type else { return Ok(None) };
+        let several = message.in_subquery_values.as_slice();
+        if message.subquery_type() != SubqueryType::In || several.len() < 2 {
+            return Ok(None);
+        }
+        let subquery = self.planned_subquery(message)?;
+        self.several_in(several, subquery, true).map(Some)
+    }
+
+    /// `(a, b) IN (query)`: both sides as structs, which are null where one of the fields is. Where it
+    /// is negated, rows that may be the same are told from those that cannot.
+    fn several_in(&self, values: &[Expression], subquery: Subquery, negated: bool) -> Result<Named> {
         let inner = subquery.subquery.as_ref().clone();
         let width = inner.schema().fields().len();
         if width != values.len() {
@@ -73,11 +92,18 @@ impl Resolver<'_> {
             right.push(cast(own, &common, false, inner.schema())?);
             names.push(value.name);
         }
+        let name = format!("(({}) IN (listquery()))", names.join(", "));
+        if negated {
+            let named =
+                right.into_iter().enumerate().map(|(i, column)| column.alias(format!("__subquery_{i}")));
+            let plan = LogicalPlanBuilder::from(inner).project(named.collect::<Vec<_>>())?.build()?;
+            let left: Vec<Named> = left.into_iter().zip(names).map(|(e, name)| Named::new(e, name)).collect();
+            return Ok(Named::new(in_by_counts(&left, &plan, true, self.schema)?, format!("(NOT {name})")));
+        }
         let outer_ref_columns = subquery.outer_ref_columns;
         let plan =
             LogicalPlanBuilder::from(inner).project([whole_or_null(right)?.alias("__subquery")])?.build()?;
         let subquery = Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans };
-        let name = format!("(({}) IN (listquery()))", names.join(", "));
         let left = Box::new(whole_or_null(left)?);
         Ok(Named::new(Expr::InSubquery(InSubquery::new(left, subquery, false)), name))
     }

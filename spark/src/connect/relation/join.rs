@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use datafusion::common::{Column, JoinType, NullEquality};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
+use super::range::Called;
 use crate::analysis::Named;
 use crate::analysis::correlate::lateral_join;
 use crate::analysis::operator::{self, Binary};
@@ -14,10 +15,12 @@ use crate::connect::expression::Resolver;
 use crate::connect::planner::{Outer, Planner};
 use crate::connect::proto;
 use crate::connect::proto::join::JoinType as Kind;
+use crate::connect::python;
 use crate::connect::scope::{Frames, Scope};
 use crate::error::{Result, SparkError, quote};
 
-fn join_type(kind: Kind) -> JoinType {
+/// The join of a message's kind.
+pub(in crate::connect) fn join_type(kind: Kind) -> JoinType {
     match kind {
         Kind::FullOuter => JoinType::Full,
         Kind::LeftOuter => JoinType::Left,
@@ -184,7 +187,11 @@ pub(super) async fn lateral<'a>(
     left: Scope,
 ) -> Result<Scope> {
     let right = message.right.as_deref().ok_or_else(|| crate::connect::expression::missing("an input"))?;
-    if let Some(joined) = super::range::lateral_generator(planner, message, &left, right)? {
+    let called = Called::of(right)?;
+    if let Some(joined) = super::range::lateral_generator(planner, message, &left, &called)? {
+        return Ok(joined);
+    }
+    if let Some(joined) = python::lateral_table(planner, message, &left, &called)? {
         return Ok(joined);
     }
     planner.outer.push(Outer {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::{DFSchema, TableReference};
+use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 
@@ -11,7 +11,7 @@ use super::layout::partitions;
 use super::select::run_generator;
 use crate::analysis::Named;
 use crate::analysis::call::generator::is_generator;
-use crate::analysis::scope::Relation;
+use crate::analysis::scope::{Relation, ScopeColumn, display_name};
 use crate::catalog::listing;
 use crate::connect::expression::{integer, missing};
 use crate::connect::planner::{Planner, plan_id};
@@ -40,11 +40,11 @@ fn numbers(planner: &mut Planner<'_>, table: Numbers) -> Result<Scope> {
 }
 
 /// `spark.tvf.<name>(...)`: range, and generators over one row.
-pub(super) fn table_valued(
+pub(super) async fn table_valued(
     planner: &mut Planner<'_>,
     message: &proto::UnresolvedTableValuedFunction,
 ) -> Result<Scope> {
-    if let Some(scope) = crate::connect::python::registered_table(planner, message)? {
+    if let Some(scope) = crate::connect::python::registered_table(planner, message).await? {
         return Ok(scope);
     }
     let name = message.function_name.to_lowercase();
@@ -93,30 +93,55 @@ fn range_of(planner: &mut Planner<'_>, args: Vec<Named>) -> Result<Scope> {
     numbers(planner, table)
 }
 
+/// The right side of a lateral join below its aliases.
+pub(in crate::connect) struct Called<'m> {
+    /// The relation.
+    pub relation: &'m proto::Relation,
+    alias: Option<String>,
+    /// The DataFrames that it is.
+    pub ids: Vec<i64>,
+}
+
+impl<'m> Called<'m> {
+    pub(super) fn of(mut relation: &'m proto::Relation) -> Result<Self> {
+        let (mut alias, mut ids) = (None, Vec::new());
+        loop {
+            ids.extend(plan_id(relation));
+            let below = match &relation.rel_type {
+                Some(RelType::SubqueryAlias(aliased)) => {
+                    alias = alias.or(Some(aliased.alias.clone()));
+                    &aliased.input
+                }
+                Some(RelType::WithRelations(with)) => &with.root,
+                _ => return Ok(Self { relation, alias, ids }),
+            };
+            relation = below.as_deref().ok_or_else(|| missing("an input"))?;
+        }
+    }
+
+    /// Columns of the right side, with the alias.
+    pub fn columns(&self, made: impl Iterator<Item = Column>) -> Vec<ScopeColumn> {
+        let qualifier: Vec<String> = self.alias.iter().cloned().collect();
+        let named = made.map(|column| ScopeColumn {
+            qualifier: qualifier.clone(),
+            name: display_name(&column.name).to_owned(),
+            column,
+            hidden: false,
+        });
+        named.collect()
+    }
+}
+
 /// A lateral join with a generator whose arguments are the left side's columns.
 pub(super) fn lateral_generator(
     planner: &mut Planner<'_>,
     message: &proto::LateralJoin,
     left: &Scope,
-    right: &proto::Relation,
+    called: &Called<'_>,
 ) -> Result<Option<Scope>> {
     use proto::join::JoinType as Kind;
-    let mut relation = right;
-    let mut alias = None;
-    let mut ids = Vec::new();
-    let function = loop {
-        ids.extend(plan_id(relation));
-        match &relation.rel_type {
-            Some(RelType::SubqueryAlias(aliased)) => {
-                alias = alias.or(Some(aliased.alias.clone()));
-                relation = aliased.input.as_deref().ok_or_else(|| missing("an input"))?;
-            }
-            Some(RelType::WithRelations(with)) => {
-                relation = with.root.as_deref().ok_or_else(|| missing("an input"))?;
-            }
-            Some(RelType::UnresolvedTableValuedFunction(function)) => break function,
-            _ => return Ok(None),
-        }
+    let Some(RelType::UnresolvedTableValuedFunction(function)) = &called.relation.rel_type else {
+        return Ok(None);
     };
     let name = function.function_name.to_lowercase();
     let outer = match message.join_type() {
@@ -141,11 +166,11 @@ pub(super) fn lateral_generator(
         column.hidden = hidden;
     }
     for column in &mut scope.columns[width..] {
-        column.qualifier = alias.iter().cloned().collect();
+        column.qualifier = called.alias.iter().cloned().collect();
     }
     let mut frames: Frames = scope.frames.clone();
-    for id in ids {
-        frames.add(id, &scope.columns[width..]);
+    for id in &called.ids {
+        frames.add(*id, &scope.columns[width..]);
     }
     scope.columns.sort_by_key(|column| column.hidden);
     Ok(Some(Scope { frames, ..scope }))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
@@ -90,6 +90,10 @@ pub(super) async fn sql(
     match crate::connect::command::statement(planner.env, message, references).await? {
         Planned::Query(plan) => Ok(Answer::Plan(plan)),
         Planned::Local(batches, schema) => Ok(Answer::Rows(batches, schema)),
+        Planned::Compute(plan) => {
+            planner.env.runner.collect(&planner.session.state, plan).await?;
+            Ok(Answer::Rows(Vec::new(), Arc::new(Schema::empty())))
+        }
         Planned::Write(_) => Err(SparkError::unsupported("a statement that writes inside of a query")),
     }
 }

@@ -37,8 +37,10 @@ fn cte(p: &mut Parser) -> Parsed<Cte> {
     // `name (a, b) AS (query)`, or without AS.
     let has_columns = p.peek_token_ref().token == Token::LParen && !super::starts_query(p, 1);
     let columns = if has_columns { identifiers(p)? } else { Vec::new() };
+    // The syntax tree has no place of its own for the level; nothing else is kept in this one.
+    let mut level = None;
     if next_are(p, &["MAX", "RECURSION", "LEVEL"]) {
-        p.parse_number_value()?;
+        level = Some(Ident::new(p.parse_literal_uint()?.to_string()));
     }
     next_is(p, "AS");
     p.expect_token(&Token::LParen)?;
@@ -47,7 +49,7 @@ fn cte(p: &mut Parser) -> Parsed<Cte> {
     Ok(Cte {
         alias: alias(name, columns),
         query,
-        from: None,
+        from: level,
         materialized: None,
         closing_paren_token: closing.into(),
     })

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::query::{alias, bare, query, select_all, values};
 use super::{
     Parsed, expect, identifier, identifiers, is_one_of, next_are, next_is, object_name, starts_query,
-    unexpected, unsupported, word_at, words_follow,
+    table_argument, unexpected, unsupported, word_at, words_follow,
 };
 
 /// Words that cannot be the alias of a relation: they start a clause, a join, or join queries.
@@ -175,7 +175,7 @@ fn primary(p: &mut Parser) -> Parsed<TableFactor> {
     }
     let name = object_name(p)?;
     if p.consume_token(&Token::LParen) {
-        let args = TableFunctionArgs { args: p.parse_optional_args()?, settings: None };
+        let args = TableFunctionArgs { args: table_argument::arguments(p)?, settings: None };
         let sample = sample(p)?;
         let mut function = table(name, table_alias(p)?);
         if let TableFactor::Table { args: a, sample: s, .. } = &mut function {

@@ -28,7 +28,7 @@ pub use self::alter::{partition_names, recover, truncate_table as truncate};
 pub use self::create::{CreateAs, NewTable, add, create_as, new_table, query_columns};
 pub use self::function::{routine, usage};
 pub use self::insert::{Into, file_format, into_table};
-pub use self::session::{forget, identity, known, refresh};
+pub use self::session::{forget, identity, known, refresh, uncache};
 pub use self::show::{create_statement, function_names, matches_pattern};
 
 pub(super) async fn plan(session: &SparkSession, statement: Statement) -> Result<Planned> {

@@ -5,6 +5,8 @@ mod names;
 mod predicate;
 mod subquery;
 
+pub(crate) use subquery::in_by_counts;
+
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, lit};

@@ -34,18 +34,7 @@ impl Planner<'_> {
 
     fn query_in_scope(&mut self, query: &Query) -> Result<Relation> {
         if let Some(with) = &query.with {
-            for cte in &with.cte_tables {
-                let name = cte.alias.name.value.clone();
-                if with.recursive && self.refers_to(&cte.query, &name) {
-                    return Err(SparkError::unsupported("WITH RECURSIVE of a query that refers to itself"));
-                }
-                let mut relation = self.query(&cte.query)?;
-                let columns: Vec<String> = cte.alias.columns.iter().map(|c| c.name.value.clone()).collect();
-                if !columns.is_empty() {
-                    relation = rename(relation, columns)?;
-                }
-                self.ctes.push((name, relation));
-            }
+            self.with_tables(with)?;
         }
         let mut relation = self.set_expr(&query.body, query.order_by.as_ref())?;
         match &query.limit_clause {
@@ -66,11 +55,27 @@ impl Planner<'_> {
         Ok(relation)
     }
 
-    /// Whether a query names a table of this name.
-    fn refers_to(&self, query: &Query, name: &str) -> bool {
+    /// The tables of WITH, for the query behind it and those behind them.
+    pub(super) fn with_tables(&mut self, with: &ast::With) -> Result<()> {
+        for cte in &with.cte_tables {
+            let name = cte.alias.name.value.clone();
+            let relation = if with.recursive && self.refers_to(&cte.query, &name) {
+                self.recursive(&name, cte)?
+            } else {
+                let relation = self.query(&cte.query)?;
+                let columns: Vec<String> = cte.alias.columns.iter().map(|c| c.name.value.clone()).collect();
+                if columns.is_empty() { relation } else { rename(relation, columns)? }
+            };
+            self.ctes.push((name, relation));
+        }
+        Ok(())
+    }
+
+    /// Whether a query, or a part of one, names a table of this name.
+    pub(super) fn refers_to(&self, visited: &impl Visit, name: &str) -> bool {
         let mut names = TableNames::default();
         // The visitor never breaks.
-        let _ = query.visit(&mut names);
+        let _ = visited.visit(&mut names);
         names
             .0
             .iter()
@@ -101,7 +106,7 @@ impl Planner<'_> {
         usize::try_from(value).map_err(|_| fail("IS_NEGATIVE", "be equal to or greater than 0"))
     }
 
-    fn set_expr(&mut self, body: &SetExpr, order_by: Option<&OrderBy>) -> Result<Relation> {
+    pub(super) fn set_expr(&mut self, body: &SetExpr, order_by: Option<&OrderBy>) -> Result<Relation> {
         match body {
             SetExpr::Select(select) => self.select(select, order_by),
             SetExpr::Query(query) => {
@@ -196,14 +201,7 @@ impl Planner<'_> {
         };
         let widths = (left.visible().count(), right.visible().count());
         if widths.0 != widths.1 {
-            return Err(SparkError::new(
-                "NUM_COLUMNS_MISMATCH",
-                "42826",
-                format!(
-                    "{name} can only be performed on inputs with the same number of columns, but the first input has {} columns and the second input has {} columns.",
-                    widths.0, widths.1
-                ),
-            ));
+            return Err(column_counts_differ(name, widths.0, widths.1));
         }
         let shown: Vec<String> = left.visible().map(|c| c.name.clone()).collect();
         let mut unique = UniqueNames::default();
@@ -225,6 +223,17 @@ impl Planner<'_> {
             .collect();
         Ok(Relation { plan, columns })
     }
+}
+
+/// The error of a set operation over different numbers of columns.
+pub(super) fn column_counts_differ(operator: &str, first: usize, second: usize) -> SparkError {
+    SparkError::new(
+        "NUM_COLUMNS_MISMATCH",
+        "42826",
+        format!(
+            "{operator} can only be performed on inputs with the same number of columns, but the first input has {first} columns and the second input has {second} columns."
+        ),
+    )
 }
 
 /// The rows of an inline table with each column in the type that its cells have in common.
@@ -331,7 +340,7 @@ fn bag_operation(left: LogicalPlan, right: LogicalPlan, except: bool) -> Result<
 }
 
 /// The visible columns under these names.
-fn projected(relation: Relation, names: &[String]) -> Result<LogicalPlan> {
+pub(super) fn projected(relation: Relation, names: &[String]) -> Result<LogicalPlan> {
     let exprs: Vec<Expr> = relation
         .visible()
         .zip(names)

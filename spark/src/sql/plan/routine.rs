@@ -38,7 +38,7 @@ pub(super) struct Variables {
 }
 
 /// An argument and the parameter it is for, where it says so.
-type Argument = (Option<String>, Named);
+pub(super) type Argument = (Option<String>, Named);
 
 impl Planner<'_> {
     /// A call in an expression of a function that is not built in.
@@ -85,7 +85,7 @@ impl Planner<'_> {
     }
 
     /// Arguments of a call with the names they are given by.
-    fn routine_arguments(
+    pub(super) fn routine_arguments(
         &mut self,
         routine: &[String],
         args: &[FunctionArg],
@@ -215,11 +215,7 @@ impl Planner<'_> {
         let empty = DFSchema::empty();
         let names = Names::input(&[], &empty);
         match &found.routine {
-            Routine::PythonTable(udtf) => {
-                let args = self.routine_arguments(&found.name, args, &names)?;
-                let plan = python::table_function(std::sync::Arc::clone(udtf), python_arguments(args), None)?;
-                Ok(Relation::unqualified(plan))
-            }
+            Routine::PythonTable(udtf) => self.python_table(found, udtf, args),
             Routine::Defined(Definition::Sql(sql)) => {
                 let Returns::Table(columns) = &sql.returns else {
                     let quoted = quote_parts(&found.name);
@@ -281,63 +277,13 @@ impl Planner<'_> {
         op: &JoinOperator,
     ) -> Result<Relation> {
         if let Routine::PythonTable(udtf) = &found.routine {
-            let schema = left.plan.schema().clone();
-            let values = self.routine_arguments(&found.name, args, &Names::input(&left.columns, &schema))?;
-            let width = schema.fields().len();
-            let plan = python::table_function(
-                std::sync::Arc::clone(udtf),
-                python_arguments(values),
-                Some(left.plan.clone()),
-            )?;
-            let qualifier = alias.map(|alias| alias.name.value.clone());
-            return self.beside(left.columns, plan, width, qualifier, alias, op);
+            return self.lateral_python_table(left, found, udtf, args, alias, op);
         }
         self.outer.push(OuterScope { columns: left.columns.clone(), schema: left.plan.schema().clone() });
         let planned = self.routine_table(found, args);
         self.outer.pop();
         let right = planned.and_then(|relation| self.aliased(relation, alias, None))?;
         self.lateral(left, right, op)
-    }
-
-    /// The columns of a plan: those of the relation it was made from, then what was made.
-    fn beside(
-        &mut self,
-        mut columns: Vec<ScopeColumn>,
-        plan: datafusion::logical_expr::LogicalPlan,
-        width: usize,
-        qualifier: Option<String>,
-        alias: Option<&ast::TableAlias>,
-        op: &JoinOperator,
-    ) -> Result<Relation> {
-        let (JoinOperator::Join(condition)
-        | JoinOperator::Inner(condition)
-        | JoinOperator::CrossJoin(condition)) = op
-        else {
-            return Err(SparkError::unsupported("LATERAL of a Python table function in an outer join"));
-        };
-        let given: Vec<String> =
-            alias.map(|a| a.columns.iter().map(|c| c.name.value.clone()).collect()).unwrap_or_default();
-        for (i, column) in plan.schema().columns().into_iter().skip(width).enumerate() {
-            columns.push(ScopeColumn {
-                qualifier: qualifier.iter().cloned().collect(),
-                name: given.get(i).unwrap_or(&column.name).clone(),
-                column,
-                hidden: false,
-            });
-        }
-        columns.sort_by_key(|column| column.hidden);
-        let mut relation = Relation { plan, columns };
-        match condition {
-            ast::JoinConstraint::None => {}
-            ast::JoinConstraint::On(condition) => {
-                let schema = relation.plan.schema().clone();
-                let named = self.expr(condition, &Names::input(&relation.columns, &schema))?;
-                let condition = super::select::boolean_condition(named, &schema, "JOIN condition")?;
-                relation.plan = LogicalPlanBuilder::from(relation.plan).filter(condition)?.build()?;
-            }
-            _ => return Err(SparkError::unsupported("LATERAL with USING")),
-        }
-        Ok(relation)
     }
 }
 
@@ -354,7 +300,7 @@ pub(super) fn seen_from_within(value: Named, outer: &[OuterScope], level: usize)
     Ok(Named::new(expr.data, value.name))
 }
 
-fn python_arguments(args: Vec<Argument>) -> Vec<PythonArgument> {
+pub(super) fn python_arguments(args: Vec<Argument>) -> Vec<PythonArgument> {
     args.into_iter()
         .map(|(keyword, value)| PythonArgument {
             value: Named::new(value.expr.unalias(), value.name),
@@ -550,7 +496,7 @@ fn plain_syntax(function: &ast::Function, name: &str) -> Result<()> {
     .with_param("syntax", syntax))
 }
 
-fn positional_after(routine: &[String], keyword: &str) -> SparkError {
+pub(crate) fn positional_after(routine: &[String], keyword: &str) -> SparkError {
     let name = quote_parts(routine);
     SparkError::new(
         "UNEXPECTED_POSITIONAL_ARGUMENT",

@@ -111,6 +111,8 @@ pub enum Cache {
     Table {
         /// The table, or the view to make of the query.
         name: Name,
+        /// LAZY: its rows are computed when they are first asked for.
+        lazy: bool,
         /// OPTIONS ('storageLevel' ...).
         storage_level: Option<String>,
         /// AS.
@@ -367,15 +369,14 @@ pub(super) fn cache(p: &mut Parser) -> Result<Statement, Failure> {
         p.next_token();
         return near(p);
     }
-    // Rows are kept when they are first computed, so LAZY is no different.
-    next_is(p, "LAZY");
+    let lazy = next_is(p, "LAZY");
     expect(p, "TABLE")?;
     let table = name(p)?;
     let given = if next_is(p, "OPTIONS") { options(p)? } else { std::collections::BTreeMap::default() };
     let storage_level =
         given.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("storageLevel")).map(|(_, level)| level);
     let query = if next_is(p, "AS") || !at_end(p) { Some(query(p)?) } else { None };
-    Ok(Statement::Cache(Cache::Table { name: table, storage_level, query }))
+    Ok(Statement::Cache(Cache::Table { name: table, lazy, storage_level, query }))
 }
 
 pub(super) fn other(p: &mut Parser) -> Result<Statement, Failure> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+
 use super::{Planned, nothing, pairs, plan_query, strings};
 use crate::catalog::{CATALOG, View, errors, table};
 use crate::error::{Result, SparkError};
@@ -17,7 +19,7 @@ pub(super) fn set(session: &SparkSession, key: Option<String>, value: Option<Str
     };
     let shown = match value {
         Some(value) => {
-            session.set(&key, &value)?;
+            session.change(&key, &value)?;
             session.shown(&key).unwrap_or(value)
         }
         None => session.shown(&key).unwrap_or_else(|| "<undefined>".to_owned()),
@@ -68,11 +70,27 @@ pub async fn known(session: &SparkSession, name: &Name) -> Result<Vec<String>> {
 /// # Errors
 /// TABLE_OR_VIEW_NOT_FOUND.
 pub async fn identity(session: &SparkSession, name: &Name) -> Result<Identity> {
+    Ok(Identity::of(&rows_of(session, name).await?)?)
+}
+
+/// The plan of a table or view.
+async fn rows_of(session: &SparkSession, name: &Name) -> Result<LogicalPlan> {
     let snapshot = session.snapshot()?;
     match table::open(session, &snapshot, &name.parts, &BTreeMap::new(), None).await? {
-        Some(opened) => Ok(Identity::of(&opened.into_plan("cached")?)?),
+        Some(opened) => opened.into_plan("cached"),
         None => Err(SparkError::table_not_found(&name.parts).at(name.position)),
     }
+}
+
+/// No longer keeps a table or view; of a table nothing that was computed with it either.
+///
+/// # Errors
+/// TABLE_OR_VIEW_NOT_FOUND.
+pub async fn uncache(session: &SparkSession, name: &Name) -> Result<()> {
+    let case = session.snapshot()?.case;
+    let is_table = session.catalog().temp_view(&name.parts, case).is_none();
+    session.cache().unpersist(&identity(session, name).await?, is_table);
+    Ok(())
 }
 
 /// Has what is kept of a table's files, or of those of a view, computed again at its next use.
@@ -96,7 +114,7 @@ pub async fn forget(session: &SparkSession, name: &Name) {
         return;
     }
     match identity(session, name).await {
-        Ok(identity) => session.cache().unpersist(&identity),
+        Ok(identity) => session.cache().unpersist(&identity, true),
         // What cannot be read was never kept.
         Err(error) => tracing::debug!("nothing is kept of {}: {error}", name.parts.join(".")),
     }
@@ -105,23 +123,45 @@ pub async fn forget(session: &SparkSession, name: &Name) {
 pub(super) async fn cache(session: &SparkSession, cache: Cache) -> Result<Planned> {
     match cache {
         Cache::Clear => session.cache().clear(),
-        Cache::Uncache { name, if_exists } => match identity(session, &name).await {
-            Ok(identity) => session.cache().unpersist(&identity),
-            Err(_) if if_exists => {}
-            Err(error) => return Err(error),
+        Cache::Uncache { name, if_exists } => match uncache(session, &name).await {
+            Err(error) if if_exists && error.class() == "TABLE_OR_VIEW_NOT_FOUND" => {}
+            uncached => uncached?,
         },
-        Cache::Table { name, storage_level, query } => {
+        Cache::Table { name, lazy, storage_level, query } => {
             let level = match storage_level {
                 Some(level) => StorageLevel::of_name(&level)?,
                 None => StorageLevel::DEFAULT,
             };
             if let Some(query) = query {
+                if let [qualifier @ .., _] = name.parts.as_slice()
+                    && !qualifier.is_empty()
+                {
+                    return Err(qualified_view(&qualifier.join(".")).at(name.position));
+                }
                 let plan = plan_query(session, &query).await?;
                 let case = session.snapshot()?.case;
                 session.catalog().create_view(&name.parts, View { plan }, false, false, false, case)?;
             }
-            session.cache().persist(identity(session, &name).await?, level);
+            let rows = rows_of(session, &name).await?;
+            session.cache().persist(Identity::of(&rows)?, level);
+            if !lazy {
+                let count = datafusion::functions_aggregate::count::count(lit(1_i64));
+                let counted = LogicalPlanBuilder::from(rows).aggregate(Vec::<Expr>::new(), vec![count])?;
+                return Ok(Planned::Compute(counted.build()?));
+            }
         }
     }
     nothing()
+}
+
+/// The view that CACHE TABLE AS makes is in no database.
+fn qualified_view(qualifier: &str) -> SparkError {
+    SparkError::new(
+        "_LEGACY_ERROR_TEMP_0037",
+        "",
+        format!(
+            "It is not allowed to add catalog/namespace prefix {qualifier} to the table name in CACHE TABLE AS SELECT."
+        ),
+    )
+    .with_param("quoted", qualifier)
 }

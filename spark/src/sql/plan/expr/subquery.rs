@@ -139,7 +139,12 @@ fn count(plan: &LogicalPlan, condition: Option<Expr>) -> Result<Expr> {
 
 /// IN where it is no condition of a filter, as Spark computes it there: whether a row is the same;
 /// with NOT, whether no row is the same or may be.
-fn in_by_counts(values: &[Named], plan: &LogicalPlan, negated: bool, schema: &DFSchema) -> Result<Expr> {
+pub(crate) fn in_by_counts(
+    values: &[Named],
+    plan: &LogicalPlan,
+    negated: bool,
+    schema: &DFSchema,
+) -> Result<Expr> {
     let columns = plan.schema().columns();
     let mut same: Option<Expr> = None;
     let mut maybe: Option<Expr> = None;

@@ -1,0 +1,66 @@
+"""Measures Python functions: udf.py sc://HOST:PORT, or udf.py local[2] with a PySpark that has Java.
+
+Prints one JSON object: medians in milliseconds.
+"""
+
+import json
+import statistics
+import sys
+import time
+
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import pandas_udf, udf
+
+PANDAS_ROWS = 10_000_000
+PLAIN_ROWS = 2_000_000
+PARTITIONS = 2
+
+
+def median_ms(action, runs, warm_up=1):
+    for _ in range(warm_up):
+        action()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        action()
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
+
+
+def session(where):
+    builder = SparkSession.builder.config("spark.ui.enabled", "false")
+    if where.startswith("sc://"):
+        return SparkSession.builder.remote(where).getOrCreate()
+    return builder.master(where).getOrCreate()
+
+
+def main():
+    spark = session(sys.argv[1])
+
+    @pandas_udf("long")
+    def vectorised(values):
+        return values * 2 + 1
+
+    @udf("long")
+    def plain(value):
+        return value * 2 + 1
+
+    def total(function, rows):
+        """The sum of a function's results over 0 .. rows - 1, which is the square of rows."""
+        numbers = spark.range(0, rows, 1, PARTITIONS)
+        sums = numbers.select(function("id").alias("x")).agg({"x": "sum"})
+        assert sums.collect()[0][0] == rows * rows
+
+    one = spark.range(0, 1, 1, 1)
+    with_function, without = one.select(plain("id")), one.selectExpr("id * 2 + 1")
+    figures = {
+        "pandas": median_ms(lambda: total(vectorised, PANDAS_ROWS), 3),
+        "plain": median_ms(lambda: total(plain, PLAIN_ROWS), 3),
+        "reused": median_ms(with_function.collect, 50, 10) - median_ms(without.collect, 50, 10),
+    }
+    spark.stop()
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
