@@ -65,6 +65,6 @@ async fn messages_that_make_no_sense_are_told_so_and_the_server_goes_on() {
     let session_id = connect.client.session_id.clone();
     let nothing = refused(&connect, proto::ConfigRequest { session_id, ..Default::default() }).await;
     assert!(reason(&nothing).unwrap().ends_with("InvalidPlanInput"), "{nothing}");
-    assert!(connect.client.get("spark.app.id").await.is_ok());
+    assert!(connect.client.get("spark.sql.ansi.enabled").await.is_ok());
     connect.stop().await;
 }

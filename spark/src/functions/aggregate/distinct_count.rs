@@ -93,10 +93,8 @@ impl Counter {
             return round(corrected());
         }
         let linear = m * (m / f64::from(empty)).ln();
-        let is_few = match threshold(self.bits) {
-            Some(threshold) => linear <= threshold,
-            None => raw <= 2.5 * m,
-        };
+        // Spark also counts so wherever the first HyperLogLog did.
+        let is_few = threshold(self.bits).is_some_and(|threshold| linear <= threshold) || raw <= 2.5 * m;
         round(if is_few { linear } else { corrected() })
     }
 }
