@@ -29,6 +29,7 @@ use crate::cache::{Blocks, Cache, Prepared};
 use crate::executors::ExecutorProvider;
 use crate::files::{Files, FilesError};
 use crate::parallelism::parallelism;
+use crate::reporting::Reporting;
 use crate::results::{self, ResultError};
 use crate::scheduler::{JobError, JobOutput, JobWatch, Scheduler, SchedulerError};
 use crate::session::SessionEngine;
@@ -90,6 +91,7 @@ pub struct Driver {
     used: Mutex<bool>,
     scheduler: Scheduler,
     allocation: Allocation,
+    reporting: Reporting,
     provider: Arc<dyn ExecutorProvider>,
     cache: Arc<Cache>,
     files: Files,
@@ -107,11 +109,13 @@ impl Driver {
         let scheduler = Scheduler::start(&conf, host).await?;
         let files = Files::start(&conf, host).await?;
         let allocation = Allocation::start(&conf, scheduler.clone(), Arc::clone(&provider))?;
+        let reporting = Reporting::start(scheduler.clone(), Arc::clone(&provider));
         Ok(Self {
             conf: RwLock::new(conf),
             used: Mutex::new(false),
             scheduler,
             allocation,
+            reporting,
             provider,
             cache: Arc::default(),
             files,
@@ -266,6 +270,7 @@ impl Driver {
         self.cache.clear();
         // First, or lost executors would be replaced.
         self.allocation.stop();
+        self.reporting.stop().await;
         self.provider.stop().await;
     }
 }

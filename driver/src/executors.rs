@@ -6,6 +6,7 @@ pub mod local;
 use std::fmt;
 
 use cerium_conf::{ConfError, SparkConf};
+use cerium_crds::progress::Progress;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -68,6 +69,9 @@ pub trait ExecutorProvider: Send + Sync {
 
     /// Ends these executors, whether they run already or not.
     fn release(&self, ids: &[ExecutorId]);
+
+    /// Tells whoever watches the application how far it is.
+    fn tell(&self, progress: Progress);
 
     /// Ends all executors, as the application is over.
     fn stop(&self) -> BoxFuture<'_, ()>;

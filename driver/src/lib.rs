@@ -12,6 +12,7 @@ mod logging;
 pub mod parallelism;
 mod program;
 mod ranges;
+mod reporting;
 pub mod results;
 mod run;
 mod runtime;

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cerium_conf::{ConfError, SparkConf, env, keys, paths};
+use cerium_crds::progress::{PROGRESS_ANNOTATION, Progress};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -72,6 +73,7 @@ enum Command {
     Template(Box<Pod>),
     Request(Vec<ExecutorId>),
     Release(Vec<ExecutorId>),
+    Tell(Progress),
     Stop(oneshot::Sender<()>),
 }
 
@@ -128,7 +130,8 @@ impl KubernetesProvider {
             delete_on_termination: conf.get(&keys::KUBERNETES_EXECUTOR_DELETE_ON_TERMINATION)?,
         };
         let (commands, received) = mpsc::unbounded_channel();
-        let worker = Mutex::new(Some(Worker::new(pods, stamp, settings, received)));
+        let driver_pod = driver_pod.to_owned();
+        let worker = Mutex::new(Some(Worker::new(pods, driver_pod, stamp, settings, received)));
         Ok(Self { template, commands, worker })
     }
 
@@ -161,6 +164,10 @@ impl ExecutorProvider for KubernetesProvider {
 
     fn release(&self, ids: &[ExecutorId]) {
         self.send(Command::Release(ids.to_vec()));
+    }
+
+    fn tell(&self, progress: Progress) {
+        self.send(Command::Tell(progress));
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
@@ -205,6 +212,7 @@ struct Tracked {
 
 struct Worker {
     pods: Api<Pod>,
+    driver_pod: String,
     stamp: Stamp,
     settings: Settings,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -218,12 +226,14 @@ struct Worker {
 impl Worker {
     fn new(
         pods: Api<Pod>,
+        driver_pod: String,
         stamp: Stamp,
         settings: Settings,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         Self {
             pods,
+            driver_pod,
             stamp,
             settings,
             commands,
@@ -252,6 +262,7 @@ impl Worker {
                         }
                     }
                     Some(Command::Release(ids)) => self.release(&ids).await,
+                    Some(Command::Tell(progress)) => self.tell(progress).await,
                     Some(Command::Stop(done)) => {
                         self.stop().await;
                         // Nobody waiting is fine.
@@ -419,6 +430,17 @@ impl Worker {
         let patch = pod::inactive();
         if let Err(error) = self.pods.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
             tracing::warn!(pod = name, %error, "marking the ended executor");
+        }
+    }
+
+    /// Writes the progress on the driver's own pod, from where the operator takes it.
+    async fn tell(&self, progress: Progress) {
+        let patch = serde_json::json!({
+            "metadata": {"annotations": {PROGRESS_ANNOTATION: progress.to_string()}},
+        });
+        let told = self.pods.patch(&self.driver_pod, &PatchParams::default(), &Patch::Merge(patch)).await;
+        if let Err(error) = told {
+            tracing::debug!(pod = self.driver_pod, %error, "telling the progress");
         }
     }
 

@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cerium_conf::{ConfError, SparkConf, env, keys};
+use cerium_crds::progress::Progress;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -138,6 +139,10 @@ impl ExecutorProvider for LocalProvider {
             // Dropping the sender ends the process.
             children.running.remove(id);
         }
+    }
+
+    fn tell(&self, _: Progress) {
+        // The log is all there is to look at.
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
