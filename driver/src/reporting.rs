@@ -91,8 +91,8 @@ mod tests {
     fn a_job_that_ended_leaves_nothing_to_do() {
         let stage = |state: StageState, completed: usize, tasks: usize| StageSummary {
             state,
-            completed,
             tasks,
+            completed,
             ..StageSummary::default()
         };
         let of = |state: JobOutcome| {
