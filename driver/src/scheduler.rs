@@ -36,7 +36,7 @@ use tonic::Request;
 
 use cluster::Cluster;
 use graph::Load;
-pub use graph::{ExecutorWork, StageProgress, StageState, StageSummary};
+pub use graph::{ExecutorWork, StageState, StageSummary};
 use history::History;
 pub use history::{ExecutorRecord, JobOutcome, JobRecord, Report};
 pub use job::{JobError, JobOutput, JobWatch};
@@ -87,6 +87,14 @@ pub struct ClusterLoad {
     pub running_tasks: usize,
     /// Registered executors, by id.
     pub executors: Vec<ExecutorLoad>,
+}
+
+impl ClusterLoad {
+    /// Tasks running on an executor; none on one that is not there.
+    pub fn running_tasks_of(&self, executor_id: &str) -> usize {
+        let executor = self.executors.iter().find(|executor| executor.id == executor_id);
+        executor.map_or(0, |executor| executor.running_tasks)
+    }
 }
 
 type Server = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod functions;
 pub mod identity;
 pub mod layout;
+pub mod plan_node;
 pub mod python;
 pub mod recursion;
 pub mod routine;

@@ -27,7 +27,7 @@ use super::plan::{Asked, unpack};
 use super::session::Session;
 use super::sessions::Sessions;
 use crate::driver::{Driver, ExecuteError};
-use crate::scheduler::JobWatch;
+use crate::scheduler::{JobWatch, StageState};
 use crate::write;
 
 /// Name of the columns of a checkpoint's table; nobody sees it.
@@ -230,11 +230,11 @@ impl Execution {
                 stages: stages
                     .into_iter()
                     .map(|stage| execution_progress::StageInfo {
-                        stage_id: stage.stage_id as i64,
+                        stage_id: stage.id as i64,
                         num_tasks: stage.tasks as i64,
                         num_completed_tasks: stage.completed as i64,
                         input_bytes_read: stage.input_bytes as i64,
-                        done: stage.done,
+                        done: stage.state == StageState::Complete,
                     })
                     .collect(),
             };

@@ -52,59 +52,6 @@ impl Load {
     }
 }
 
-/// How far a stage is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageProgress {
-    /// Number of the stage within its job.
-    pub stage_id: usize,
-    /// Its tasks.
-    pub tasks: usize,
-    /// Those that are done.
-    pub completed: usize,
-    /// Those that run.
-    pub running: usize,
-    /// Bytes of files read so far.
-    pub input_bytes: usize,
-    /// Whether all of it is done.
-    pub done: bool,
-}
-
-/// The stages of a job that have begun, in order.
-pub fn progress(graph: &(dyn ExecutionGraph + Send + Sync)) -> Vec<StageProgress> {
-    let mut stages: Vec<_> = graph.stages().values().filter_map(stage_progress).collect();
-    stages.sort_by_key(|stage| stage.stage_id);
-    stages
-}
-
-fn stage_progress(stage: &ExecutionStage) -> Option<StageProgress> {
-    let (stage_id, partitions, metrics) = match stage {
-        ExecutionStage::Running(stage) => (stage.stage_id, stage.partitions, stage.stage_metrics.as_deref()),
-        ExecutionStage::Successful(stage) => {
-            (stage.stage_id, stage.partitions, Some(stage.stage_metrics.as_slice()))
-        }
-        ExecutionStage::UnResolved(_) | ExecutionStage::Resolved(_) | ExecutionStage::Failed(_) => {
-            return None;
-        }
-    };
-    let tasks = stage.task_infos().unwrap_or_default();
-    let done = matches!(stage, ExecutionStage::Successful(_));
-    let count = |wanted: fn(&Status) -> bool| tasks.iter().filter(|task| wanted(&task.task_status)).count();
-    let completed = count(|status| matches!(status, Status::Successful(_)));
-    let input_bytes = metrics
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|metrics| Some(metrics.sum_by_name("bytes_scanned")?.as_usize()))
-        .sum();
-    Some(StageProgress {
-        stage_id,
-        tasks: partitions,
-        completed: if done { partitions } else { completed },
-        running: if done { 0 } else { count(|status| matches!(status, Status::Running(_))) },
-        input_bytes,
-        done,
-    })
-}
-
 /// What tasks have done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecutorWork {
@@ -142,6 +89,8 @@ pub enum StageState {
 /// A stage as it is shown to users.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StageSummary {
+    /// Its number within its job.
+    pub id: usize,
     /// How it stands.
     pub state: StageState,
     /// Which attempt it is, from 0.
@@ -184,22 +133,30 @@ pub fn summaries(graph: &(dyn ExecutionGraph + Send + Sync)) -> Vec<StageSummary
 }
 
 fn summary(stage: &ExecutionStage) -> StageSummary {
-    let (state, attempt, tasks) = match stage {
-        ExecutionStage::UnResolved(stage) => (StageState::Pending, stage.stage_attempt_num, 0),
-        ExecutionStage::Resolved(stage) => (StageState::Pending, stage.stage_attempt_num, stage.partitions),
-        ExecutionStage::Running(stage) => (StageState::Active, stage.stage_attempt_num, stage.partitions),
-        ExecutionStage::Successful(stage) => {
-            (StageState::Complete, stage.stage_attempt_num, stage.partitions)
+    let (id, state, attempt, tasks, metrics) = match stage {
+        // How many there will be follows from the stages it waits for.
+        ExecutionStage::UnResolved(s) => (s.stage_id, StageState::Pending, s.stage_attempt_num, 0, None),
+        ExecutionStage::Resolved(s) => {
+            let tasks = tasks_of(&s.plan, s.partitions);
+            (s.stage_id, StageState::Pending, s.stage_attempt_num, tasks, None)
         }
-        ExecutionStage::Failed(stage) => (StageState::Failed, stage.stage_attempt_num, stage.partitions),
+        ExecutionStage::Running(s) => {
+            let tasks = tasks_of(&s.plan, s.partitions);
+            (s.stage_id, StageState::Active, s.stage_attempt_num, tasks, s.stage_metrics.as_deref())
+        }
+        ExecutionStage::Successful(s) => {
+            let tasks = tasks_of(&s.plan, s.partitions);
+            (s.stage_id, StageState::Complete, s.stage_attempt_num, tasks, Some(s.stage_metrics.as_slice()))
+        }
+        ExecutionStage::Failed(s) => {
+            let tasks = tasks_of(&s.plan, s.partitions);
+            (s.stage_id, StageState::Failed, s.stage_attempt_num, tasks, None)
+        }
     };
-    let mut summary = StageSummary {
-        state,
-        attempt,
-        tasks,
-        input_bytes: stage_progress(stage).map_or(0, |progress| progress.input_bytes),
-        ..StageSummary::default()
-    };
+    let scanned =
+        metrics.unwrap_or_default().iter().filter_map(|metrics| metrics.sum_by_name("bytes_scanned"));
+    let input_bytes = scanned.map(|bytes| bytes.as_usize()).sum();
+    let mut summary = StageSummary { id, state, attempt, tasks, input_bytes, ..StageSummary::default() };
     let ms = |time: u128| u64::try_from(time).unwrap_or(u64::MAX);
     for task in stage.task_infos().unwrap_or_default() {
         let launched = ms(task.launch_time);
@@ -220,10 +177,9 @@ fn summary(stage: &ExecutionStage) -> StageSummary {
             }
         }
     }
-    if state == StageState::Complete {
-        // Some tasks take more than one partition.
-        summary.tasks = summary.completed;
-    } else {
+    // Output that was lost with its executor has been made twice.
+    summary.completed = summary.completed.min(tasks);
+    if state != StageState::Complete {
         summary.ended_ms = None;
     }
     summary
@@ -238,6 +194,11 @@ fn pending_tasks(stage: &ExecutionStage) -> usize {
             return 0;
         }
     };
+    tasks_of(plan, partitions)
+}
+
+/// How many tasks the partitions of a stage are worked on by.
+fn tasks_of(plan: &Arc<dyn ExecutionPlan>, partitions: usize) -> usize {
     if is_single_task(plan) { partitions.min(1) } else { partitions }
 }
 

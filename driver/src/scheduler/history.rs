@@ -38,6 +38,13 @@ pub struct JobRecord {
     pub stages: Vec<StageSummary>,
 }
 
+impl JobRecord {
+    /// Its stages, each with its number in the application.
+    pub fn numbered_stages(&self) -> impl Iterator<Item = (u64, &StageSummary)> {
+        (self.first_stage..).zip(&self.stages)
+    }
+}
+
 /// An executor, also one that is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutorRecord {

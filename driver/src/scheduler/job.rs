@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::Scheduler;
-use super::graph::{self, StageProgress};
+use super::graph::{self, StageState, StageSummary};
 use super::history::JobOutcome;
 
 /// Room for status messages; the scheduler drops what does not fit.
@@ -154,12 +154,15 @@ impl Scheduler {
     }
 
     /// How far the jobs of a caller are: the stages that have begun, of jobs that have not ended.
-    pub async fn progress(&self, watch: &JobWatch) -> Vec<StageProgress> {
+    pub async fn progress(&self, watch: &JobWatch) -> Vec<StageSummary> {
         let jobs = watch.jobs().clone();
         let running = self.inner.server.state.task_manager.get_running_job_cache();
         let mut stages = Vec::new();
         for job in jobs.iter().filter_map(|id| running.get(id)) {
-            stages.extend(graph::progress(job.execution_graph.read().await.as_ref()));
+            let all = graph::summaries(job.execution_graph.read().await.as_ref());
+            let begun =
+                |stage: &StageSummary| matches!(stage.state, StageState::Active | StageState::Complete);
+            stages.extend(all.into_iter().filter(begun));
         }
         stages
     }

@@ -25,9 +25,7 @@ pub fn executors(id: &str, name: &str, report: &Report, load: &ClusterLoad) -> S
             escaped(name),
             escaped(&executor.id)
         );
-        let active = load.executors.iter().find(|load| load.id == executor.id);
-        let active = active.map_or(0, |load| load.running_tasks);
-        for (metric, value) in of(executor, active) {
+        for (metric, value) in of(executor, load.running_tasks_of(&executor.id)) {
             let _ = writeln!(text, "metrics_executor_{metric}{labels} {value}");
         }
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::Shown;
 use super::rest::{job_status, stage_status, time};
-use crate::scheduler::StageSummary;
+use crate::scheduler::{JobOutcome, StageSummary};
 
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:0;color:#222}\
     header{background:#1d3557;color:#fff;padding:.7rem 1.2rem}header b{font-size:1.1rem}\
@@ -86,7 +86,7 @@ pub(super) async fn jobs(State(shown): State<Shown>) -> Html<String> {
         .map(|job| {
             let status = job_status(job);
             let why = match &job.state {
-                crate::scheduler::JobOutcome::Failed(why) => format!("<br>{}", escaped(why)),
+                JobOutcome::Failed(why) => format!("<br>{}", escaped(why)),
                 _ => String::new(),
             };
             format!(
@@ -108,7 +108,7 @@ pub(super) async fn stages(State(shown): State<Shown>) -> Html<String> {
     let report = shown.driver.scheduler().report().await;
     let mut rows = Vec::new();
     for job in &report.jobs {
-        for (number, stage) in (job.first_stage..).zip(&job.stages) {
+        for (number, stage) in job.numbered_stages() {
             let (status, total) = (stage_status(stage), stage.total());
             rows.push(format!(
                 "<tr><td class=\"n\">{number}</td><td class=\"n\">{}</td><td>{}</td><td class=\"{status}\">{status}</td>\
@@ -134,7 +134,6 @@ pub(super) async fn executors(State(shown): State<Shown>) -> Html<String> {
         .executors
         .iter()
         .map(|executor| {
-            let active = load.executors.iter().find(|load| load.id == executor.id);
             let state = match executor.removed {
                 None => "<td class=\"ACTIVE\">active</td>".to_owned(),
                 Some(at) => format!("<td>removed {}</td>", time(at)),
@@ -146,7 +145,7 @@ pub(super) async fn executors(State(shown): State<Shown>) -> Html<String> {
                 escaped(&executor.address),
                 time(executor.added),
                 executor.slots,
-                active.map_or(0, |load| load.running_tasks),
+                load.running_tasks_of(&executor.id),
                 executor.work.tasks,
                 executor.work.run_ms as f64 / 1000.0,
                 bytes_to_string(executor.work.written_bytes),

@@ -113,7 +113,7 @@ fn as_job(job: &JobRecord) -> Value {
         "jobId": job.number,
         "name": job.description,
         "submissionTime": time(job.submitted),
-        "stageIds": (job.first_stage..job.first_stage + job.stages.len() as u64).collect::<Vec<_>>(),
+        "stageIds": job.numbered_stages().map(|(number, _)| number).collect::<Vec<_>>(),
         "jobTags": [],
         "status": job_status(job),
         "numTasks": sum(|stage| stage.tasks),
@@ -192,15 +192,13 @@ fn as_stage(job: &JobRecord, number: u64, stage: &StageSummary) -> Value {
     value
 }
 
-fn numbered(job: &JobRecord) -> impl Iterator<Item = (u64, &StageSummary)> {
-    (job.first_stage..).zip(&job.stages)
-}
-
 async fn stages(State(shown): State<Shown>, Path(id): Path<String>, Query(by): Query<ByStatus>) -> Response {
     let report = shown.driver.scheduler().report().await;
     of(&shown, &id, || {
-        let all =
-            report.jobs.iter().flat_map(|job| numbered(job).map(move |(number, stage)| (job, number, stage)));
+        let all = report
+            .jobs
+            .iter()
+            .flat_map(|job| job.numbered_stages().map(move |(number, stage)| (job, number, stage)));
         let mut found: Vec<_> = all
             .filter(|(_, _, stage)| by.admits(stage_status(stage)))
             .map(|(job, number, stage)| as_stage(job, number, stage))
@@ -214,8 +212,10 @@ async fn stages(State(shown): State<Shown>, Path(id): Path<String>, Query(by): Q
 /// The attempts of a stage; here there is but the latest.
 async fn stage(State(shown): State<Shown>, Path((id, number)): Path<(String, String)>) -> Response {
     let report = shown.driver.scheduler().report().await;
-    let mut all =
-        report.jobs.iter().flat_map(|job| numbered(job).map(move |(number, stage)| (job, number, stage)));
+    let mut all = report
+        .jobs
+        .iter()
+        .flat_map(|job| job.numbered_stages().map(move |(number, stage)| (job, number, stage)));
     match all.find(|(_, found, _)| found.to_string() == number) {
         None if id == shown.id() => missing(format!("unknown stage: {number}")),
         found => of(&shown, &id, || {
@@ -260,12 +260,7 @@ async fn list_executors(shown: &Shown, id: &str, with_removed: bool) -> Response
     let load = shown.driver.scheduler().load().await;
     of(shown, id, || {
         let found = report.executors.iter().filter(|executor| with_removed || executor.removed.is_none());
-        found
-            .map(|executor| {
-                let active = load.executors.iter().find(|load| load.id == executor.id);
-                as_executor(executor, active.map_or(0, |load| load.running_tasks))
-            })
-            .collect()
+        found.map(|executor| as_executor(executor, load.running_tasks_of(&executor.id))).collect()
     })
 }
 
