@@ -3,7 +3,7 @@
 Nothing here changes an installed PySpark: modules are patched as they are imported.
 """
 
-from cerium_client import files, hooks, master, missing, parent
+from cerium_client import files, hooks, master, missing, parent, rdd
 
 
 def install():
@@ -14,4 +14,5 @@ def install():
     # The class is defined here in 3.5, and there from 4.0 on.
     hooks.after_import("pyspark.files", files.redirect)
     hooks.after_import("pyspark.core.files", files.redirect)
+    rdd.offer()
     missing.explain()

@@ -1,0 +1,1 @@
+"""SparkContext and RDDs over Spark Connect; imported by programs and by Python workers."""

@@ -1,0 +1,93 @@
+"""What runs an RDD and brings something back."""
+
+import functools
+import itertools
+
+from cerium_rdd import worker
+
+
+class Actions:
+    """Actions on the elements as they are."""
+
+    def collect(self):
+        """All elements, in the order of the partitions."""
+        return list(self.ctx._fetch(self._batches()))
+
+    def collectWithJobGroup(self, groupId, description, interruptOnCancel=False):
+        """The same in a job group, which threads of its own may cancel."""
+        import warnings
+
+        warnings.warn(
+            "Deprecated in 3.1, Use pyspark.InheritableThread with the pinned thread mode enabled.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        self.ctx.setJobGroup(groupId, description, interruptOnCancel)
+        return self.collect()
+
+    def toLocalIterator(self, prefetchPartitions=False):
+        """The elements one partition after another."""
+        return self.ctx._fetch(self._batches())
+
+    def foreach(self, f):
+        """Calls `f` with each element."""
+        self.mapPartitionsWithIndex(worker.ForEach(f)).count()
+
+    def foreachPartition(self, f):
+        """Calls `f` with the elements of each partition."""
+        self.mapPartitionsWithIndex(worker.ForEachPartition(f)).count()
+
+    def count(self):
+        """How many elements there are."""
+        return sum(self.mapPartitions(_counted).collect())
+
+    def reduce(self, f):
+        """All elements put together two by two."""
+        parts = self.mapPartitions(worker.Reduced(f)).collect()
+        if parts:
+            return functools.reduce(f, parts)
+        raise ValueError("Can not reduce() empty RDD")
+
+    def fold(self, zeroValue, op):
+        """The same from a neutral value, which each partition begins with."""
+        parts = self.mapPartitions(worker.Folded(zeroValue, op)).collect()
+        return functools.reduce(op, parts, zeroValue)
+
+    def aggregate(self, zeroValue, seqOp, combOp):
+        """The elements of partitions put together one way, and the results another."""
+        parts = self.mapPartitions(worker.Folded(zeroValue, seqOp)).collect()
+        return functools.reduce(combOp, parts, zeroValue)
+
+    def take(self, num):
+        """The first elements; looks into few partitions first and into more if they have not enough."""
+        found, seen, total = [], 0, self.getNumPartitions()
+        while len(found) < num and seen < total:
+            wanted = min(seen + _partitions_to_try(num, len(found), seen), total)
+            head = worker.Head(num - len(found))
+            found += self.ctx.runJob(self, head, range(seen, wanted))
+            seen = wanted
+        return found[:num]
+
+    def first(self):
+        """The first element."""
+        found = self.take(1)
+        if found:
+            return found[0]
+        raise ValueError("RDD is empty")
+
+    def isEmpty(self):
+        """Whether there is no element."""
+        return self.getNumPartitions() == 0 or not self.take(1)
+
+
+def _partitions_to_try(num, found, seen):
+    """As many as Spark tries: one, then by what was found so far, at most four times what was seen."""
+    if seen == 0:
+        return 1
+    if found == 0:
+        return seen * 4
+    return min(max(int(1.5 * num * seen / found) - seen, 1), seen * 4)
+
+
+def _counted(elements):
+    return [sum(1 for _ in elements)]

@@ -1,0 +1,66 @@
+"""How elements travel: pickled lists, one list a row of a binary column."""
+
+import itertools
+import pickle
+
+import pyarrow as pa
+
+# About how many bytes a pickled list should have: enough that the work for a row does not count,
+# few enough that many of them fit into memory.
+_GOAL = 1 << 18
+# Lists never have more elements, however small those are.
+_MOST = 1 << 16
+# What PySpark refuses to send.
+_LIMIT = (1 << 31) - 1
+
+SCHEMA = pa.schema([pa.field("b", pa.binary())])
+KEYED_SCHEMA = pa.schema([pa.field("p", pa.int32()), pa.field("b", pa.binary())])
+
+
+def dumps(elements):
+    """The pickle of a list."""
+    blob = pickle.dumps(elements, pickle.HIGHEST_PROTOCOL)
+    if len(blob) > _LIMIT:
+        raise ValueError("can not serialize object larger than 2G")
+    return blob
+
+
+def encode(elements):
+    """Pickled lists of the elements, in their order."""
+    elements = iter(elements)
+    size = 1
+    while chunk := list(itertools.islice(elements, size)):
+        blob = dumps(chunk)
+        yield blob
+        size = next_size(size, len(blob))
+
+
+def next_size(size, length):
+    """How many elements to pickle next where `size` of them made `length` bytes."""
+    if length < _GOAL // 8:
+        return min(size * 8, _MOST)
+    if length < _GOAL // 2:
+        return min(size * 2, _MOST)
+    return max(size // 2, 1) if length > _GOAL * 2 else size
+
+
+def decode(column):
+    """The elements of a binary column."""
+    return itertools.chain.from_iterable(map(pickle.loads, blobs(column)))
+
+
+def blobs(column):
+    """The values of a binary column, without copies."""
+    for value in column:
+        yield value.as_buffer()
+
+
+def record(blob):
+    """A row with a pickled list."""
+    return pa.RecordBatch.from_arrays([pa.array([blob], pa.binary())], schema=SCHEMA)
+
+
+def keyed_record(partitions, values):
+    """Rows with pickled lists and the partitions they are for."""
+    columns = [pa.array(partitions, pa.int32()), pa.array(values, pa.binary())]
+    return pa.RecordBatch.from_arrays(columns, schema=KEYED_SCHEMA)

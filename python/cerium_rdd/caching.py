@@ -1,0 +1,7 @@
+"""Keeping what was computed."""
+
+from pyspark.storagelevel import StorageLevel
+
+
+class Caching:
+    """Persisting and checkpoints."""

@@ -1,0 +1,5 @@
+"""Sorting."""
+
+
+class OrderedFunctions:
+    """Sorting."""

@@ -1,0 +1,5 @@
+"""Pairs: what their keys tell."""
+
+
+class PairFunctions:
+    """Pairs: what their keys tell."""

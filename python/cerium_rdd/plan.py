@@ -1,0 +1,130 @@
+"""Relations of Spark Connect that RDDs are made of, and how they are run."""
+
+import sys
+
+from pyspark.serializers import CloudPickleSerializer
+from pyspark.sql.connect import proto
+from pyspark.sql.connect.plan import LogicalPlan
+from pyspark.sql.connect.types import pyspark_types_to_proto_types
+from pyspark.sql.types import BinaryType, IntegerType, StructField, StructType
+from pyspark.util import PythonEvalType
+
+_BATCHES = StructType([StructField("b", BinaryType())])
+_KEYED = StructType([StructField("p", IntegerType()), StructField("b", BinaryType())])
+_PYTHON = "%d.%d" % sys.version_info[:2]
+# The field of an expression that sends a row to the partition that a column names; clients of
+# Spark 4.0 do not know it yet.
+_DIRECT_PARTITION = 22
+
+
+class Map(LogicalPlan):
+    """A function of `mapInArrow`, pickled once."""
+
+    def __init__(self, child, name, function, schema):
+        super().__init__(child)
+        self._name = name
+        self._command = CloudPickleSerializer().dumps((function, schema))
+        self._schema = schema
+
+    @classmethod
+    def to_batches(cls, child, name, function):
+        """One whose rows are pickled lists."""
+        return cls(child, name, function, _BATCHES)
+
+    @classmethod
+    def to_keyed(cls, child, name, function):
+        """One whose rows are pickled lists, each with the partition it is for."""
+        return cls(child, name, function, _KEYED)
+
+    def plan(self, session):
+        relation = self._create_proto_relation()
+        relation.map_partitions.input.CopyFrom(self._child.plan(session))
+        function = relation.map_partitions.func
+        function.function_name = self._name
+        function.deterministic = True
+        function.python_udf.output_type.CopyFrom(pyspark_types_to_proto_types(self._schema))
+        function.python_udf.eval_type = PythonEvalType.SQL_MAP_ARROW_ITER_UDF
+        function.python_udf.command = self._command
+        function.python_udf.python_ver = _PYTHON
+        return relation
+
+
+class Shuffle(LogicalPlan):
+    """Sends rows to the partitions that their column `p` names."""
+
+    def __init__(self, child, partitions):
+        super().__init__(child)
+        self._partitions = partitions
+
+    def plan(self, session):
+        relation = self._create_proto_relation()
+        shuffle = relation.repartition_by_expression
+        shuffle.input.CopyFrom(self._child.plan(session))
+        shuffle.num_partitions = self._partitions
+        column = proto.Expression()
+        column.unresolved_attribute.unparsed_identifier = "p"
+        # A message of one field, the child, within one of one field.
+        child = _field(1, column.SerializeToString())
+        shuffle.partition_exprs.append(proto.Expression.FromString(_field(_DIRECT_PARTITION, child)))
+        return relation
+
+
+class Repartition(LogicalPlan):
+    """Puts neighbouring partitions together."""
+
+    def __init__(self, child, partitions):
+        super().__init__(child)
+        self._partitions = partitions
+
+    def plan(self, session):
+        relation = self._create_proto_relation()
+        relation.repartition.input.CopyFrom(self._child.plan(session))
+        relation.repartition.num_partitions = self._partitions
+        relation.repartition.shuffle = False
+        return relation
+
+
+class Union(LogicalPlan):
+    """The partitions of one and then those of the other."""
+
+    def __init__(self, left, right):
+        super().__init__(left)
+        self._right = right
+
+    def plan(self, session):
+        relation = self._create_proto_relation()
+        relation.set_op.left_input.CopyFrom(self._child.plan(session))
+        relation.set_op.right_input.CopyFrom(self._right.plan(session))
+        relation.set_op.set_op_type = proto.SetOperation.SET_OP_TYPE_UNION
+        relation.set_op.is_all = True
+        return relation
+
+
+class Numbers(LogicalPlan):
+    """One row in each partition: its number."""
+
+    def __init__(self, partitions):
+        super().__init__(None)
+        self._partitions = partitions
+
+    def plan(self, session):
+        relation = self._create_proto_relation()
+        relation.range.start = 0
+        relation.range.end = self._partitions
+        relation.range.step = 1
+        relation.range.num_partitions = self._partitions
+        return relation
+
+
+def _field(number, content):
+    """A field of a message as it is written: its number, its length, its content."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value):
+    digits = bytearray()
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)

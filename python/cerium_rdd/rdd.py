@@ -1,0 +1,191 @@
+"""RDD: partitions of Python objects and the pipeline that makes them.
+
+What needs no shuffle only composes functions. An action or a shuffle runs all that was composed
+as one function of `mapInArrow` over the rows of the source.
+"""
+
+import itertools
+
+from pyspark.errors import PySparkRuntimeError
+from pyspark.storagelevel import StorageLevel
+
+from cerium_rdd import plan, worker
+from cerium_rdd.actions import Actions
+from cerium_rdd.caching import Caching
+from cerium_rdd.ordered import OrderedFunctions
+from cerium_rdd.pairing import Pairing
+from cerium_rdd.pairs import PairFunctions
+from cerium_rdd.partitioner import Partitioner, portable_hash
+from cerium_rdd.sampling import Sampling
+from cerium_rdd.saving import Saving
+from cerium_rdd.sets import SetFunctions
+from cerium_rdd.source import Source
+from cerium_rdd.statistics import Statistics
+
+
+class RDD(
+    Actions,
+    Caching,
+    Pairing,
+    PairFunctions,
+    OrderedFunctions,
+    SetFunctions,
+    Statistics,
+    Sampling,
+    Saving,
+):
+    """Partitions of Python objects; immutable, computed when an action asks for them."""
+
+    def __init__(self, source, ctx, steps=(), partitioner=None):
+        self.ctx = ctx
+        self.partitioner = partitioner
+        self.is_cached = False
+        self.is_checkpointed = False
+        self.has_resource_profile = False
+        self._source = source
+        self._steps = steps
+        self._name = None
+        self._id = ctx._next_rdd_id()
+
+    def __class_getitem__(cls, item):
+        return cls
+
+    def __getnewargs__(self):
+        raise PySparkRuntimeError(errorClass="RDD_TRANSFORM_ONLY_VALID_ON_DRIVER", messageParameters={})
+
+    def __repr__(self):
+        kind = "PythonRDD" if self._steps else "ParallelCollectionRDD"
+        return "%s[%d] at %s" % (kind, self._id, self._name or "RDD")
+
+    def id(self):
+        """A number that no other RDD of the context has."""
+        return self._id
+
+    @property
+    def context(self):
+        """The context it was made by."""
+        return self.ctx
+
+    # How it is run.
+
+    def _run(self, writer, only=None, steps=()):
+        """What a task does: the pipeline so far, `steps`, and the writer."""
+        source, only = (self._source, None) if only is None else self._source.only(only)
+        properties = self.ctx._task_properties()
+        function = worker.Run(source.reader, self._steps + steps, writer, only, properties)
+        return source.relation, function
+
+    def _batches(self, only=None, steps=()):
+        """A relation of pickled lists with the elements."""
+        if not self._steps and not steps and only is None and type(self._source.reader) is worker.ReadBatches:
+            return self._source.relation
+        relation, function = self._run(worker.WriteBatches(), only, steps)
+        return plan.Map.to_batches(relation, self._task_name(), function)
+
+    def _task_name(self):
+        return self._name or "RDD %d" % self._id
+
+    def getNumPartitions(self):
+        """How many partitions it has."""
+        return self._source.partitions(self.ctx)
+
+    # Narrow steps.
+
+    def mapPartitionsWithIndex(self, f, preservesPartitioning=False):
+        """What `f` makes of the number and the elements of each partition."""
+        partitioner = self.partitioner if preservesPartitioning else None
+        return RDD(self._source, self.ctx, self._steps + (f,), partitioner)
+
+    def mapPartitionsWithSplit(self, f, preservesPartitioning=False):
+        """The old name of `mapPartitionsWithIndex`."""
+        import warnings
+
+        warnings.warn("mapPartitionsWithSplit is deprecated; use mapPartitionsWithIndex instead.", FutureWarning, stacklevel=2)
+        return self.mapPartitionsWithIndex(f, preservesPartitioning)
+
+    def mapPartitions(self, f, preservesPartitioning=False):
+        """What `f` makes of the elements of each partition."""
+        return self.mapPartitionsWithIndex(worker.Partitions(f), preservesPartitioning)
+
+    def map(self, f, preservesPartitioning=False):
+        """What `f` makes of each element."""
+        return self.mapPartitionsWithIndex(worker.Each(f), preservesPartitioning)
+
+    def flatMap(self, f, preservesPartitioning=False):
+        """All that `f` makes of each element."""
+        return self.mapPartitionsWithIndex(worker.Flat(f), preservesPartitioning)
+
+    def filter(self, f):
+        """The elements for which `f` holds."""
+        return self.mapPartitionsWithIndex(worker.Where(f), True)
+
+    def glom(self):
+        """The elements of each partition as a list."""
+        return self.mapPartitions(_listed)
+
+    # What moves elements between partitions.
+
+    def union(self, other):
+        """The elements of both, in partitions of their own unless both have the same partitioner."""
+        return self.ctx.union([self, other])
+
+    def __add__(self, other):
+        if not isinstance(other, RDD):
+            raise TypeError
+        return self.union(other)
+
+    def partitionBy(self, numPartitions, partitionFunc=portable_hash):
+        """Pairs in the partitions that a function of their keys chooses."""
+        count = self._defaultReducePartitions() if numPartitions is None else numPartitions
+        partitioner = Partitioner(count, partitionFunc)
+        if self.partitioner == partitioner:
+            return self
+        return self._placed(worker.ByKey(partitioner), count, partitioner)
+
+    def _placed(self, choose, count, partitioner=None):
+        """The elements in the partitions that `choose(split, elements)` pairs them with."""
+        relation, function = self._run(worker.WriteKeyed(count), steps=(choose,))
+        keyed = plan.Map.to_keyed(relation, self._task_name(), function)
+        source = Source.of_batches(plan.Shuffle(keyed, count), count)
+        return RDD(source, self.ctx, partitioner=partitioner)
+
+    def _defaultReducePartitions(self):
+        return self.ctx._conf_int("spark.default.parallelism") or self.getNumPartitions()
+
+    def repartition(self, numPartitions):
+        """The elements spread evenly over so many partitions."""
+        return self.coalesce(numPartitions, shuffle=True)
+
+    def coalesce(self, numPartitions, shuffle=False):
+        """The elements in fewer partitions; with a shuffle, in as many as asked for."""
+        if not numPartitions > 0:
+            raise ValueError("Number of partitions must be positive.")
+        if shuffle:
+            return self._placed(worker.Evenly(numPartitions), numPartitions)
+        count = self.getNumPartitions()
+        if numPartitions >= count:
+            return RDD(self._source, self.ctx, self._steps)
+        relation = plan.Repartition(self._batches(), numPartitions)
+        return RDD(Source.of_batches(relation, numPartitions), self.ctx)
+
+    # What is known about it.
+
+    def name(self):
+        """The name it was given."""
+        return self._name
+
+    def setName(self, name):
+        """Gives it a name."""
+        self._name = name
+        return self
+
+    def toDF(self, schema=None, sampleRatio=None):
+        """A DataFrame of its rows."""
+        return self.ctx._session.createDataFrame(self, schema, sampleRatio)
+
+
+def _listed(elements):
+    yield list(elements)
+
+
+RDD.__module__ = "pyspark.rdd"

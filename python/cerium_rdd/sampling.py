@@ -1,0 +1,5 @@
+"""Random parts."""
+
+
+class Sampling:
+    """Random parts."""

@@ -1,0 +1,5 @@
+"""Files and pipes."""
+
+
+class Saving:
+    """Files and pipes."""

@@ -1,0 +1,5 @@
+"""Sets of elements."""
+
+
+class SetFunctions:
+    """Sets of elements."""

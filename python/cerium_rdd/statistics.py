@@ -1,0 +1,5 @@
+"""Figures about elements."""
+
+
+class Statistics:
+    """Figures about elements."""

@@ -1,0 +1,300 @@
+"""What runs in a Python worker: a task of an RDD, as one function of `mapInArrow`.
+
+Instances are pickled by reference to this module, so the functions of a program are all that
+travels with a task.
+"""
+
+import functools
+import itertools
+import random
+
+from pyspark.taskcontext import TaskContext
+
+from cerium_rdd import batches
+
+# Tells a task which partition of the plan's node it computes: in a union that is another number
+# than the task's own.
+PARTITION = "spark.cerium.internal.partition"
+
+
+def current_partition():
+    """The partition that the task computes."""
+    context = TaskContext.get()
+    told = context.getLocalProperty(PARTITION)
+    return context.partitionId() if told is None else int(told)
+
+
+class Run:
+    """Reads elements, takes them through the steps of a pipeline, writes what comes out."""
+
+    def __init__(self, reader, steps, writer, only=None, properties=None):
+        self.reader = reader
+        self.steps = steps
+        self.writer = writer
+        self.only = only
+        self.properties = properties
+
+    def __call__(self, records):
+        records = iter(records)
+        split, elements = self.reader(records)
+        if split is not None and (self.only is None or split in self.only):
+            if self.properties:
+                TaskContext.get()._localProperties.update(self.properties)
+            for step in self.steps:
+                elements = step(split, elements)
+            yield from self.writer(split, elements)
+        # A worker that leaves rows unread cannot take another task.
+        for _ in records:
+            pass
+
+
+class ReadBatches:
+    """Elements from rows with pickled lists."""
+
+    def __call__(self, records):
+        columns = (record.column(record.num_columns - 1) for record in records)
+        return current_partition(), itertools.chain.from_iterable(map(batches.decode, columns))
+
+
+class ReadSlices:
+    """Elements from the closure itself; a row says which slice is the task's.
+
+    The slices asked for may be a part of all.
+    """
+
+    def __init__(self, slices, chosen):
+        self.slices = slices
+        self.chosen = chosen
+
+    def __call__(self, records):
+        for record in records:
+            if record.num_rows:
+                split = self.chosen[record.column(0)[0].as_py()]
+                return split, self.slices.read(split)
+        return None, ()
+
+
+class ReadRows:
+    """Rows of a DataFrame."""
+
+    def __init__(self, schema):
+        self.schema = schema
+
+    def __call__(self, records):
+        return current_partition(), self._rows(records)
+
+    def _rows(self, records):
+        import pyarrow as pa
+        from pyspark.sql.conversion import ArrowTableToRowsConversion
+
+        for record in records:
+            yield from ArrowTableToRowsConversion.convert(pa.Table.from_batches([record]), self.schema)
+
+
+class WriteBatches:
+    """Elements as rows with pickled lists."""
+
+    def __call__(self, split, elements):
+        return map(batches.record, batches.encode(elements))
+
+
+class WriteKeyed:
+    """Pairs of a partition and an element as rows for a shuffle.
+
+    Elements wait in one list a partition until they are about as many bytes as fit comfortably.
+    """
+
+    # Elements that wait, at first and at most; bytes they should make.
+    FIRST, MOST, GOAL = 1 << 12, 1 << 22, 1 << 25
+
+    def __init__(self, partitions):
+        self.partitions = partitions
+
+    def __call__(self, split, elements):
+        most = self.FIRST
+        elements = iter(elements)
+        while chunk := list(itertools.islice(elements, most)):
+            waiting = {}
+            for partition, element in chunk:
+                try:
+                    waiting[partition].append(element)
+                except KeyError:
+                    waiting[partition] = [element]
+            del chunk
+            partitions = [self._checked(partition) for partition in waiting]
+            blobs = [batches.dumps(part) for part in waiting.values()]
+            length = sum(map(len, blobs))
+            yield batches.keyed_record(partitions, blobs)
+            if length < self.GOAL // 2:
+                most = min(most * 4, self.MOST)
+            elif length > self.GOAL * 2:
+                most = max(most // 2, 1)
+
+    def _checked(self, partition):
+        if isinstance(partition, int) and 0 <= partition < self.partitions:
+            return int(partition)
+        raise TypeError(
+            "a partition must be an integer from 0 to %d, and the partition function gave %r"
+            % (self.partitions - 1, partition)
+        )
+
+
+class Partitions:
+    """A step: a function of a partition's elements."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, split, elements):
+        return stopped(self.function, elements)
+
+
+class Each:
+    """A step: a function of each element."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, split, elements):
+        function = self.function
+        # A StopIteration of the function must not look like the end of the elements: Python makes
+        # a RuntimeError of one that leaves a generator.
+        try:
+            for element in elements:
+                yield function(element)
+        except StopIteration as error:
+            raise _leaked(error)
+
+
+class Flat:
+    """A step: all that a function makes of each element."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, split, elements):
+        function = self.function
+        try:
+            for element in elements:
+                yield from function(element)
+        except StopIteration as error:
+            raise _leaked(error)
+
+
+class Where:
+    """A step: the elements for which a function holds."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, split, elements):
+        function = self.function
+        try:
+            for element in elements:
+                if function(element):
+                    yield element
+        except StopIteration as error:
+            raise _leaked(error)
+
+
+def stopped(function, *arguments):
+    """Calls a function whose StopIteration is an error."""
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        raise _leaked(error)
+
+
+def _leaked(error):
+    return RuntimeError("Caught StopIteration thrown from user's code; failing the task", error)
+
+
+class ByKey:
+    """A step before a shuffle: pairs with the partition of their key."""
+
+    def __init__(self, partitioner):
+        self.partitioner = partitioner
+
+    def __call__(self, split, elements):
+        count, function = self.partitioner.numPartitions, self.partitioner.partitionFunc
+        for pair in elements:
+            key, value = pair
+            yield function(key) % count, (key, value)
+
+
+class Evenly:
+    """A step before a shuffle: elements dealt out in small groups, from another partition on in each task."""
+
+    GROUP = 10
+
+    def __init__(self, partitions):
+        self.partitions = partitions
+
+    def __call__(self, split, elements):
+        position = random.Random(split).randrange(self.partitions)
+        elements = iter(elements)
+        while group := list(itertools.islice(elements, self.GROUP)):
+            position = (position + 1) % self.partitions
+            for element in group:
+                yield position, element
+
+
+class ForEach:
+    """A step: calls a function with each element and gives none."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, split, elements):
+        for element in elements:
+            stopped(self.function, element)
+        return iter(())
+
+
+class ForEachPartition:
+    """A step: calls a function with the elements and gives none."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, split, elements):
+        result = stopped(self.function, elements)
+        # A generator runs only when somebody asks it.
+        if hasattr(result, "__iter__"):
+            for _ in result:
+                pass
+        return iter(())
+
+
+class Reduced:
+    """A function of a partition: its elements put together, nothing for none."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, elements):
+        elements = iter(elements)
+        for first in elements:
+            return [stopped(functools.reduce, self.function, elements, first)]
+        return []
+
+
+class Folded:
+    """A function of a partition: its elements put together from a value on."""
+
+    def __init__(self, zero, function):
+        self.zero = zero
+        self.function = function
+
+    def __call__(self, elements):
+        return [stopped(functools.reduce, self.function, elements, self.zero)]
+
+
+class Head:
+    """A function of a partition: its first elements."""
+
+    def __init__(self, most):
+        self.most = most
+
+    def __call__(self, elements):
+        return itertools.islice(elements, self.most)
