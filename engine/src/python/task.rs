@@ -264,9 +264,10 @@ fn ids(name: Option<&str>, partition: usize) -> TaskIds {
         let mut parts = name.rsplit('/');
         let (partition, attempt) = numbers(parts.next()?)?;
         let (stage, _) = numbers(parts.next()?)?;
-        Some(TaskIds { stage, partition, attempt })
+        Some(TaskIds { stage, partition, attempt, place: 0 })
     });
-    parsed.unwrap_or(TaskIds { partition: partition as i32, ..TaskIds::default() })
+    let place = partition as i32;
+    TaskIds { place, ..parsed.unwrap_or(TaskIds { partition: place, ..TaskIds::default() }) }
 }
 
 #[cfg(test)]
@@ -275,8 +276,8 @@ mod tests {
 
     #[test]
     fn ids_come_from_the_name_of_the_task() {
-        let found = ids(Some("TID 17 job-1/3.0/5.1"), 0);
-        assert_eq!(found, TaskIds { stage: 3, partition: 5, attempt: 1 });
-        assert_eq!(ids(None, 4), TaskIds { partition: 4, ..TaskIds::default() });
+        let found = ids(Some("TID 17 job-1/3.0/5.1"), 2);
+        assert_eq!(found, TaskIds { stage: 3, partition: 5, attempt: 1, place: 2 });
+        assert_eq!(ids(None, 4), TaskIds { partition: 4, place: 4, ..TaskIds::default() });
     }
 }

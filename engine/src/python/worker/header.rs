@@ -110,6 +110,9 @@ impl Dialect {
     }
 }
 
+/// The local property by which a task of an RDD knows which partition it computes.
+const PLACE: &str = "spark.cerium.internal.partition";
+
 /// Which task asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TaskIds {
@@ -119,6 +122,8 @@ pub struct TaskIds {
     pub partition: i32,
     /// Attempt, from 0.
     pub attempt: i32,
+    /// Partition of the plan's node, which in a union is another number than that within the stage.
+    pub place: i32,
 }
 
 /// A function and which columns it gets.
@@ -227,9 +232,11 @@ impl Header {
         out.int(self.ids.attempt);
         out.long(self.attempt_id());
         out.int(1);
-        // No resources, no local properties.
+        // No resources, one local property.
         out.int(0);
-        out.int(0);
+        out.int(1);
+        out.text(PLACE);
+        out.text(&self.ids.place.to_string());
     }
 
     /// A number that no other attempt of the job has.
@@ -248,7 +255,7 @@ impl Header {
             "taskAttemptId": self.attempt_id(),
             "cpus": 1,
             "resources": {},
-            "localProperties": {},
+            "localProperties": {PLACE: self.ids.place.to_string()},
         });
         if dialect >= Dialect::V4_3 {
             context["cpuAmount"] = 1.0.into();
@@ -387,7 +394,7 @@ mod tests {
     #[test]
     fn dialects_differ_where_pyspark_does() {
         let header = Header {
-            ids: TaskIds { stage: 1, partition: 2, attempt: 0 },
+            ids: TaskIds { stage: 1, partition: 2, attempt: 0, place: 2 },
             python_version: "3.11".into(),
             files: "/f".into(),
             includes: vec![],
@@ -406,7 +413,9 @@ mod tests {
         let start = "0000000200000004332e3131";
         let context = "000000010000000200000000000001000000020000000001" // stage, partition, attempt, id, cpus
             .to_owned()
-            + "0000000000000000"; // resources, properties
+            + "0000000000000001" // resources, properties
+            + "0000001f737061726b2e63657269756d2e696e7465726e616c2e706172746974696f6e"
+            + "0000000132"; // the name and value of one
         let files = "000000022f66000000000000000000"; // files, includes, broadcasts
         let kind = "000000c8";
         let named = "0000000100000000010000000178";
