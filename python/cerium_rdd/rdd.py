@@ -21,6 +21,7 @@ from cerium_rdd.saving import Saving
 from cerium_rdd.sets import SetFunctions
 from cerium_rdd.source import Source
 from cerium_rdd.statistics import Statistics
+from cerium_rdd.trees import Trees
 
 
 class RDD(
@@ -33,6 +34,7 @@ class RDD(
     Statistics,
     Sampling,
     Saving,
+    Trees,
 ):
     """Partitions of Python objects; immutable, computed when an action asks for them."""
 

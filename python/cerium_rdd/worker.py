@@ -8,6 +8,7 @@ import functools
 import itertools
 import random
 
+from pyspark.errors import PySparkRuntimeError
 from pyspark.taskcontext import TaskContext
 
 from cerium_rdd import batches
@@ -163,7 +164,7 @@ class Each:
             for element in elements:
                 yield function(element)
         except StopIteration as error:
-            raise _leaked(error)
+            raise leaked(error)
 
 
 class Flat:
@@ -178,7 +179,7 @@ class Flat:
             for element in elements:
                 yield from function(element)
         except StopIteration as error:
-            raise _leaked(error)
+            raise leaked(error)
 
 
 class Where:
@@ -194,7 +195,7 @@ class Where:
                 if function(element):
                     yield element
         except StopIteration as error:
-            raise _leaked(error)
+            raise leaked(error)
 
 
 def stopped(function, *arguments):
@@ -202,11 +203,12 @@ def stopped(function, *arguments):
     try:
         return function(*arguments)
     except StopIteration as error:
-        raise _leaked(error)
+        raise leaked(error)
 
 
-def _leaked(error):
-    return RuntimeError("Caught StopIteration thrown from user's code; failing the task", error)
+def leaked(error):
+    """The error of a function that raised StopIteration, which would end a loop unseen."""
+    return PySparkRuntimeError(errorClass="STOP_ITERATION_OCCURRED", messageParameters={"exc": str(error)})
 
 
 class ByKey:
