@@ -4,30 +4,37 @@ import sys
 
 from cerium_client import hooks
 
+# What is extended by a function of `cerium_rdd.session` when it is imported.
+_EXTENDED = {
+    "pyspark.sql.connect.session": "extend_session",
+    "pyspark.sql.connect.dataframe": "extend_dataframe",
+    "pyspark.sql.connect.expressions": "extend_functions",
+    "pyspark.sql.connect.client.core": "extend_client",
+    "pyspark.sql.connect.client.artifact": "extend_artifacts",
+    "pyspark.sql.context": "extend_sql_context",
+    "pyspark.util": "extend_threads",
+}
+
 
 def offer():
     """Installs them as the modules of PySpark they belong to are imported."""
     hooks.after_import("pyspark", _names)
-    hooks.after_import("pyspark.sql.connect.session", _session)
-    hooks.after_import("pyspark.sql.connect.dataframe", _dataframe)
+    for name, extend in _EXTENDED.items():
+        hooks.after_import(name, _extension(extend))
 
 
 def _names(module):
     # What only calls itself PySpark has nothing that they could be made of.
-    if "pyspark.conf" not in sys.modules:
-        return
-    from cerium_rdd import install
+    if "pyspark.conf" in sys.modules:
+        from cerium_rdd import install
 
-    install.into(module)
-
-
-def _session(module):
-    from cerium_rdd import install
-
-    install.session(module)
+        install.into(module)
 
 
-def _dataframe(module):
-    from cerium_rdd import install
+def _extension(name):
+    def extend(module):
+        from cerium_rdd import session
 
-    install.dataframe(module)
+        getattr(session, name)(module)
+
+    return extend

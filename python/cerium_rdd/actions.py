@@ -1,7 +1,6 @@
 """What runs an RDD and brings something back."""
 
 import functools
-import itertools
 
 from cerium_rdd import worker
 
@@ -39,7 +38,7 @@ class Actions:
 
     def count(self):
         """How many elements there are."""
-        return sum(self.mapPartitions(_counted).collect())
+        return sum(self.mapPartitions(worker.counted).collect())
 
     def reduce(self, f):
         """All elements put together two by two."""
@@ -87,7 +86,3 @@ def _partitions_to_try(num, found, seen):
     if found == 0:
         return seen * 4
     return min(max(int(1.5 * num * seen / found) - seen, 1), seen * 4)
-
-
-def _counted(elements):
-    return [sum(1 for _ in elements)]

@@ -14,7 +14,7 @@ _MOST = 1 << 16
 _LIMIT = (1 << 31) - 1
 
 SCHEMA = pa.schema([pa.field("b", pa.binary())])
-KEYED_SCHEMA = pa.schema([pa.field("p", pa.int32()), pa.field("b", pa.binary())])
+KEYED_SCHEMA = pa.schema([pa.field("p", pa.int32()), pa.field("m", pa.int64()), pa.field("b", pa.binary())])
 
 
 def dumps(elements):
@@ -60,7 +60,11 @@ def record(blob):
     return pa.RecordBatch.from_arrays([pa.array([blob], pa.binary())], schema=SCHEMA)
 
 
-def keyed_record(partitions, values):
-    """Rows with pickled lists and the partitions they are for."""
-    columns = [pa.array(partitions, pa.int32()), pa.array(values, pa.binary())]
+def keyed_record(partitions, sequence, values):
+    """Rows with pickled lists, the partitions they are for and when in their task they were made."""
+    columns = [
+        pa.array(partitions, pa.int32()),
+        pa.array([sequence] * len(values), pa.int64()),
+        pa.array(values, pa.binary()),
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=KEYED_SCHEMA)

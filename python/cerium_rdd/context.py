@@ -1,17 +1,32 @@
 """SparkContext: the way into RDDs, over a session of Spark Connect."""
 
+import atexit
+import functools
 import itertools
+import os
+import shutil
+import tempfile
 import threading
 
+from pyspark.accumulators import Accumulator, AddingAccumulatorParam
 from pyspark.conf import SparkConf
 from pyspark.errors import PySparkRuntimeError
 
-from cerium_rdd import batches, plan, slices
+from cerium_rdd import batches, control, plan, sides, slices
+from cerium_rdd.application import Application
+from cerium_rdd.broadcast import Broadcast
+from cerium_rdd.distribution import Distribution
+from cerium_rdd.inputs import Inputs
+from cerium_rdd.jobs import Jobs
+from cerium_rdd.jvm import JavaContext
 from cerium_rdd.rdd import RDD
 from cerium_rdd.source import Slices, Source
 
+# Data of more bytes than this travels to executors once, not with each task.
+_LARGE = 1 << 20
 
-class SparkContext:
+
+class SparkContext(Application, Jobs, Inputs, Distribution):
     """The way into RDDs; one is active at a time and belongs to the session of the program."""
 
     # PySpark's own classes ask for these.
@@ -20,7 +35,6 @@ class SparkContext:
     _lock = threading.RLock()
     _active_spark_context = None
     _next_accum_id = 0
-    PACKAGE_EXTENSIONS = (".zip", ".egg", ".jar")
 
     def __init__(
         self,
@@ -41,15 +55,25 @@ class SparkContext:
         self._assert_on_driver()
         from pyspark.sql import SparkSession
 
+        settings = dict(conf.getAll()) if conf is not None else {}
+        if master:
+            settings["spark.master"] = master
+        if appName:
+            settings["spark.app.name"] = appName
+        for key, value in (environment or {}).items():
+            settings["spark.executorEnv." + key] = str(value)
         with SparkContext._lock:
-            if SparkContext._active_spark_context is not None:
-                raise ValueError("Cannot run multiple SparkContexts at once")
-            conf = conf or SparkConf()
-            if master:
-                conf.setMaster(master)
-            if appName:
-                conf.setAppName(appName)
-            self._begin(SparkSession.builder.config(conf=conf).getOrCreate(), batchSize)
+            running = SparkContext._active_spark_context
+            if running is not None and running._made:
+                raise ValueError(
+                    "Cannot run multiple SparkContexts at once; existing SparkContext(app=%s, master=%s)"
+                    % (running.appName, running.master)
+                )
+            builder = SparkSession.builder
+            for key, value in settings.items():
+                builder.config(key, value)
+            self._begin(builder.getOrCreate(), settings, batchSize)
+            self._made = True
         for path in pyFiles or ():
             self.addPyFile(path)
 
@@ -58,24 +82,36 @@ class SparkContext:
         """The context of a session."""
         with cls._lock:
             context = cls._active_spark_context
-            if context is None:
+            if context is None or context._session.is_stopped:
                 context = cls.__new__(cls)
-                context._begin(session, 0)
+                context._begin(session, {}, 0)
             return context
 
-    def _begin(self, session, batch_size):
+    def _begin(self, session, settings, batch_size):
         self._session = session
+        self._settings = settings
         self._batchSize = batch_size
+        self._made = False
         self._rdd_ids = itertools.count()
+        self._checkpoint_dir = None
+        self._known = None
+        self._temp_dir = tempfile.mkdtemp(prefix="spark-")
+        atexit.register(shutil.rmtree, self._temp_dir, ignore_errors=True)
+        self._begin_jobs()
+        self._begin_distribution()
+        self.environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
+        self._jsc = JavaContext(self)
         SparkContext._active_spark_context = self
 
     @classmethod
     def getOrCreate(cls, conf=None):
         """The active context, or a new one."""
         with cls._lock:
-            if cls._active_spark_context is None:
-                cls(conf=conf or SparkConf())
-            return cls._active_spark_context
+            context = cls._active_spark_context
+            if context is None or context._session.is_stopped:
+                cls._active_spark_context = None
+                context = cls(conf=conf or SparkConf())
+            return context
 
     @staticmethod
     def _assert_on_driver():
@@ -98,7 +134,9 @@ class SparkContext:
         with SparkContext._lock:
             if SparkContext._active_spark_context is self:
                 SparkContext._active_spark_context = None
+        self._jsc = None
         self._session.stop()
+        shutil.rmtree(self._temp_dir, ignore_errors=True)
 
     # How RDDs run.
 
@@ -107,32 +145,34 @@ class SparkContext:
 
     def _fetch(self, relation):
         """The elements of a relation of pickled lists, as they arrive."""
+        if self._jsc is None:
+            raise PySparkRuntimeError("Cannot call methods on a stopped SparkContext.")
         client = self._session.client
         for answer in client.to_table_as_iterator(relation.to_proto(client), {}):
             if hasattr(answer, "itercolumns"):
                 yield from batches.decode(answer.column(0))
 
-    def _count_partitions(self, relation):
-        """How many partitions a relation has."""
-        probe = RDD(Source.of_batches(relation, None), self).mapPartitions(lambda elements: [1])
-        return sum(self._fetch(probe._batches()))
-
-    def _task_properties(self):
-        return None
+    def _control(self, operation, **arguments):
+        """The answer of the server to an operation beyond Spark Connect."""
+        return control.ask(self._session, operation, **arguments)
 
     def _conf_int(self, key):
         value = self._session.conf.get(key, None)
         return None if value is None else int(value)
 
-    # Sources.
+    # What is made of the program's own data.
 
     def parallelize(self, c, numSlices=None):
         """An RDD of the elements of a collection."""
         count = self.defaultParallelism if numSlices is None else int(numSlices)
+        if count < 1:
+            raise ValueError("Positive number of partitions required")
         if isinstance(c, range):
             return RDD(Slices(slices.RangeSlices(c, count), count), self)
         values = c if isinstance(c, (list, tuple)) else list(c)
         cut = slices.PickledSlices.of(values, count, self._batchSize or 1024)
+        if cut.length() > _LARGE:
+            cut = slices.StoredSlices.of(cut, functools.partial(Broadcast._of_bytes, self))
         return RDD(Slices(cut, count), self)
 
     def range(self, start, end=None, step=1, numSlices=None):
@@ -142,27 +182,40 @@ class SparkContext:
 
     def emptyRDD(self):
         """An RDD without partitions."""
-        return RDD(Slices(slices.RangeSlices(range(0), 1), 1), self)
+        return RDD(Slices(slices.PickledSlices([]), 0), self)
 
     def union(self, rdds):
-        """The elements of several RDDs."""
-        first = rdds[0]
-        relation, total = first._batches(), first.getNumPartitions()
-        for other in rdds[1:]:
-            relation, total = plan.Union(relation, other._batches()), total + other.getNumPartitions()
-        return RDD(Source.of_batches(relation, total), self)
+        """The elements of several RDDs.
 
-    @property
-    def defaultParallelism(self):
-        """How many partitions there are where none are asked for."""
-        return self._conf_int("spark.default.parallelism") or 2
+        Their partitions one after another; where all have the same partitioner, each partition with
+        the others of its number.
+        """
+        first, counts = rdds[0], [rdd.getNumPartitions() for rdd in rdds]
+        partitioner = first.partitioner
+        if partitioner is not None and all(rdd.partitioner == partitioner for rdd in rdds):
+            keyed = [rdd._keyed(sides.here, counts[0], place) for place, rdd in enumerate(rdds)]
+            relation = plan.Shuffle(functools.reduce(plan.Union, keyed), counts[0])
+            return first._with(Source.of_batches(relation, counts[0]), partitioner)
+        parts = [rdd._slices() for rdd in rdds]
+        if all(part is not None for part in parts):
+            return first._with(Slices(slices.United(parts, counts), sum(counts)))
+        relation = functools.reduce(plan.Union, [rdd._batches() for rdd in rdds])
+        return first._with(Source.of_batches(relation, sum(counts)))
 
-    def runJob(self, rdd, partitionFunc, partitions=None, allowLocal=False):
-        """What a function makes of some partitions, put together."""
-        from cerium_rdd import worker
+    def broadcast(self, value):
+        """Sends a value to each executor once."""
+        return Broadcast(self, value)
 
-        partitions = None if partitions is None else list(partitions)
-        return list(self._fetch(rdd._batches(partitions, (worker.Partitions(partitionFunc),))))
+    def accumulator(self, value, accum_param=None):
+        """A variable that tasks add to and the program reads."""
+        if accum_param is None:
+            zero = next((kind(0) for kind in (int, float, complex) if isinstance(value, kind)), None)
+            if zero is None:
+                raise TypeError("No default accumulator param for type %s" % type(value))
+            accum_param = AddingAccumulatorParam(zero)
+        with SparkContext._lock:
+            SparkContext._next_accum_id += 1
+            return Accumulator(SparkContext._next_accum_id - 1, value, accum_param)
 
 
 SparkContext.__module__ = "pyspark.context"

@@ -1,45 +1,76 @@
-"""Puts SparkContext, RDD and their kin where programs look for them."""
+"""Puts SparkContext, RDD and their kin where programs and their modules look for them."""
 
+import importlib
+import importlib.machinery
 import sys
-import types
 
+# Where PySpark has what, and where it is here.
+_MODULES = {
+    "pyspark.context": {"SparkContext": "context", "RDD": "rdd"},
+    "pyspark.rdd": {
+        "RDD": "rdd",
+        "RDDBarrier": "barrier",
+        "Partitioner": "partitioner",
+        "portable_hash": "partitioner",
+        "BoundedFloat": "statistics",
+    },
+    "pyspark.broadcast": {
+        "Broadcast": "broadcast",
+        "_from_id": "broadcast",
+        "_broadcastRegistry": "broadcast",
+    },
+    "pyspark.status": {
+        "StatusTracker": "status",
+        "SparkJobInfo": "status",
+        "SparkStageInfo": "status",
+    },
+}
+# What the package itself offers, and in which of its modules.
 _NAMES = {
-    "pyspark.context": ("SparkContext",),
-    "pyspark.rdd": ("RDD", "Partitioner", "portable_hash"),
+    "SparkContext": "pyspark.context",
+    "RDD": "pyspark.rdd",
+    "RDDBarrier": "pyspark.rdd",
+    "Broadcast": "pyspark.broadcast",
+    "StatusTracker": "pyspark.status",
+    "SparkJobInfo": "pyspark.status",
+    "SparkStageInfo": "pyspark.status",
 }
 
 
+class _Finder:
+    """Finds the modules above and fills them; nothing is imported before it is asked for."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return importlib.machinery.ModuleSpec(name, _Finder) if name in _MODULES else None
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        for name, place in _MODULES[module.__name__].items():
+            setattr(module, name, getattr(importlib.import_module("cerium_rdd." + place), name))
+
+
 def into(pyspark):
-    """Adds names and modules to the package."""
-    from cerium_rdd.context import SparkContext
-    from cerium_rdd.partitioner import Partitioner, portable_hash
-    from cerium_rdd.rdd import RDD
+    """Offers the names and modules in the package, in place of those that need a JVM."""
+    sys.meta_path.insert(0, _Finder)
+    for name in _MODULES:
+        sys.modules.pop(name, None)
+        pyspark.__dict__.pop(name.rpartition(".")[2], None)
+    for name in _NAMES:
+        pyspark.__dict__.pop(name, None)
 
-    found = {"SparkContext": SparkContext, "RDD": RDD, "Partitioner": Partitioner, "portable_hash": portable_hash}
-    for name, members in _NAMES.items():
-        module = types.ModuleType(name)
-        for member in members:
-            setattr(module, member, found[member])
-        sys.modules[name] = module
-        setattr(pyspark, name.rpartition(".")[2], module)
-    for member in ("SparkContext", "RDD"):
-        setattr(pyspark, member, found[member])
+    def __getattr__(name):
+        if name in _NAMES:
+            value = getattr(importlib.import_module(_NAMES[name]), name)
+        elif "pyspark." + name in _MODULES:
+            value = importlib.import_module("pyspark." + name)
+        else:
+            raise AttributeError("module 'pyspark' has no attribute %r" % name)
+        setattr(pyspark, name, value)
+        return value
 
-
-def session(module):
-    """Gives sessions their context."""
-    from cerium_rdd.context import SparkContext
-
-    module.SparkSession.sparkContext = property(lambda self: SparkContext._of(self))
-
-
-def dataframe(module):
-    """Gives DataFrames their RDD."""
-    from cerium_rdd import worker
-    from cerium_rdd.rdd import RDD
-    from cerium_rdd.source import Source
-
-    def rdd(self):
-        return RDD(Source(self._plan, worker.ReadRows(self.schema), None), self._session.sparkContext)
-
-    module.DataFrame.rdd = property(rdd)
+    pyspark.__getattr__ = __getattr__

@@ -1,5 +1,39 @@
 """Pairs of elements of two RDDs, and of elements and numbers."""
 
+from cerium_rdd import sides, slices, worker
+from cerium_rdd.source import Slices
+
 
 class Pairing:
     """The zip family and the cartesian product."""
+
+    def zip(self, other):
+        """Pairs of the elements at the same places in the same partitions."""
+        count = self.getNumPartitions()
+        if count != other.getNumPartitions():
+            raise ValueError("Can only zip with RDD which has the same number of partitions")
+        left, right = self._slices(), other._slices()
+        if left is not None and right is not None:
+            return self._with(Slices(slices.Zipped(left, right), count))
+        return self._met(other, sides.here, sides.here, count, sides.zip_sides)
+
+    def cartesian(self, other):
+        """Pairs of all elements."""
+        rows, columns = self.getNumPartitions(), other.getNumPartitions()
+        left, right = self._slices(), other._slices()
+        if left is not None and right is not None:
+            return self._with(Slices(slices.Product(left, right, columns), rows * columns))
+        row, column = sides.Row(columns), sides.Column(rows, columns)
+        return self._met(other, row, column, rows * columns, sides.multiply_sides)
+
+    def zipWithIndex(self):
+        """Pairs of an element and its place among all; counts first if there are partitions."""
+        starts = [0]
+        if self.getNumPartitions() > 1:
+            for count in self.mapPartitions(worker.counted).collect()[:-1]:
+                starts.append(starts[-1] + count)
+        return self.mapPartitionsWithIndex(worker.Numbered(starts))
+
+    def zipWithUniqueId(self):
+        """Pairs of an element and a number that no other has."""
+        return self.mapPartitionsWithIndex(worker.Spread(self.getNumPartitions()))

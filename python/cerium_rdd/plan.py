@@ -4,13 +4,15 @@ import sys
 
 from pyspark.serializers import CloudPickleSerializer
 from pyspark.sql.connect import proto
-from pyspark.sql.connect.plan import LogicalPlan
+from pyspark.sql.connect.plan import Checkpoint, LogicalPlan
 from pyspark.sql.connect.types import pyspark_types_to_proto_types
-from pyspark.sql.types import BinaryType, IntegerType, StructField, StructType
+from pyspark.sql.types import BinaryType, IntegerType, LongType, StructField, StructType
 from pyspark.util import PythonEvalType
 
+from cerium_rdd import broadcast
+
 _BATCHES = StructType([StructField("b", BinaryType())])
-_KEYED = StructType([StructField("p", IntegerType()), StructField("b", BinaryType())])
+_KEYED = StructType([StructField("p", IntegerType()), StructField("m", LongType()), StructField("b", BinaryType())])
 _PYTHON = "%d.%d" % sys.version_info[:2]
 # The field of an expression that sends a row to the partition that a column names; clients of
 # Spark 4.0 do not know it yet.
@@ -18,12 +20,13 @@ _DIRECT_PARTITION = 22
 
 
 class Map(LogicalPlan):
-    """A function of `mapInArrow`, pickled once."""
+    """A function of `mapInArrow`, pickled once, when it first runs."""
 
     def __init__(self, child, name, function, schema):
         super().__init__(child)
         self._name = name
-        self._command = CloudPickleSerializer().dumps((function, schema))
+        self._function = function
+        self._command = None
         self._schema = schema
 
     @classmethod
@@ -37,6 +40,10 @@ class Map(LogicalPlan):
         return cls(child, name, function, _KEYED)
 
     def plan(self, session):
+        if self._command is None:
+            with broadcast.collecting() as names:
+                self._command = CloudPickleSerializer().dumps((self._function, self._schema))
+            self._function, self._includes = None, sorted(names)
         relation = self._create_proto_relation()
         relation.map_partitions.input.CopyFrom(self._child.plan(session))
         function = relation.map_partitions.func
@@ -46,11 +53,12 @@ class Map(LogicalPlan):
         function.python_udf.eval_type = PythonEvalType.SQL_MAP_ARROW_ITER_UDF
         function.python_udf.command = self._command
         function.python_udf.python_ver = _PYTHON
+        function.python_udf.additional_includes.extend(self._includes)
         return relation
 
 
 class Shuffle(LogicalPlan):
-    """Sends rows to the partitions that their column `p` names."""
+    """Sends rows to the partitions that their column `p` names, in the order of column `m`."""
 
     def __init__(self, child, partitions):
         super().__init__(child)
@@ -58,29 +66,17 @@ class Shuffle(LogicalPlan):
 
     def plan(self, session):
         relation = self._create_proto_relation()
-        shuffle = relation.repartition_by_expression
+        relation.sort.is_global = False
+        order = relation.sort.order.add()
+        order.child.CopyFrom(_column("m"))
+        order.direction = proto.Expression.SortOrder.SORT_DIRECTION_ASCENDING
+        order.null_ordering = proto.Expression.SortOrder.SORT_NULLS_FIRST
+        shuffle = relation.sort.input.repartition_by_expression
         shuffle.input.CopyFrom(self._child.plan(session))
         shuffle.num_partitions = self._partitions
-        column = proto.Expression()
-        column.unresolved_attribute.unparsed_identifier = "p"
         # A message of one field, the child, within one of one field.
-        child = _field(1, column.SerializeToString())
+        child = _field(1, _column("p").SerializeToString())
         shuffle.partition_exprs.append(proto.Expression.FromString(_field(_DIRECT_PARTITION, child)))
-        return relation
-
-
-class Repartition(LogicalPlan):
-    """Puts neighbouring partitions together."""
-
-    def __init__(self, child, partitions):
-        super().__init__(child)
-        self._partitions = partitions
-
-    def plan(self, session):
-        relation = self._create_proto_relation()
-        relation.repartition.input.CopyFrom(self._child.plan(session))
-        relation.repartition.num_partitions = self._partitions
-        relation.repartition.shuffle = False
         return relation
 
 
@@ -100,6 +96,50 @@ class Union(LogicalPlan):
         return relation
 
 
+class Kept(LogicalPlan):
+    """A relation that the server is told to keep before it first runs."""
+
+    def __init__(self, child, level):
+        super().__init__(child)
+        self._level = level
+        self._relation = None
+
+    def plan(self, session):
+        if self._relation is None:
+            relation = self._child.plan(session)
+            session._analyze(method="persist", relation=relation, storage_level=self._level)
+            self._relation = relation
+        return self._relation
+
+    def release(self, session, blocking):
+        """Has the server let go of it."""
+        if self._relation is not None:
+            session._analyze(method="unpersist", relation=self._relation, blocking=blocking)
+
+
+class Checkpointed(LogicalPlan):
+    """A relation that the server computes before it first runs, and then knows by an id."""
+
+    def __init__(self, child, spark, local):
+        super().__init__(child)
+        self._spark = spark
+        self.local = local
+        self._remote = None
+
+    @property
+    def done(self):
+        """Whether it was computed."""
+        return self._remote is not None
+
+    def plan(self, session):
+        if self._remote is None:
+            command = Checkpoint(self._child, self.local, True).command(session)
+            _, properties, _ = session.execute_command(command)
+            self._remote = properties["checkpoint_command_result"]
+            self._child = None
+        return self._remote._plan.plan(session)
+
+
 class Numbers(LogicalPlan):
     """One row in each partition: its number."""
 
@@ -114,6 +154,12 @@ class Numbers(LogicalPlan):
         relation.range.step = 1
         relation.range.num_partitions = self._partitions
         return relation
+
+
+def _column(name):
+    column = proto.Expression()
+    column.unresolved_attribute.unparsed_identifier = name
+    return column
 
 
 def _field(number, content):

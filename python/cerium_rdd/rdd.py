@@ -4,13 +4,11 @@ What needs no shuffle only composes functions. An action or a shuffle runs all t
 as one function of `mapInArrow` over the rows of the source.
 """
 
-import itertools
-
 from pyspark.errors import PySparkRuntimeError
-from pyspark.storagelevel import StorageLevel
 
-from cerium_rdd import plan, worker
+from cerium_rdd import plan, sides, slices, worker
 from cerium_rdd.actions import Actions
+from cerium_rdd.barrier import RDDBarrier
 from cerium_rdd.caching import Caching
 from cerium_rdd.ordered import OrderedFunctions
 from cerium_rdd.pairing import Pairing
@@ -19,7 +17,7 @@ from cerium_rdd.partitioner import Partitioner, portable_hash
 from cerium_rdd.sampling import Sampling
 from cerium_rdd.saving import Saving
 from cerium_rdd.sets import SetFunctions
-from cerium_rdd.source import Source
+from cerium_rdd.source import Slices, Source
 from cerium_rdd.statistics import Statistics
 from cerium_rdd.trees import Trees
 
@@ -71,18 +69,28 @@ class RDD(
     # How it is run.
 
     def _run(self, writer, only=None, steps=()):
-        """What a task does: the pipeline so far, `steps`, and the writer."""
-        source, only = (self._source, None) if only is None else self._source.only(only)
-        properties = self.ctx._task_properties()
-        function = worker.Run(source.reader, self._steps + steps, writer, only, properties)
+        """The rows to read, and what a task does: the pipeline so far, `steps`, and the writer."""
+        source, before = self._start()
+        source, only = (source, None) if only is None else source.only(only)
+        function = worker.Run(source.reader, before + steps, writer, only, self.ctx._task_properties())
         return source.relation, function
 
     def _batches(self, only=None, steps=()):
         """A relation of pickled lists with the elements."""
-        if not self._steps and not steps and only is None and type(self._source.reader) is worker.ReadBatches:
-            return self._source.relation
+        source, before = self._start()
+        if not before and not steps and only is None and type(source.reader) is worker.ReadBatches:
+            return source.relation
         relation, function = self._run(worker.WriteBatches(), only, steps)
         return plan.Map.to_batches(relation, self._task_name(), function)
+
+    def _slices(self):
+        """The partitions, where tasks make them by themselves."""
+        source, steps = self._start()
+        return source.after(steps) if isinstance(source, Slices) else None
+
+    def _with(self, source, partitioner=None):
+        """An RDD of another source."""
+        return RDD(source, self.ctx, partitioner=partitioner)
 
     def _task_name(self):
         return self._name or "RDD %d" % self._id
@@ -96,7 +104,8 @@ class RDD(
     def mapPartitionsWithIndex(self, f, preservesPartitioning=False):
         """What `f` makes of the number and the elements of each partition."""
         partitioner = self.partitioner if preservesPartitioning else None
-        return RDD(self._source, self.ctx, self._steps + (f,), partitioner)
+        source, steps = self._start()
+        return RDD(source, self.ctx, steps + (f,), partitioner)
 
     def mapPartitionsWithSplit(self, f, preservesPartitioning=False):
         """The old name of `mapPartitionsWithIndex`."""
@@ -144,12 +153,28 @@ class RDD(
             return self
         return self._placed(worker.ByKey(partitioner), count, partitioner)
 
+    def _keyed(self, choose, count, rank=0):
+        """A relation of pickled lists for a shuffle; `choose(split, elements)` pairs elements with partitions.
+
+        Of several that are shuffled together, those of a lower rank come first.
+        """
+        relation, function = self._run(worker.WriteKeyed(count, rank), steps=(choose,))
+        return plan.Map.to_keyed(relation, self._task_name(), function)
+
     def _placed(self, choose, count, partitioner=None):
         """The elements in the partitions that `choose(split, elements)` pairs them with."""
-        relation, function = self._run(worker.WriteKeyed(count), steps=(choose,))
-        keyed = plan.Map.to_keyed(relation, self._task_name(), function)
-        source = Source.of_batches(plan.Shuffle(keyed, count), count)
-        return RDD(source, self.ctx, partitioner=partitioner)
+        relation = plan.Shuffle(self._keyed(choose, count), count)
+        return self._with(Source.of_batches(relation, count), partitioner)
+
+    def _met(self, other, choose, other_choose, count, step):
+        """What `step` makes of the elements of two RDDs that came to the same partitions.
+
+        It gets tuples of a side, 0 or 1, and a list of elements.
+        """
+        left = self.mapPartitionsWithIndex(sides.Side(0))._keyed(choose, count)
+        right = other.mapPartitionsWithIndex(sides.Side(1))._keyed(other_choose, count)
+        relation = plan.Shuffle(plan.Union(left, right), count)
+        return RDD(Source.of_batches(relation, count), self.ctx, (step,))
 
     def _defaultReducePartitions(self):
         return self.ctx._conf_int("spark.default.parallelism") or self.getNumPartitions()
@@ -166,9 +191,16 @@ class RDD(
             return self._placed(worker.Evenly(numPartitions), numPartitions)
         count = self.getNumPartitions()
         if numPartitions >= count:
-            return RDD(self._source, self.ctx, self._steps)
-        relation = plan.Repartition(self._batches(), numPartitions)
-        return RDD(Source.of_batches(relation, numPartitions), self.ctx)
+            return self.mapPartitionsWithIndex(worker.same)
+        cuts = [part * count // numPartitions for part in range(numPartitions + 1)]
+        parts = self._slices()
+        if parts is not None:
+            return self._with(Slices(slices.Joined(parts, cuts), numPartitions))
+        return self._placed(worker.Neighbours(cuts), numPartitions)
+
+    def barrier(self):
+        """Says that there is no barrier mode."""
+        return RDDBarrier(self)
 
     # What is known about it.
 

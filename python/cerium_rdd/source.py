@@ -1,6 +1,6 @@
 """Where the elements of an RDD come from before the first step of its pipeline."""
 
-from cerium_rdd import plan, worker
+from cerium_rdd import plan, slices, worker
 
 
 class Source:
@@ -28,14 +28,16 @@ class Source:
 
 
 class Slices(Source):
-    """Data of the program itself."""
+    """Partitions that tasks make by themselves; the relation only tells them which."""
 
-    def __init__(self, slices, count, chosen=None):
-        self._slices = slices
-        self._count = count
+    def __init__(self, parts, count, chosen=None):
+        self.slices = parts
         chosen = range(count) if chosen is None else chosen
-        reader = worker.ReadSlices(slices, chosen)
-        super().__init__(plan.Numbers(len(chosen)), reader, len(chosen))
+        super().__init__(plan.Numbers(len(chosen)), worker.ReadSlices(parts, chosen), count)
 
     def only(self, partitions):
-        return Slices(self._slices, self._count, sorted(set(partitions))), None
+        return Slices(self.slices, self._partitions, sorted(set(partitions))), None
+
+    def after(self, steps):
+        """The partitions after the steps of a pipeline."""
+        return slices.Made(self.slices, steps) if steps else self.slices

@@ -4,14 +4,14 @@ Instances are pickled by reference to this module, so the functions of a program
 travels with a task.
 """
 
+import bisect
 import functools
 import itertools
-import random
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.taskcontext import TaskContext
 
-from cerium_rdd import batches
+from cerium_rdd import batches, java
 
 # Tells a task which partition of the plan's node it computes: in a union that is another number
 # than the task's own.
@@ -23,6 +23,13 @@ def current_partition():
     context = TaskContext.get()
     told = context.getLocalProperty(PARTITION)
     return context.partitionId() if told is None else int(told)
+
+
+def run(steps, split, elements):
+    """What the steps of a pipeline make of a partition's elements."""
+    for step in steps:
+        elements = step(split, elements)
+    return elements
 
 
 class Run:
@@ -41,9 +48,7 @@ class Run:
         if split is not None and (self.only is None or split in self.only):
             if self.properties:
                 TaskContext.get()._localProperties.update(self.properties)
-            for step in self.steps:
-                elements = step(split, elements)
-            yield from self.writer(split, elements)
+            yield from self.writer(split, run(self.steps, split, elements))
         # A worker that leaves rows unread cannot take another task.
         for _ in records:
             pass
@@ -75,21 +80,18 @@ class ReadSlices:
         return None, ()
 
 
-class ReadRows:
-    """Rows of a DataFrame."""
+class ReadColumns:
+    """Values of the only column, or tuples of some."""
 
-    def __init__(self, schema):
-        self.schema = schema
+    def __init__(self, columns):
+        self.columns = columns
 
     def __call__(self, records):
-        return current_partition(), self._rows(records)
+        return current_partition(), itertools.chain.from_iterable(map(self._values, records))
 
-    def _rows(self, records):
-        import pyarrow as pa
-        from pyspark.sql.conversion import ArrowTableToRowsConversion
-
-        for record in records:
-            yield from ArrowTableToRowsConversion.convert(pa.Table.from_batches([record]), self.schema)
+    def _values(self, record):
+        columns = [column.to_pylist() for column in record.columns]
+        return columns[0] if self.columns == 1 else zip(*columns)
 
 
 class WriteBatches:
@@ -102,17 +104,19 @@ class WriteBatches:
 class WriteKeyed:
     """Pairs of a partition and an element as rows for a shuffle.
 
-    Elements wait in one list a partition until they are about as many bytes as fit comfortably.
+    Rows are numbered, so that they are read in the order of their tasks; those
+    of one rank before those of the next. Elements wait in one list a partition until they are about as many bytes as fit comfortably.
     """
 
     # Elements that wait, at first and at most; bytes they should make.
     FIRST, MOST, GOAL = 1 << 12, 1 << 22, 1 << 25
 
-    def __init__(self, partitions):
+    def __init__(self, partitions, rank):
         self.partitions = partitions
+        self.rank = rank
 
     def __call__(self, split, elements):
-        most = self.FIRST
+        most, sequence = self.FIRST, self.rank << 52 | split << 28
         elements = iter(elements)
         while chunk := list(itertools.islice(elements, most)):
             waiting = {}
@@ -125,7 +129,8 @@ class WriteKeyed:
             partitions = [self._checked(partition) for partition in waiting]
             blobs = [batches.dumps(part) for part in waiting.values()]
             length = sum(map(len, blobs))
-            yield batches.keyed_record(partitions, blobs)
+            yield batches.keyed_record(partitions, sequence, blobs)
+            sequence += 1
             if length < self.GOAL // 2:
                 most = min(most * 4, self.MOST)
             elif length > self.GOAL * 2:
@@ -225,7 +230,10 @@ class ByKey:
 
 
 class Evenly:
-    """A step before a shuffle: elements dealt out in small groups, from another partition on in each task."""
+    """A step before a shuffle: elements dealt out in groups of ten.
+
+    Each task begins at a partition of its own, the one that Spark's begins at.
+    """
 
     GROUP = 10
 
@@ -233,7 +241,7 @@ class Evenly:
         self.partitions = partitions
 
     def __call__(self, split, elements):
-        position = random.Random(split).randrange(self.partitions)
+        position = java.start(split, self.partitions)
         elements = iter(elements)
         while group := list(itertools.islice(elements, self.GROUP)):
             position = (position + 1) % self.partitions
@@ -300,3 +308,66 @@ class Head:
 
     def __call__(self, elements):
         return itertools.islice(elements, self.most)
+
+
+class Numbered:
+    """A step: pairs of an element and its place, each partition from a number on."""
+
+    def __init__(self, starts):
+        self.starts = starts
+
+    def __call__(self, split, elements):
+        for place, element in enumerate(elements, self.starts[split]):
+            yield element, place
+
+
+class Spread:
+    """A step: pairs of an element and a number that no other partition gives."""
+
+    def __init__(self, partitions):
+        self.partitions = partitions
+
+    def __call__(self, split, elements):
+        for place, element in enumerate(elements):
+            yield element, place * self.partitions + split
+
+
+class Neighbours:
+    """A step before a shuffle: whole partitions put together with those beside them."""
+
+    def __init__(self, cuts):
+        self.cuts = cuts
+
+    def __call__(self, split, elements):
+        partition = bisect.bisect_right(self.cuts, split) - 1
+        return ((partition, element) for element in elements)
+
+
+def same(split, elements):
+    """A step that changes nothing."""
+    return elements
+
+
+def counted(elements):
+    """A function of a partition: how many elements it has."""
+    return [sum(1 for _ in elements)]
+
+
+def named(split, elements):
+    """A step: one pair of the partition and all its elements."""
+    yield split, list(elements)
+
+
+class Records:
+    """A function of a path and its bytes: pieces of one length."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __call__(self, file):
+        content = bytes(file[1])
+        if len(content) % self.length:
+            raise ValueError(
+                "%s has %d bytes, which are no records of %d" % (file[0], len(content), self.length)
+            )
+        return [content[start : start + self.length] for start in range(0, len(content), self.length)]

@@ -1,0 +1,88 @@
+"""RDDs of files, which the session reads."""
+
+from pyspark.errors import PySparkNotImplementedError
+
+from cerium_rdd import worker
+from cerium_rdd.rdd import RDD
+from cerium_rdd.source import Source
+
+
+class Inputs:
+    """Files come in the partitions that the session's reader cuts them into."""
+
+    def textFile(self, name, minPartitions=None, use_unicode=True):
+        """The lines of text files."""
+        frame = self._session.read.text(_paths(name)).select("value")
+        read = worker.ReadColumns(1)
+        lines = RDD(Source(frame._plan, read, None), self)
+        return lines if use_unicode else lines.map(_encoded)
+
+    def wholeTextFiles(self, path, minPartitions=None, use_unicode=True):
+        """Pairs of the path and the text of each file."""
+        files = self.binaryFiles(path, minPartitions)
+        return files.mapValues(_decoded) if use_unicode else files
+
+    def binaryFiles(self, path, minPartitions=None):
+        """Pairs of the path and the bytes of each file."""
+        frame = self._session.read.format("binaryFile").load(_paths(path)).select("path", "content")
+        return RDD(Source(frame._plan, worker.ReadColumns(2), None), self)
+
+    def binaryRecords(self, path, recordLength):
+        """Pieces of one length of the files' bytes."""
+        return self.binaryFiles(path).flatMap(worker.Records(recordLength))
+
+    def pickleFile(self, name, minPartitions=None):
+        """What `RDD.saveAsPickleFile` wrote."""
+        frame = self._session.read.parquet(*_paths(name)).select("b")
+        return RDD(Source.of_batches(frame._plan, None), self)
+
+    # What needs Hadoop's Java classes.
+
+    def _needs_java(self, method):
+        raise PySparkNotImplementedError(
+            "[NOT_IMPLEMENTED] SparkContext.%s needs Hadoop's Java classes, which Cerium runs without. "
+            "Read the data by spark.read, or run the program on the Apache Spark of its image." % method
+        )
+
+    def sequenceFile(self, path, *arguments, **options):
+        """Not here: sequence files need Java."""
+        self._needs_java("sequenceFile")
+
+    def newAPIHadoopFile(self, path, *arguments, **options):
+        """Not here: Hadoop's formats need Java."""
+        self._needs_java("newAPIHadoopFile")
+
+    def newAPIHadoopRDD(self, *arguments, **options):
+        """Not here: Hadoop's formats need Java."""
+        self._needs_java("newAPIHadoopRDD")
+
+    def hadoopFile(self, path, *arguments, **options):
+        """Not here: Hadoop's formats need Java."""
+        self._needs_java("hadoopFile")
+
+    def hadoopRDD(self, *arguments, **options):
+        """Not here: Hadoop's formats need Java."""
+        self._needs_java("hadoopRDD")
+
+    # Where checkpoints are asked to be.
+
+    def setCheckpointDir(self, dirName):
+        """Allows checkpoints; the engine keeps them where it keeps the rest of its data."""
+        self._checkpoint_dir = dirName
+
+    def getCheckpointDir(self):
+        """The folder that was set."""
+        return self._checkpoint_dir
+
+
+def _paths(name):
+    """Paths between commas, as Hadoop takes them."""
+    return [path.strip() for path in name.split(",") if path.strip()]
+
+
+def _encoded(line):
+    return line.encode("utf-8")
+
+
+def _decoded(content):
+    return bytes(content).decode("utf-8", "replace")

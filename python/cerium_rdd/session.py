@@ -1,0 +1,122 @@
+"""What sessions, DataFrames and their client do beside their own work for RDDs."""
+
+import functools
+
+
+def extend_session(module):
+    """Gives sessions a context, and RDDs as data."""
+    from cerium_rdd import frames
+    from cerium_rdd.context import SparkContext
+
+    session = module.SparkSession
+    stop, create = session.stop, session.createDataFrame
+
+    @functools.wraps(stop)
+    def stop_both(self):
+        stop(self)
+        context = SparkContext._active_spark_context
+        if context is not None and context._session is self:
+            context.stop()
+
+    @functools.wraps(create)
+    def createDataFrame(self, data, schema=None, samplingRatio=None, verifySchema=True):
+        from cerium_rdd.rdd import RDD
+
+        if isinstance(data, RDD):
+            return frames.of_rdd(self, data, schema, samplingRatio, verifySchema)
+        # The client warns of options that are set, whatever they are set to.
+        options = {} if verifySchema is True else {"verifySchema": verifySchema}
+        return create(self, data, schema, samplingRatio, **options)
+
+    session.stop = stop_both
+    session.createDataFrame = createDataFrame
+    session.sparkContext = property(SparkContext._of)
+    session._sc = session.sparkContext
+    if "newSession" not in session.__dict__:
+        session.newSession = _new_session
+    if "__enter__" not in session.__dict__:
+        session.__enter__ = lambda self: self
+        session.__exit__ = lambda self, kind, value, trace: self.stop()
+
+
+def _new_session(self):
+    """A session with settings, views and functions of its own."""
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+
+    old = self.client._builder
+    builder = DefaultChannelBuilder(getattr(old, "url", None).geturl()) if hasattr(old, "url") else old
+    builder._params = {key: value for key, value in old._params.items() if key != "session_id"}
+    return type(self)(connection=builder)
+
+
+def extend_dataframe(module):
+    """Gives DataFrames their RDD."""
+    from cerium_rdd import frames
+
+    module.DataFrame.rdd = property(frames.rdd_of)
+
+
+def extend_functions(module):
+    """Has plans name the Broadcasts in their Python functions."""
+    from cerium_rdd import broadcast
+
+    to_plan = module.PythonUDF.to_plan
+
+    @functools.wraps(to_plan)
+    def naming_broadcasts(self, session):
+        with broadcast.collecting() as names:
+            message = to_plan(self, session)
+        message.additional_includes.extend(sorted(names))
+        return message
+
+    module.PythonUDF.to_plan = naming_broadcasts
+
+
+def extend_client(module):
+    """Has answers of the server bring what tasks added to accumulators."""
+    from cerium_rdd import accumulators
+
+    verify = module.SparkConnectClient._verify_response_integrity
+
+    @functools.wraps(verify)
+    def take_and_verify(self, response):
+        verify(self, response)
+        accumulators.take(response)
+
+    module.SparkConnectClient._verify_response_integrity = take_and_verify
+
+
+def extend_artifacts(module):
+    """Sends files in large pieces: each is a message with an answer to wait for."""
+    module.ArtifactManager.CHUNK_SIZE = 4 << 20
+
+
+def extend_threads(module):
+    """Lets threads inherit from the active session where they name none, as in classic PySpark."""
+    begin = module.InheritableThread.__init__
+
+    @functools.wraps(begin)
+    def __init__(self, target, *arguments, session=None, **options):
+        from pyspark.sql import SparkSession
+
+        begin(self, target, *arguments, session=session or SparkSession.getActiveSession(), **options)
+
+    module.InheritableThread.__init__ = __init__
+
+
+def extend_sql_context(module):
+    """Has the old SQLContext stand on a session."""
+
+    def __init__(self, sparkContext, sparkSession=None, jsqlContext=None):
+        import warnings
+
+        if sparkSession is None:
+            warnings.warn(
+                "Deprecated in 3.0.0. Use SparkSession.builder.getOrCreate() instead.", FutureWarning
+            )
+        self._sc = sparkContext
+        self.sparkSession = sparkSession or sparkContext._session
+        if module.SQLContext._instantiatedContext is None:
+            module.SQLContext._instantiatedContext = self
+
+    module.SQLContext.__init__ = __init__
