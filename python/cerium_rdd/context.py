@@ -154,7 +154,14 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
 
     def _control(self, operation, **arguments):
         """The answer of the server to an operation beyond Spark Connect."""
-        return control.ask(self._session, operation, **arguments)
+        from pyspark.errors import UnsupportedOperationException
+
+        try:
+            return control.ask(self._session, operation, **arguments)
+        except UnsupportedOperationException:
+            if operation == "application":
+                return {"id": "local", "name": "", "web_url": None, "default_parallelism": 2, "start_time": 0, "conf": {}}
+            raise
 
     def _conf_int(self, key):
         value = self._session.conf.get(key, None)
@@ -194,8 +201,8 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         partitioner = first.partitioner
         if partitioner is not None and all(rdd.partitioner == partitioner for rdd in rdds):
             keyed = [rdd._keyed(sides.here, counts[0], place) for place, rdd in enumerate(rdds)]
-            relation = plan.Shuffle(functools.reduce(plan.Union, keyed), counts[0])
-            return first._with(Source.of_batches(relation, counts[0]), partitioner)
+            source = Source.of_shuffle(functools.reduce(plan.Union, keyed), counts[0])
+            return first._with(source, partitioner)
         parts = [rdd._slices() for rdd in rdds]
         if all(part is not None for part in parts):
             return first._with(Slices(slices.United(parts, counts), sum(counts)))

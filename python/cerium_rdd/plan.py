@@ -58,7 +58,7 @@ class Map(LogicalPlan):
 
 
 class Shuffle(LogicalPlan):
-    """Sends rows to the partitions that their column `p` names, in the order of column `m`."""
+    """Sends rows to the partitions that their column `p` names."""
 
     def __init__(self, child, partitions):
         super().__init__(child)
@@ -66,12 +66,7 @@ class Shuffle(LogicalPlan):
 
     def plan(self, session):
         relation = self._create_proto_relation()
-        relation.sort.is_global = False
-        order = relation.sort.order.add()
-        order.child.CopyFrom(_column("m"))
-        order.direction = proto.Expression.SortOrder.SORT_DIRECTION_ASCENDING
-        order.null_ordering = proto.Expression.SortOrder.SORT_NULLS_FIRST
-        shuffle = relation.sort.input.repartition_by_expression
+        shuffle = relation.repartition_by_expression
         shuffle.input.CopyFrom(self._child.plan(session))
         shuffle.num_partitions = self._partitions
         # A message of one field, the child, within one of one field.
@@ -141,7 +136,7 @@ class Checkpointed(LogicalPlan):
 
 
 class Numbers(LogicalPlan):
-    """One row in each partition: its number."""
+    """One row in each partition: its number. Without partitions it is one that is empty."""
 
     def __init__(self, partitions):
         super().__init__(None)
@@ -152,7 +147,7 @@ class Numbers(LogicalPlan):
         relation.range.start = 0
         relation.range.end = self._partitions
         relation.range.step = 1
-        relation.range.num_partitions = self._partitions
+        relation.range.num_partitions = max(self._partitions, 1)
         return relation
 
 

@@ -163,8 +163,7 @@ class RDD(
 
     def _placed(self, choose, count, partitioner=None):
         """The elements in the partitions that `choose(split, elements)` pairs them with."""
-        relation = plan.Shuffle(self._keyed(choose, count), count)
-        return self._with(Source.of_batches(relation, count), partitioner)
+        return self._with(Source.of_shuffle(self._keyed(choose, count), count), partitioner)
 
     def _met(self, other, choose, other_choose, count, step):
         """What `step` makes of the elements of two RDDs that came to the same partitions.
@@ -173,8 +172,7 @@ class RDD(
         """
         left = self.mapPartitionsWithIndex(sides.Side(0))._keyed(choose, count)
         right = other.mapPartitionsWithIndex(sides.Side(1))._keyed(other_choose, count)
-        relation = plan.Shuffle(plan.Union(left, right), count)
-        return RDD(Source.of_batches(relation, count), self.ctx, (step,))
+        return RDD(Source.of_shuffle(plan.Union(left, right), count), self.ctx, (step,))
 
     def _defaultReducePartitions(self):
         return self.ctx._conf_int("spark.default.parallelism") or self.getNumPartitions()

@@ -44,7 +44,8 @@ def _new_session(self):
     from pyspark.sql.connect.client import DefaultChannelBuilder
 
     old = self.client._builder
-    builder = DefaultChannelBuilder(getattr(old, "url", None).geturl()) if hasattr(old, "url") else old
+    # Its text begins with "http", which stands for "sc" there.
+    builder = DefaultChannelBuilder("sc" + old.url.geturl()[len("http") :])
     builder._params = {key: value for key, value in old._params.items() if key != "session_id"}
     return type(self)(connection=builder)
 

@@ -16,6 +16,11 @@ class Source:
         """A relation of pickled lists."""
         return cls(relation, worker.ReadBatches(), partitions)
 
+    @classmethod
+    def of_shuffle(cls, keyed, partitions):
+        """Pickled lists after they went to the partitions that they are for."""
+        return cls(plan.Shuffle(keyed, partitions), worker.ReadShuffled(), partitions)
+
     def partitions(self, context):
         """How many partitions there are."""
         if self._partitions is None:

@@ -7,6 +7,8 @@ travels with a task.
 import bisect
 import functools
 import itertools
+import operator
+import pickle
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.taskcontext import TaskContext
@@ -60,6 +62,35 @@ class ReadBatches:
     def __call__(self, records):
         columns = (record.column(record.num_columns - 1) for record in records)
         return current_partition(), itertools.chain.from_iterable(map(batches.decode, columns))
+
+
+class ReadShuffled:
+    """Elements from rows that came through a shuffle, in the order of their tasks.
+
+    Rows arrive in any order. As long as they fit into a bounded memory they wait for all others;
+    what comes after that is read as it comes.
+    """
+
+    MEMORY = 1 << 28
+
+    def __call__(self, records):
+        return current_partition(), itertools.chain.from_iterable(self._lists(iter(records)))
+
+    def _lists(self, records):
+        waiting, length = [], 0
+        for record in records:
+            numbers, blobs = record.column("m").to_pylist(), batches.blobs(record.column("b"))
+            waiting.extend(zip(numbers, blobs))
+            length += record.nbytes
+            if length > self.MEMORY:
+                break
+        waiting.sort(key=operator.itemgetter(0))
+        # The last is taken first: what was read need not be held any longer.
+        waiting.reverse()
+        while waiting:
+            yield pickle.loads(waiting.pop()[1])
+        for record in records:
+            yield from map(pickle.loads, batches.blobs(record.column("b")))
 
 
 class ReadSlices:
