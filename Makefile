@@ -80,6 +80,10 @@ doctests: build ## PySpark's own doctests over Spark Connect: passed and failed 
 pyspark-tests: build ## PySpark's own tests of Spark Connect: how many of those that pass on Spark pass here
 	@scripts/pyspark-tests
 
+.PHONY: rdd-tests
+rdd-tests: build ## PySpark's own tests of SparkContext and RDDs: how many of those that pass on Spark pass here
+	@scripts/rdd-tests
+
 .PHONY: bench
 bench: ## the table of docs/benchmarks.md
 	bench/run

@@ -16,6 +16,12 @@ import unittest
 PACKAGE = "pyspark.sql.tests.connect."
 
 
+def tell(file, name, outcome, told=""):
+    """Writes the outcome of one test."""
+    file.write(json.dumps({"name": name, "outcome": outcome, "told": told}) + "\n")
+    file.flush()
+
+
 class TookTooLong(Exception):
     """A test ran into its time limit."""
 
@@ -27,16 +33,15 @@ def on_alarm(*_):
 class Teller(unittest.TestResult):
     """Writes the outcome of each test when it has ended."""
 
-    def __init__(self, file, seconds):
+    def __init__(self, file, seconds, package):
         super().__init__()
         self.file = file
+        self.package = package
         self.seconds = seconds
         self.part_failed = None
 
     def tell(self, test, outcome, told=""):
-        name = test.id().removeprefix(PACKAGE)
-        self.file.write(json.dumps({"name": name, "outcome": outcome, "told": told}) + "\n")
-        self.file.flush()
+        tell(self.file, test.id().removeprefix(self.package), outcome, told)
 
     def failed(self, test, error):
         self.tell(test, "failed", "".join(traceback.format_exception(*error)))
@@ -85,13 +90,18 @@ def own(suite, module):
             yield test
 
 
+def run(package, module, file, seconds):
+    """Runs a module of tests."""
+    signal.signal(signal.SIGALRM, on_alarm)
+    loaded = unittest.defaultTestLoader.loadTestsFromName(package + module)
+    # Classes that the module only imports have tests as well.
+    unittest.TestSuite(own(loaded, package + module)).run(Teller(file, seconds, package))
+
+
 def main():
     module, out, seconds = sys.argv[1:]
-    signal.signal(signal.SIGALRM, on_alarm)
-    loaded = unittest.defaultTestLoader.loadTestsFromName(PACKAGE + module)
     with open(out, "w", encoding="utf-8") as file:
-        # Classes that the module only imports have tests as well.
-        unittest.TestSuite(own(loaded, PACKAGE + module)).run(Teller(file, int(seconds)))
+        run(PACKAGE, module, file, int(seconds))
 
 
 if __name__ == "__main__":
