@@ -1,6 +1,8 @@
 """What runs an RDD and brings something back."""
 
+import concurrent.futures
 import functools
+import itertools
 
 from cerium_rdd import worker
 
@@ -25,8 +27,13 @@ class Actions:
         return self.collect()
 
     def toLocalIterator(self, prefetchPartitions=False):
-        """The elements one partition after another."""
-        return self.ctx._fetch(self._batches())
+        """The elements one partition after another, or what else is computed in one piece as it comes."""
+        if self._slices() is None:
+            return self.ctx._fetch(self._batches())
+        parts = (self._batches([part]) for part in range(self.getNumPartitions()))
+        if prefetchPartitions:
+            return _one_ahead(lambda part: list(self.ctx._fetch(part)), parts)
+        return itertools.chain.from_iterable(map(self.ctx._fetch, parts))
 
     def foreach(self, f):
         """Calls `f` with each element."""
@@ -77,6 +84,16 @@ class Actions:
     def isEmpty(self):
         """Whether there is no element."""
         return self.getNumPartitions() == 0 or not self.take(1)
+
+
+def _one_ahead(compute, parts):
+    """The elements of computed parts, each of which is begun before those of the one before are given."""
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        computed = (thread.submit(compute, part) for part in parts)
+        ahead = next(computed, None)
+        while ahead is not None:
+            elements, ahead = ahead.result(), next(computed, None)
+            yield from elements
 
 
 def _partitions_to_try(num, found, seen):

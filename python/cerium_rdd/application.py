@@ -1,5 +1,6 @@
 """What a context knows of its application."""
 
+import functools
 import getpass
 import os
 
@@ -56,7 +57,7 @@ class Application:
     @property
     def defaultParallelism(self):
         """How many partitions there are where none are asked for."""
-        return self._conf_int("spark.default.parallelism") or int(self._application()["default_parallelism"])
+        return int(self._conf.get("spark.default.parallelism") or self._application()["default_parallelism"])
 
     @property
     def defaultMinPartitions(self):
@@ -69,13 +70,12 @@ class Application:
 
     def getConf(self):
         """A copy of the settings."""
-        conf = SparkConf(loadDefaults=False)
-        conf.setAll({**self._application()["conf"], **self._settings}.items())
-        return conf
+        return SparkConf(loadDefaults=False).setAll(self._conf.getAll())
 
-    @property
+    @functools.cached_property
     def _conf(self):
-        return self.getConf()
+        conf = SparkConf(loadDefaults=False)
+        return conf.setAll({**self._application()["conf"], **self._settings}.items())
 
     @property
     def resources(self):

@@ -4,6 +4,7 @@ import itertools
 import pickle
 
 import pyarrow as pa
+from pyspark import cloudpickle
 
 # About how many bytes a pickled list should have: enough that the work for a row does not count,
 # few enough that many of them fit into memory.
@@ -18,8 +19,8 @@ KEYED_SCHEMA = pa.schema([pa.field("p", pa.int32()), pa.field("m", pa.int64()), 
 
 
 def dumps(elements):
-    """The pickle of a list."""
-    blob = pickle.dumps(elements, pickle.HIGHEST_PROTOCOL)
+    """The pickle of a list; classes and functions of the program itself travel by value."""
+    blob = cloudpickle.dumps(elements, pickle.HIGHEST_PROTOCOL)
     if len(blob) > _LIMIT:
         raise ValueError("can not serialize object larger than 2G")
     return blob

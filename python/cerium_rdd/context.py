@@ -4,13 +4,14 @@ import atexit
 import functools
 import itertools
 import os
+import re
 import shutil
 import tempfile
 import threading
 
 from pyspark.accumulators import Accumulator, AddingAccumulatorParam
 from pyspark.conf import SparkConf
-from pyspark.errors import PySparkRuntimeError
+from pyspark.errors import PySparkException, PySparkRuntimeError
 
 from cerium_rdd import batches, control, plan, sides, slices
 from cerium_rdd.application import Application
@@ -55,6 +56,8 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         self._assert_on_driver()
         from pyspark.sql import SparkSession
 
+        if gateway is not None:
+            raise _no_gateway(gateway)
         settings = dict(conf.getAll()) if conf is not None else {}
         if master:
             settings["spark.master"] = master
@@ -62,6 +65,7 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
             settings["spark.app.name"] = appName
         for key, value in (environment or {}).items():
             settings["spark.executorEnv." + key] = str(value)
+        _check_master(settings.get("spark.master"))
         with SparkContext._lock:
             running = SparkContext._active_spark_context
             if running is not None and running._made:
@@ -163,10 +167,6 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
                 return {"id": "local", "name": "", "web_url": None, "default_parallelism": 2, "start_time": 0, "conf": {}}
             raise
 
-    def _conf_int(self, key):
-        value = self._session.conf.get(key, None)
-        return None if value is None else int(value)
-
     # What is made of the program's own data.
 
     def parallelize(self, c, numSlices=None):
@@ -223,6 +223,21 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         with SparkContext._lock:
             SparkContext._next_accum_id += 1
             return Accumulator(SparkContext._next_accum_id - 1, value, accum_param)
+
+
+def _check_master(master):
+    """Refuses what is no master to Spark either; one that is only is not where the program runs."""
+    if master is None or re.fullmatch(r"(local(\[.*\]|-cluster\[.*\])?|yarn|(spark|k8s|mesos|sc)://.*)", master):
+        return
+    raise PySparkException("Could not parse Master URL: '%s'" % master)
+
+
+def _no_gateway(gateway):
+    if gateway.gateway_parameters.auth_token is None:
+        return ValueError(
+            "You are trying to pass an insecure Py4j gateway to Spark. This is not allowed as it is a security risk."
+        )
+    return PySparkRuntimeError("There is no JVM that a Py4J gateway could lead to: Cerium runs without one.")
 
 
 SparkContext.__module__ = "pyspark.context"

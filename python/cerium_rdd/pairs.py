@@ -123,7 +123,7 @@ class PairFunctions:
 
     def _memory_limit(self):
         """What a Python worker may use before it spills, in MiB."""
-        return _parse_memory(self.ctx._session.conf.get("spark.python.worker.memory", "512m"))
+        return _parse_memory(self.ctx._conf.get("spark.python.worker.memory", "512m"))
 
 
 class _HasKey:

@@ -11,9 +11,14 @@ _FACTOR = 1000003
 
 def portable_hash(x):
     """A hash that is the same in every process; that of tuples and None is PySpark's."""
+    return seeded_hash()(x)
+
+
+def seeded_hash():
+    """portable_hash for many keys: whether there is a seed is looked up once."""
     if "PYTHONHASHSEED" not in os.environ:
         raise PySparkRuntimeError(errorClass="PYTHON_HASH_SEED_NOT_SET", messageParameters={})
-    return _hash(x)
+    return _hash
 
 
 def _hash(x):

@@ -45,7 +45,7 @@ class RDD(
         self._source = source
         self._steps = steps
         self._name = None
-        self._id = ctx._next_rdd_id()
+        self._id = None
 
     def __class_getitem__(cls, item):
         return cls
@@ -55,10 +55,12 @@ class RDD(
 
     def __repr__(self):
         kind = "PythonRDD" if self._steps else "ParallelCollectionRDD"
-        return "%s[%d] at %s" % (kind, self._id, self._name or "RDD")
+        return "%s[%d] at %s" % (kind, self.id(), self._name or "RDD")
 
     def id(self):
-        """A number that no other RDD of the context has."""
+        """A number that no other RDD of the context has; steps between two shuffles that nobody asks have none."""
+        if self._id is None:
+            self._id = self.ctx._next_rdd_id()
         return self._id
 
     @property
@@ -93,7 +95,7 @@ class RDD(
         return RDD(source, self.ctx, partitioner=partitioner)
 
     def _task_name(self):
-        return self._name or "RDD %d" % self._id
+        return self._name or "RDD %d" % self.id()
 
     def getNumPartitions(self):
         """How many partitions it has."""
@@ -175,7 +177,7 @@ class RDD(
         return RDD(Source.of_shuffle(plan.Union(left, right), count), self.ctx, (step,))
 
     def _defaultReducePartitions(self):
-        return self.ctx._conf_int("spark.default.parallelism") or self.getNumPartitions()
+        return int(self.ctx._conf.get("spark.default.parallelism") or self.getNumPartitions())
 
     def repartition(self, numPartitions):
         """The elements spread evenly over so many partitions."""

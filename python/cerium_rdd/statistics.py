@@ -4,6 +4,7 @@ import functools
 import math
 import operator
 
+from cerium_rdd import worker
 from cerium_rdd.steps import folding
 
 
@@ -79,7 +80,7 @@ class Statistics:
 
     def countApprox(self, timeout, confidence=0.95):
         """The count; this waits until it is exact."""
-        return int(self.mapPartitionsWithIndex(folding.Count()).sumApprox(timeout, confidence))
+        return int(self.mapPartitions(worker.counted).sumApprox(timeout, confidence))
 
     def sumApprox(self, timeout, confidence=0.95):
         """The sum; this waits until it is exact."""

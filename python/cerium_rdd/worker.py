@@ -14,6 +14,7 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.taskcontext import TaskContext
 
 from cerium_rdd import batches, java
+from cerium_rdd.partitioner import portable_hash, seeded_hash
 
 # Tells a task which partition of the plan's node it computes: in a union that is another number
 # than the task's own.
@@ -255,6 +256,8 @@ class ByKey:
 
     def __call__(self, split, elements):
         count, function = self.partitioner.numPartitions, self.partitioner.partitionFunc
+        if function is portable_hash:
+            function = seeded_hash()
         for pair in elements:
             key, value = pair
             yield function(key) % count, (key, value)

@@ -13,14 +13,10 @@ class LocalContext:
 
     def __init__(self):
         self.ids = itertools.count()
-        self._session = self
-        self.conf = {}
+        self._conf = {}
 
     def _next_rdd_id(self):
         return next(self.ids)
-
-    def _conf_int(self, key):
-        return self.conf.get(key)
 
     def parallelize(self, values, numSlices=4):
         values, cuts = list(values), range(numSlices)

@@ -76,7 +76,7 @@ class PairsTest(Methods):
         self.assertEqual(pairs.reduceByKey(operator.add, 2).lookup(6), ["follow"])
 
     def test_values_are_merged_on_disk_when_they_are_many(self):
-        self.sc.conf["spark.python.worker.memory"] = "1m"
+        self.sc._conf["spark.python.worker.memory"] = "1m"
         pairs = self.sc.parallelize(range(30000), 2).map(lambda x: (x % 5000, x))
         self.assertEqual(sorted(pairs.reduceByKey(max).collect()), [(k, 25000 + k) for k in range(5000)])
         grouped = pairs.groupByKey().mapValues(sorted).collect()

@@ -76,18 +76,6 @@ class FloatSum:
         return [float(sum(elements))]
 
 
-class Count:
-    """How many elements there are."""
-
-    def __call__(self, index, elements):
-        if hasattr(elements, "__len__"):
-            return [len(elements)]
-        # A deque that keeps nothing is the quickest loop there is.
-        numbers = enumerate(elements, 1)
-        last = collections.deque(numbers, maxlen=1)
-        return [last[0][0] if last else 0]
-
-
 class Statistics:
     """Count, mean, variance, minimum and maximum."""
 
