@@ -51,18 +51,18 @@ class Actions:
         """All elements put together two by two."""
         parts = self.mapPartitions(worker.Reduced(f)).collect()
         if parts:
-            return functools.reduce(f, parts)
+            return worker.stopped(functools.reduce, f, parts)
         raise ValueError("Can not reduce() empty RDD")
 
     def fold(self, zeroValue, op):
         """The same from a neutral value, which each partition begins with."""
         parts = self.mapPartitions(worker.Folded(zeroValue, op)).collect()
-        return functools.reduce(op, parts, zeroValue)
+        return worker.stopped(functools.reduce, op, parts, zeroValue)
 
     def aggregate(self, zeroValue, seqOp, combOp):
         """The elements of partitions put together one way, and the results another."""
         parts = self.mapPartitions(worker.Folded(zeroValue, seqOp)).collect()
-        return functools.reduce(combOp, parts, zeroValue)
+        return worker.stopped(functools.reduce, combOp, parts, zeroValue)
 
     def take(self, num):
         """The first elements; looks into few partitions first and into more if they have not enough."""

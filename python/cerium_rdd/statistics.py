@@ -4,8 +4,10 @@ import functools
 import math
 import operator
 
+import numpy
+
 from cerium_rdd import worker
-from cerium_rdd.steps import folding
+from cerium_rdd.steps import distinct, folding
 
 
 class BoundedFloat(float):
@@ -102,8 +104,9 @@ class Statistics:
         """About how many different elements there are."""
         if relativeSD < 0.000017:
             raise ValueError("relativeSD should be greater than 0.000017")
-        hashes = self.map(folding.hash_row).toDF("hash bigint")
-        return hashes.selectExpr(f"approx_count_distinct(hash, {relativeSD}D)").first()[0]
+        step = distinct.Registers(distinct.bits(relativeSD))
+        parts = self.mapPartitionsWithIndex(step).collect()
+        return distinct.estimate(functools.reduce(numpy.maximum, parts, step.empty()))
 
 
 def _exactly(value):

@@ -133,6 +133,19 @@ class StatisticsTest(Methods):
         self.assertEqual(self.sc.parallelize("aab", 2).countByValue(), {"a": 2, "b": 1})
 
 
+    def test_small_and_large_numbers_of_different_elements_are_what_spark_says(self):
+        def counted(values, deviation=0.05):
+            return self.sc.parallelize(values, 3).countApproxDistinct(deviation)
+
+        self.assertEqual([counted(range(n)) for n in (0, 1, 20, 100, 300, 5000)], [0, 1, 19, 99, 300, 5082])
+        self.assertEqual([counted(range(n), 0.01) for n in (20, 1000, 10000)], [20, 1001, 9945])
+        # Between them Spark says 1006 and 2111, by tables of what it measured.
+        self.assertLess(abs(counted(range(1000)) - 1006), 10)
+        self.assertLess(abs(counted(range(2000)) - 2111), 10)
+        with self.assertRaisesRegex(ValueError, "relativeSD should be greater than 0.000017"):
+            counted([], 0.00001)
+
+
 class PipeTest(Methods):
     def test_lines_go_through_a_program(self):
         self.assertEqual(self.numbers.pipe("grep 9$", checkCode=True).count(), 10)

@@ -7,7 +7,6 @@ import math
 
 from pyspark.statcounter import StatCounter
 
-from cerium_rdd.partitioner import portable_hash
 from cerium_rdd.worker import leaked
 
 
@@ -172,8 +171,3 @@ class Smallest(Best):
 
     def __init__(self, count, key):
         super().__init__(heapq.nsmallest, count, key)
-
-
-def hash_row(value):
-    """What countApproxDistinct tells elements apart by, as a row."""
-    return (portable_hash(value) & 0xFFFFFFFF,)
