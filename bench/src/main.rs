@@ -10,6 +10,7 @@ mod figure;
 mod flights;
 mod manifest;
 mod process;
+mod rdd;
 mod soak;
 mod tpch;
 mod udf;
@@ -34,7 +35,7 @@ struct Arguments {
     #[arg(long, env = "CERIUM_CACHE", default_value = "target/bench")]
     cache: PathBuf,
     /// Which parts to run.
-    #[arg(long, value_delimiter = ',', default_value = "tpch,flights,connect,udf,soak,cluster")]
+    #[arg(long, value_delimiter = ',', default_value = "tpch,flights,connect,udf,rdd,soak,cluster")]
     parts: Vec<Part>,
     /// TPC-H scale factor: 1 is 6 million line items.
     #[arg(long, default_value_t = 1.0)]
@@ -76,6 +77,8 @@ enum Part {
     Connect,
     /// Speed of Python functions, and Spark's.
     Udf,
+    /// Speed of RDDs, and Spark's.
+    Rdd,
     /// Growth of memory and open files over many queries and sessions.
     Soak,
     /// Start-up and memory on the cluster of KUBECONFIG.
@@ -109,10 +112,13 @@ fn main() -> Result<ExitCode> {
         let sail = arguments.cache.join("sail/bin/sail");
         connect::measure(&driver, &python, &sail, &mut report).context("measuring Spark Connect")?;
     }
+    let spark = arguments.spark_python.clone();
+    let spark = spark.unwrap_or_else(|| arguments.cache.join("spark/4.1.1/bin/python"));
     if arguments.parts.contains(&Part::Udf) {
-        let spark = arguments.spark_python.clone();
-        let spark = spark.unwrap_or_else(|| arguments.cache.join("spark/4.1.1/bin/python"));
         udf::measure(&driver, &python, &spark, &mut report).context("measuring Python functions")?;
+    }
+    if arguments.parts.contains(&Part::Rdd) {
+        rdd::measure(&driver, &python, &spark, &mut report).context("measuring RDDs")?;
     }
     if arguments.parts.contains(&Part::Soak) {
         soak::measure(&driver, &python, &mut report).context("measuring growth")?;

@@ -5,12 +5,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::connect::start_cerium;
 use crate::figure::Report;
 
 /// What Spark runs as beside Cerium's two executors of one core.
-const SPARK_MASTER: &str = "local[2]";
+pub const SPARK_MASTER: &str = "local[2]";
 
 /// Medians in ms, as `bench/udf.py` prints them.
 #[derive(Debug, Deserialize)]
@@ -28,7 +29,7 @@ pub fn measure(driver: &Path, python: &Path, spark: &Path, report: &mut Report) 
     }
     eprintln!("udf: Cerium");
     let (server, remote) = start_cerium(driver, python)?;
-    let cerium = times(python, &remote).context("measuring Cerium")?;
+    let cerium: Times = times("bench/udf.py", python, &remote).context("measuring Cerium")?;
     drop(server);
     report.add("pandas UDF, 10,000,000 rows", cerium.pandas, "ms", None);
     report.add("plain UDF, 2,000,000 rows", cerium.plain, "ms", None);
@@ -38,7 +39,7 @@ pub fn measure(driver: &Path, python: &Path, spark: &Path, report: &mut Report) 
         return Ok(());
     }
     eprintln!("udf: Spark");
-    match times(spark, SPARK_MASTER) {
+    match times::<Times>("bench/udf.py", spark, SPARK_MASTER) {
         Ok(peer) => {
             report.add("Spark local[2], pandas UDF", peer.pandas, "ms", None);
             report.add("Spark local[2], plain UDF", peer.plain, "ms", None);
@@ -51,7 +52,7 @@ pub fn measure(driver: &Path, python: &Path, spark: &Path, report: &mut Report) 
 }
 
 /// Why there is no Spark to measure.
-fn missing(spark: &Path) -> Option<String> {
+pub fn missing(spark: &Path) -> Option<String> {
     if !spark.exists() {
         return Some(format!("there is no {}", spark.display()));
     }
@@ -61,14 +62,17 @@ fn missing(spark: &Path) -> Option<String> {
     (!runs).then(|| "there is no Java".to_owned())
 }
 
-fn times(python: &Path, place: &str) -> Result<Times> {
-    let output = Command::new(python)
-        .args(["-W", "ignore", "bench/udf.py", place])
-        .env("PYSPARK_PYTHON", python)
-        .output()
-        .with_context(|| format!("starting {}", python.display()))?;
+/// What a script prints that measures a Spark Connect server or a Spark in its own process. With a server it
+/// runs with Cerium's add-on.
+pub fn times<T: DeserializeOwned>(script: &str, python: &Path, place: &str) -> Result<T> {
+    let mut command = Command::new(python);
+    command.args(["-W", "ignore", script, place]).env("PYSPARK_PYTHON", python).env("PYTHONHASHSEED", "0");
+    if place.starts_with("sc://") {
+        command.env("PYTHONPATH", "python").env("SPARK_REMOTE", place).env("SPARK_CONNECT_MODE_ENABLED", "1");
+    }
+    let output = command.output().with_context(|| format!("starting {}", python.display()))?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().last().context("bench/udf.py printed nothing")?;
-    serde_json::from_str(line).with_context(|| format!("bench/udf.py printed {line}"))
+    let line = text.lines().last().with_context(|| format!("{script} printed nothing"))?;
+    serde_json::from_str(line).with_context(|| format!("{script} printed {line}"))
 }
