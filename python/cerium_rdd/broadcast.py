@@ -32,17 +32,14 @@ def _from_id(number):
     return _broadcastRegistry[number]
 
 
-def offered(paths):
-    """Tells a worker where the files of a task's Broadcasts are, by number.
+def offer(number, path):
+    """Tells a worker where the file of a Broadcast is."""
+    _broadcastRegistry[number] = Broadcast(path=path)
 
-    Values that were read stay until a task comes with others.
-    """
-    if paths and not paths.keys() >= _broadcastRegistry.keys():
-        for number in _broadcastRegistry.keys() - paths.keys():
-            del _broadcastRegistry[number]
-    for number, path in paths.items():
-        if number not in _broadcastRegistry or _broadcastRegistry[number]._path != path:
-            _broadcastRegistry[number] = Broadcast(path=path)
+
+def forget(number):
+    """Tells a worker that a Broadcast is no more."""
+    _broadcastRegistry.pop(number, None)
 
 
 @contextlib.contextmanager

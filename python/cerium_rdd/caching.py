@@ -2,6 +2,7 @@
 
 import warnings
 
+from pyspark.errors import SparkException, UnsupportedOperationException
 from pyspark.storagelevel import StorageLevel
 
 from cerium_rdd import plan
@@ -35,7 +36,7 @@ class Caching:
     def persist(self, storageLevel=StorageLevel.MEMORY_ONLY):
         """Keeps the elements once an action computed them."""
         if self.is_cached and self._storage_level != storageLevel:
-            raise ValueError("Cannot change storage level of an RDD after it was already assigned a level")
+            raise UnsupportedOperationException("Cannot change storage level of an RDD after it was already assigned a level")
         if not self.is_cached:
             self.is_cached = True
             self._storage_level = storageLevel
@@ -58,7 +59,7 @@ class Caching:
     def checkpoint(self):
         """Computes the elements once, and forgets how, at the next action."""
         if self.ctx._checkpoint_dir is None:
-            raise RuntimeError("Checkpoint directory has not been set in the SparkContext")
+            raise SparkException("Checkpoint directory has not been set in the SparkContext")
         self._keep(lambda relation: plan.Checkpointed(relation, self.ctx._session, False))
         self.is_checkpointed = True
 

@@ -19,8 +19,12 @@ class Inputs:
 
     def wholeTextFiles(self, path, minPartitions=None, use_unicode=True):
         """Pairs of the path and the text of each file."""
-        files = self.binaryFiles(path, minPartitions)
-        return files.mapValues(_decoded) if use_unicode else files
+        from pyspark.sql import functions
+
+        frame = self._session.read.text(_paths(path), wholetext=True)
+        frame = frame.select(functions.input_file_name(), "value")
+        files = RDD(Source(frame._plan, worker.ReadColumns(2), None), self).map(_as_hadoop_names_it)
+        return files if use_unicode else files.mapValues(_encoded)
 
     def binaryFiles(self, path, minPartitions=None):
         """Pairs of the path and the bytes of each file."""
@@ -84,5 +88,6 @@ def _encoded(line):
     return line.encode("utf-8")
 
 
-def _decoded(content):
-    return bytes(content).decode("utf-8", "replace")
+def _as_hadoop_names_it(file):
+    path, text = file
+    return "file:" + path[len("file://") :] if path.startswith("file:///") else path, text

@@ -7,14 +7,17 @@ from pyspark.worker_util import utf8_deserializer
 
 
 def setup_broadcasts(source, conn_info=None, auth_secret=None):
-    """Takes which Broadcasts a task has and where their files are.
+    """Takes where the files of Broadcasts are that the worker does not know yet, and which end.
 
     They are read from the task's header, or given as a list where PySpark has read that (4.3).
     """
     from cerium_rdd import broadcast
 
-    found = source if isinstance(source, list) else _read(source)
-    broadcast.offered({number: path for number, path in found if number >= 0})
+    for number, path in source if isinstance(source, list) else _read(source):
+        if number < 0:
+            broadcast.forget(-number - 1)
+        else:
+            broadcast.offer(number, path)
 
 
 def _read(infile):

@@ -13,7 +13,16 @@ import sys
 
 # What workers import in any case, and what may be absent.
 _REQUIRED = ("pyarrow", "pyspark.worker", "pyspark.sql.types", "pyspark.sql.pandas.serializers")
-_OPTIONAL = ("numpy", "pandas", "pyspark.cloudpickle", "pyspark.sql.conversion", "cerium_worker.plain")
+_OPTIONAL = (
+    "numpy",
+    "pandas",
+    "pyspark.cloudpickle",
+    "pyspark.sql.conversion",
+    "cerium_worker.plain",
+    "cerium_rdd.broadcast",
+    "cerium_rdd.rows",
+    "cerium_rdd.slices",
+)
 
 
 def _missing(error):
@@ -58,12 +67,25 @@ def _tell_spark_files():
     worker_util.add_path = note_folder
 
 
+def _offer_rdds():
+    """Lets modules of programs import what they do in programs, and gives tasks their Broadcasts."""
+    import pyspark
+    from cerium_rdd import install
+
+    from cerium_worker import broadcasts
+
+    install.into(pyspark)
+    broadcasts.install()
+
+
 def _simplify_tracebacks():
     """Keeps what runs functions row by row out of their tracebacks, as PySpark does with its own."""
+    import cerium_rdd
     from pyspark import util, worker
 
     simplify = util.try_simplify_traceback
-    machinery = tuple(os.path.dirname(module.__file__) + os.sep for module in (util, sys.modules[__name__]))
+    modules = (util, cerium_rdd, sys.modules[__name__])
+    machinery = tuple(os.path.dirname(module.__file__) + os.sep for module in modules)
 
     def try_simplify_traceback(traceback):
         rest = traceback
@@ -92,6 +114,7 @@ def main():
     import pyspark.daemon
 
     _tell_spark_files()
+    _offer_rdds()
     _simplify_tracebacks()
     printed = sys.stdout
     sys.stdout = answers
