@@ -2,10 +2,11 @@
 
 import warnings
 
-from pyspark.errors import SparkException, UnsupportedOperationException
+from pyspark.errors import UnsupportedOperationException
+from pyspark.errors.exceptions.connect import SparkException
 from pyspark.storagelevel import StorageLevel
 
-from cerium_rdd import plan
+from cerium_rdd import plan, sides
 from cerium_rdd.source import Source
 
 
@@ -13,6 +14,9 @@ class Caching:
     """What is kept is a relation of pickled lists, from the first action on that needs it."""
 
     _kept = None
+    _checkpoint = None
+    # Elements are written one way only.
+    _jrdd_deserializer = None
     _storage_level = StorageLevel.NONE
 
     def _start(self):
@@ -23,11 +27,7 @@ class Caching:
 
     def _keep(self, make):
         """Has a relation of the elements kept, as `make` says."""
-        relation = make(self._batches())
-        self._kept = Source.of_batches(relation, None if self._counts_late() else self.getNumPartitions())
-
-    def _counts_late(self):
-        return self._source._partitions is None
+        self._kept = Source.of_batches(make(self._batches()), self._source.known_partitions)
 
     def cache(self):
         """Keeps the elements in memory."""
@@ -45,7 +45,7 @@ class Caching:
 
     def unpersist(self, blocking=False):
         """Lets go of the elements."""
-        if self.is_cached:
+        if self.is_cached and isinstance(self._kept.relation, plan.Kept):
             self.is_cached = False
             self._storage_level = StorageLevel.NONE
             kept, self._kept = self._kept, None
@@ -57,31 +57,33 @@ class Caching:
         return self._storage_level
 
     def checkpoint(self):
-        """Computes the elements once, and forgets how, at the next action."""
+        """Writes the elements to files at the next action, and reads them from there afterwards."""
         if self.ctx._checkpoint_dir is None:
             raise SparkException("Checkpoint directory has not been set in the SparkContext")
-        self._keep(lambda relation: plan.Checkpointed(relation, self.ctx._session, False))
-        self.is_checkpointed = True
+        if self.is_checkpointed:
+            return
+        path = "%s/rdd-%d" % (self.ctx._checkpoint_dir, self.id())
+        count = self.getNumPartitions()
+        written = plan.Written(self._keyed(sides.here, count), self.ctx._session, path)
+        self._kept = Source.of_shuffle(written, count)
+        self._checkpoint, self.is_checkpointed = written, True
 
     def localCheckpoint(self):
-        """The same without a directory."""
-        self._keep(lambda relation: plan.Checkpointed(relation, self.ctx._session, True))
-        self.is_checkpointed = True
+        """The same without files."""
+        self._keep(lambda relation: plan.Checkpointed(relation, self.ctx._session))
+        self._checkpoint, self.is_checkpointed = self._kept.relation, True
 
     def isCheckpointed(self):
         """Whether an action has made the checkpoint."""
-        return isinstance(self._checkpoint(), plan.Checkpointed) and self._checkpoint().done
+        return self._checkpoint is not None and self._checkpoint.done
 
     def isLocallyCheckpointed(self):
         """Whether a local checkpoint was asked for."""
-        return isinstance(self._checkpoint(), plan.Checkpointed) and self._checkpoint().local
+        return isinstance(self._checkpoint, plan.Checkpointed)
 
     def getCheckpointFile(self):
-        """Checkpoints are no files of the program: none."""
-        return None
-
-    def _checkpoint(self):
-        return None if self._kept is None else self._kept.relation
+        """Where the checkpoint was written to, None before and where it is no file."""
+        return self._checkpoint.path if self.isCheckpointed() else None
 
     def cleanShuffleDependencies(self, blocking=False):
         """Shuffles are removed when no relation needs them: nothing to do."""

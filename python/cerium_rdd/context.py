@@ -11,7 +11,9 @@ import threading
 
 from pyspark.accumulators import Accumulator, AddingAccumulatorParam
 from pyspark.conf import SparkConf
-from pyspark.errors import PySparkException, PySparkRuntimeError
+from pyspark.errors import PySparkRuntimeError
+from pyspark.errors.exceptions.connect import SparkException
+from pyspark.serializers import CPickleSerializer
 
 from cerium_rdd import batches, control, plan, sides, slices
 from cerium_rdd.application import Application
@@ -95,6 +97,7 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         self._session = session
         self._settings = settings
         self._batchSize = batch_size
+        self.serializer = self._unbatched_serializer = CPickleSerializer()
         self._made = False
         self._rdd_ids = itertools.count()
         self._checkpoint_dir = None
@@ -227,9 +230,9 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
 
 def _check_master(master):
     """Refuses what is no master to Spark either; one that is only is not where the program runs."""
-    if master is None or re.fullmatch(r"(local(\[.*\]|-cluster\[.*\])?|yarn|(spark|k8s|mesos|sc)://.*)", master):
+    if master is None or re.fullmatch(r"(local(\[.*\]|-cluster\[.*\])?|yarn|(spark|k8s|mesos|sc)://.*|cerium)", master):
         return
-    raise PySparkException("Could not parse Master URL: '%s'" % master)
+    raise SparkException("Could not parse Master URL: '%s'" % master)
 
 
 def _no_gateway(gateway):

@@ -1,5 +1,8 @@
 """RDDs of files, which the session reads."""
 
+import os
+import uuid
+
 from pyspark.errors import PySparkNotImplementedError
 
 from cerium_rdd import worker
@@ -71,12 +74,18 @@ class Inputs:
     # Where checkpoints are asked to be.
 
     def setCheckpointDir(self, dirName):
-        """Allows checkpoints; the engine keeps them where it keeps the rest of its data."""
-        self._checkpoint_dir = dirName
+        """Sets the folder below which checkpoints are written."""
+        folder = dirName if "://" in dirName or dirName.startswith("file:") else "file:" + os.path.abspath(dirName)
+        self._checkpoint_dir = "%s/%s" % (folder, uuid.uuid4())
 
     def getCheckpointDir(self):
-        """The folder that was set."""
+        """The folder that checkpoints are written to."""
         return self._checkpoint_dir
+
+    def _checkpointFile(self, name, input_deserializer):
+        relation = self._session.read.parquet(name)
+        count = relation.selectExpr("max(p)").first()[0]
+        return RDD(Source.of_shuffle(relation._plan, 0 if count is None else count + 1), self)
 
 
 def _paths(name):

@@ -23,6 +23,10 @@ class JavaContext:
         """The id of the application."""
         return self._context.applicationId
 
+    def conf(self):
+        """The settings of the context."""
+        return self._context._conf
+
     def isStopped(self):
         """Whether the context is at its end."""
         return self._context._session.is_stopped

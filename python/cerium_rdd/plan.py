@@ -4,7 +4,8 @@ import sys
 
 from pyspark.serializers import CloudPickleSerializer
 from pyspark.sql.connect import proto
-from pyspark.sql.connect.plan import Checkpoint, LogicalPlan
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect.plan import LogicalPlan
 from pyspark.sql.connect.types import pyspark_types_to_proto_types
 from pyspark.sql.types import BinaryType, IntegerType, LongType, StructField, StructType
 from pyspark.util import PythonEvalType
@@ -115,10 +116,11 @@ class Kept(LogicalPlan):
 class Checkpointed(LogicalPlan):
     """A relation that the server computes before it first runs, and then knows by an id."""
 
-    def __init__(self, child, spark, local):
+    path = None
+
+    def __init__(self, child, spark):
         super().__init__(child)
         self._spark = spark
-        self.local = local
         self._remote = None
 
     @property
@@ -128,11 +130,25 @@ class Checkpointed(LogicalPlan):
 
     def plan(self, session):
         if self._remote is None:
-            command = Checkpoint(self._child, self.local, True).command(session)
-            _, properties, _ = session.execute_command(command)
-            self._remote = properties["checkpoint_command_result"]
+            self._remote = DataFrame(self._child, self._spark).localCheckpoint()
             self._child = None
         return self._remote._plan.plan(session)
+
+
+class Written(LogicalPlan):
+    """A relation that is written to files before it first runs, and then read from there."""
+
+    def __init__(self, child, spark, path):
+        super().__init__(child)
+        self._spark = spark
+        self.path = path
+        self.done = False
+
+    def plan(self, session):
+        if not self.done:
+            DataFrame(self._child, self._spark).write.parquet(self.path)
+            self.done, self._child = True, None
+        return self._spark.read.parquet(self.path)._plan.plan(session)
 
 
 class Numbers(LogicalPlan):

@@ -54,11 +54,10 @@ class RDD(
         raise PySparkRuntimeError(errorClass="RDD_TRANSFORM_ONLY_VALID_ON_DRIVER", messageParameters={})
 
     def __repr__(self):
-        kind = "PythonRDD" if self._steps else "ParallelCollectionRDD"
-        return "%s[%d] at %s" % (kind, self.id(), self._name or "RDD")
+        return self._line()
 
     def id(self):
-        """A number that no other RDD of the context has; steps between two shuffles that nobody asks have none."""
+        """A number that no other RDD of the context has, given when it is first asked for."""
         if self._id is None:
             self._id = self.ctx._next_rdd_id()
         return self._id
@@ -93,6 +92,12 @@ class RDD(
     def _with(self, source, partitioner=None):
         """An RDD of another source."""
         return RDD(source, self.ctx, partitioner=partitioner)
+
+    def _reserialize(self, serializer=None):
+        # Elements are written one way only.
+        return self
+
+    _pickled = _reserialize
 
     def _task_name(self):
         return self._name or "RDD %d" % self.id()
@@ -213,9 +218,29 @@ class RDD(
         self._name = name
         return self
 
+    def _line(self):
+        """How Spark's JVM shows it: named after what comes last in it."""
+        kind, where = _PYTHON if self._is_python() else self._source.shown
+        name = "%s " % self._name if self._name else ""
+        return "%s%s[%d] at %s" % (name, kind, self.id(), where)
+
+    def _is_python(self):
+        return bool(self._steps) or self._source.made_by_python
+
+    def toDebugString(self):
+        """What it is made of, as bytes."""
+        count = self.getNumPartitions()
+        lines = ["(%d) %s []" % (count, self._line())]
+        if self._is_python():
+            lines.append(" |  %s[%d] at %s []" % (self._source.shown[0], self.id(), self._source.shown[1]))
+        return "\n".join(lines).encode("utf-8")
+
     def toDF(self, schema=None, sampleRatio=None):
         """A DataFrame of its rows."""
         return self.ctx._session.createDataFrame(self, schema, sampleRatio)
+
+
+_PYTHON = "PythonRDD", "RDD at PythonRDD.scala:58"
 
 
 def _listed(elements):

@@ -1,18 +1,20 @@
-"""What sessions, DataFrames and their client do beside their own work for RDDs."""
+"""What sessions, DataFrames and their client do beside their own work for RDDs.
+
+The package itself is imported when it is used: it imports some of what is extended here.
+"""
 
 import functools
 
 
 def extend_session(module):
     """Gives sessions a context, and RDDs as data."""
-    from cerium_rdd import frames
-    from cerium_rdd.context import SparkContext
-
     session = module.SparkSession
     stop, create = session.stop, session.createDataFrame
 
     @functools.wraps(stop)
     def stop_both(self):
+        from cerium_rdd.context import SparkContext
+
         stop(self)
         context = SparkContext._active_spark_context
         if context is not None and context._session is self:
@@ -20,6 +22,7 @@ def extend_session(module):
 
     @functools.wraps(create)
     def createDataFrame(self, data, schema=None, samplingRatio=None, verifySchema=True):
+        from cerium_rdd import frames
         from cerium_rdd.rdd import RDD
 
         if isinstance(data, RDD):
@@ -30,13 +33,18 @@ def extend_session(module):
 
     session.stop = stop_both
     session.createDataFrame = createDataFrame
-    session.sparkContext = property(SparkContext._of)
-    session._sc = session.sparkContext
+    session.sparkContext = session._sc = property(_context_of)
     if "newSession" not in session.__dict__:
         session.newSession = _new_session
     if "__enter__" not in session.__dict__:
         session.__enter__ = lambda self: self
         session.__exit__ = lambda self, kind, value, trace: self.stop()
+
+
+def _context_of(self):
+    from cerium_rdd.context import SparkContext
+
+    return SparkContext._of(self)
 
 
 def _new_session(self):
@@ -52,19 +60,23 @@ def _new_session(self):
 
 def extend_dataframe(module):
     """Gives DataFrames their RDD."""
-    from cerium_rdd import frames
 
-    module.DataFrame.rdd = property(frames.rdd_of)
+    def rdd(self):
+        from cerium_rdd import frames
+
+        return frames.rdd_of(self)
+
+    module.DataFrame.rdd = property(rdd)
 
 
 def extend_functions(module):
     """Has plans name the Broadcasts in their Python functions."""
-    from cerium_rdd import broadcast
-
     to_plan = module.PythonUDF.to_plan
 
     @functools.wraps(to_plan)
     def naming_broadcasts(self, session):
+        from cerium_rdd import broadcast
+
         with broadcast.collecting() as names:
             message = to_plan(self, session)
         message.additional_includes.extend(sorted(names))

@@ -3,13 +3,21 @@
 from cerium_rdd import plan, slices, worker
 
 
+_EMPTY = "EmptyRDD", "emptyRDD at NativeMethodAccessorImpl.java:0"
+
+
 class Source:
     """A relation, and what a worker reads elements from its rows with."""
+
+    # What Spark would call its RDD, and where it would say it comes from.
+    shown = "MapPartitionsRDD", "javaToPython at NativeMethodAccessorImpl.java:0"
+    # Whether a step of Spark's own makes the elements.
+    made_by_python = False
 
     def __init__(self, relation, reader, partitions):
         self.relation = relation
         self.reader = reader
-        self._partitions = partitions
+        self.known_partitions = partitions
 
     @classmethod
     def of_batches(cls, relation, partitions):
@@ -19,13 +27,15 @@ class Source:
     @classmethod
     def of_shuffle(cls, keyed, partitions):
         """Pickled lists after they went to the partitions that they are for."""
-        return cls(plan.Shuffle(keyed, partitions), worker.ReadShuffled(), partitions)
+        source = cls(plan.Shuffle(keyed, partitions), worker.ReadShuffled(), partitions)
+        source.shown = "MapPartitionsRDD", "mapPartitions at PythonRDD.scala:170"
+        return source
 
     def partitions(self, context):
         """How many partitions there are."""
-        if self._partitions is None:
-            self._partitions = context._count_partitions(self.relation)
-        return self._partitions
+        if self.known_partitions is None:
+            self.known_partitions = context._count_partitions(self.relation)
+        return self.known_partitions
 
     def only(self, partitions):
         """The source with these partitions alone, and those that tasks still have to leave out."""
@@ -37,11 +47,13 @@ class Slices(Source):
 
     def __init__(self, parts, count, chosen=None):
         self.slices = parts
+        self.made_by_python = isinstance(parts, slices.RangeSlices)
+        self.shown = ("ParallelCollectionRDD", "readRDDFromFile at PythonRDD.scala:299") if count else _EMPTY
         chosen = range(count) if chosen is None else chosen
         super().__init__(plan.Numbers(len(chosen)), worker.ReadSlices(parts, chosen), count)
 
     def only(self, partitions):
-        return Slices(self.slices, self._partitions, sorted(set(partitions))), None
+        return Slices(self.slices, self.known_partitions, sorted(set(partitions))), None
 
     def after(self, steps):
         """The partitions after the steps of a pipeline."""
