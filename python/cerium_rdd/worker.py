@@ -5,6 +5,7 @@ travels with a task.
 """
 
 import bisect
+import collections
 import functools
 import itertools
 import operator
@@ -136,12 +137,13 @@ class WriteBatches:
 class WriteKeyed:
     """Pairs of a partition and an element as rows for a shuffle.
 
-    Rows are numbered, so that they are read in the order of their tasks; those
-    of one rank before those of the next. Elements wait in one list a partition until they are about as many bytes as fit comfortably.
+    Rows are numbered, so that they are read in the order of their tasks; those of one rank before
+    those of the next. Elements wait in a list for each partition until they are about as many bytes
+    as fit comfortably.
     """
 
     # Elements that wait, at first and at most; bytes they should make.
-    FIRST, MOST, GOAL = 1 << 12, 1 << 22, 1 << 25
+    FIRST, MOST, GOAL = 1 << 12, 1 << 20, 1 << 25
 
     def __init__(self, partitions, rank):
         self.partitions = partitions
@@ -150,14 +152,12 @@ class WriteKeyed:
     def __call__(self, split, elements):
         most, sequence = self.FIRST, self.rank << 52 | split << 28
         elements = iter(elements)
-        while chunk := list(itertools.islice(elements, most)):
-            waiting = {}
-            for partition, element in chunk:
-                try:
-                    waiting[partition].append(element)
-                except KeyError:
-                    waiting[partition] = [element]
-            del chunk
+        while True:
+            waiting = collections.defaultdict(list)
+            for partition, element in itertools.islice(elements, most):
+                waiting[partition].append(element)
+            if not waiting:
+                return
             partitions = [self._checked(partition) for partition in waiting]
             blobs = [batches.dumps(part) for part in waiting.values()]
             length = sum(map(len, blobs))
@@ -256,11 +256,17 @@ class ByKey:
 
     def __call__(self, split, elements):
         count, function = self.partitioner.numPartitions, self.partitioner.partitionFunc
-        if function is portable_hash:
-            function = seeded_hash()
+        if function is not portable_hash:
+            for pair in elements:
+                key, value = pair
+                yield function(key) % count, pair if type(pair) is tuple else (key, value)
+            return
+        # The same for the usual function, without a call for the usual keys.
+        function, plain = seeded_hash(), (int, str)
         for pair in elements:
             key, value = pair
-            yield function(key) % count, (key, value)
+            chosen = hash(key) if type(key) in plain else function(key)
+            yield chosen % count, pair if type(pair) is tuple else (key, value)
 
 
 class Evenly:

@@ -119,9 +119,11 @@ def main():
     printed = sys.stdout
     sys.stdout = answers
     os.register_at_fork(after_in_child=lambda: setattr(sys, "stdout", printed))
-    # Objects of before the fork are never garbage: no worker need look at them.
+    # Objects of before the fork are never garbage: no worker need look at them. Of what tasks make
+    # little is in cycles; Python's own thresholds have half the time of many small objects go there.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
     pyspark.daemon.manager()
 
 
