@@ -81,7 +81,7 @@ def examples(home, folder):
         "als": Example("als.py"),
         "kmeans": Example("kmeans.py", [data / "kmeans_data.txt", "2", "0.1"], rounded(6)),
         "pagerank": Example("pagerank.py", [data / "pagerank_data.txt", "5"], in_any_order),
-        "transitive_closure": Example("transitive_closure.py"),
+        "transitive_closure": Example("transitive_closure.py", ["1"]),
         "logistic_regression": Example("logistic_regression.py", [points, "600"], converged),
         "status_api_demo": Example("status_api_demo.py", [], last),
         "parquet_inputformat": Example("parquet_inputformat.py", [users / "users.parquet"], refusal="newAPIHadoopFile"),
