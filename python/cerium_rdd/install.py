@@ -25,6 +25,8 @@ _MODULES = {
         "SparkStageInfo": "status",
     },
 }
+# Where the same is from Spark 4.0 on, of which the client brings nothing.
+_CORE = ("context", "rdd", "broadcast", "status", "files")
 # What the package itself offers, and in which of its modules.
 _NAMES = {
     "SparkContext": "pyspark.context",
@@ -42,6 +44,8 @@ class _Finder:
 
     @staticmethod
     def find_spec(name, path=None, target=None):
+        if name == _Core.PACKAGE or name.startswith(_Core.PACKAGE + "."):
+            return _Core.find_spec(name)
         return importlib.machinery.ModuleSpec(name, _Finder) if name in _MODULES else None
 
     @staticmethod
@@ -54,8 +58,37 @@ class _Finder:
             setattr(module, name, getattr(importlib.import_module("cerium_rdd." + place), name))
 
 
+class _Core:
+    """The package that a PySpark with a JVM has; its modules have what those above have."""
+
+    PACKAGE = "pyspark.core"
+    offered = False
+
+    @classmethod
+    def find_spec(cls, name):
+        part = name.removeprefix(cls.PACKAGE).lstrip(".")
+        if not cls.offered or (part and part not in _CORE):
+            return None
+        return importlib.machinery.ModuleSpec(name, cls, is_package=not part)
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        part = module.__name__.rpartition(".")[2]
+        if part in _CORE:
+            same = vars(importlib.import_module("pyspark." + part))
+            vars(module).update((name, value) for name, value in same.items() if not name.startswith("__"))
+
+
 def into(pyspark):
     """Offers the names and modules in the package, in place of those that need a JVM."""
+    from pyspark.util import is_remote_only
+
+    # Asked first: PySpark tells the client by the package it lacks, and remembers.
+    _Core.offered = is_remote_only()
     sys.meta_path.insert(0, _Finder)
     for name in _MODULES:
         sys.modules.pop(name, None)

@@ -22,6 +22,9 @@ _OPTIONAL = (
     "cerium_rdd.broadcast",
     "cerium_rdd.rows",
     "cerium_rdd.slices",
+    "cerium_rdd.steps.elements",
+    "cerium_rdd.steps.folding",
+    "cerium_rdd.steps.merging",
 )
 
 

@@ -115,6 +115,24 @@ class FilesTest(Program):
         self.assertEqual(output, "pyspark.core.files /files\n/worker\n")
 
 
+class NamesTest(Program):
+    def test_what_a_pyspark_with_a_jvm_has_is_found_in_its_places(self):
+        output = self.output(
+            """
+            import pickle, pyspark
+            from pyspark.core.context import SparkContext
+            from pyspark.core.rdd import RDD
+            from pyspark.core.files import SparkFiles
+            from pyspark.rdd import RDD as same
+            from pyspark.util import is_remote_only
+            assert RDD is same is pyspark.RDD is pickle.loads(pickle.dumps(RDD))
+            assert SparkContext is pyspark.SparkContext and SparkFiles is pyspark.SparkFiles
+            print(is_remote_only(), pyspark.rdd.__spec__.name)
+            """
+        )
+        self.assertEqual(output, "True pyspark.rdd\n")
+
+
 class StartTest(Program):
     def test_the_sitecustomize_behind_ours_runs_too(self):
         self.write("sitecustomize.py", "import builtins; builtins.shadowed = __file__")
