@@ -11,6 +11,7 @@ _EXTENDED = {
     "pyspark.sql.connect.expressions": "extend_functions",
     "pyspark.sql.connect.client.core": "extend_client",
     "pyspark.sql.connect.client.artifact": "extend_artifacts",
+    "pyspark.sql.session": "extend_classic_session",
     "pyspark.sql.context": "extend_sql_context",
     "pyspark.util": "extend_threads",
 }

@@ -132,4 +132,32 @@ def extend_sql_context(module):
         if module.SQLContext._instantiatedContext is None:
             module.SQLContext._instantiatedContext = self
 
+    def tables(self, dbName=None):
+        """The tables and views, as a DataFrame."""
+        within = "" if dbName is None else " IN " + dbName
+        return self.sparkSession.sql("SHOW TABLES" + within)
+
+    catalog = {
+        "tables": tables,
+        "tableNames": lambda self, dbName=None: [row.tableName for row in tables(self, dbName).collect()],
+        "cacheTable": lambda self, tableName: self.sparkSession.catalog.cacheTable(tableName),
+        "uncacheTable": lambda self, tableName: self.sparkSession.catalog.uncacheTable(tableName),
+        "clearCache": lambda self: self.sparkSession.catalog.clearCache(),
+        "read": property(lambda self: self.sparkSession.read),
+        "readStream": property(lambda self: self.sparkSession.readStream),
+        "streams": property(lambda self: self.sparkSession.streams),
+    }
     module.SQLContext.__init__ = __init__
+    for name, member in catalog.items():
+        setattr(module.SQLContext, name, member)
+
+
+def extend_classic_session(module):
+    """Has the classic `SparkSession(sc)` be the session of its context."""
+    make = module.SparkSession.__new__
+
+    def __new__(cls, sparkContext=None, *arguments, **options):
+        session = getattr(sparkContext, "_session", None)
+        return make(cls) if session is None else session
+
+    module.SparkSession.__new__ = __new__
