@@ -19,6 +19,7 @@ from cerium_rdd.saving import Saving
 from cerium_rdd.sets import SetFunctions
 from cerium_rdd.source import Slices, Source
 from cerium_rdd.statistics import Statistics
+from cerium_rdd.steps import placing
 from cerium_rdd.trees import Trees
 
 
@@ -158,7 +159,7 @@ class RDD(
         partitioner = Partitioner(count, partitionFunc)
         if self.partitioner == partitioner:
             return self
-        return self._placed(worker.ByKey(partitioner), count, partitioner)
+        return self._placed(placing.ByKey(partitioner), count, partitioner)
 
     def _keyed(self, choose, count, rank=0):
         """A relation of pickled lists for a shuffle; `choose(split, elements)` pairs elements with partitions.
@@ -193,7 +194,7 @@ class RDD(
         if not numPartitions > 0:
             raise ValueError("Number of partitions must be positive.")
         if shuffle:
-            return self._placed(worker.Evenly(numPartitions), numPartitions)
+            return self._placed(placing.Evenly(numPartitions), numPartitions)
         count = self.getNumPartitions()
         if numPartitions >= count:
             return self.mapPartitionsWithIndex(worker.same)
@@ -201,7 +202,7 @@ class RDD(
         parts = self._slices()
         if parts is not None:
             return self._with(Slices(slices.Joined(parts, cuts), numPartitions))
-        return self._placed(worker.Neighbours(cuts), numPartitions)
+        return self._placed(placing.Neighbours(cuts), numPartitions)
 
     def barrier(self):
         """Says that there is no barrier mode."""

@@ -4,7 +4,6 @@ Instances are pickled by reference to this module, so the functions of a program
 travels with a task.
 """
 
-import bisect
 import collections
 import functools
 import itertools
@@ -14,8 +13,7 @@ import pickle
 from pyspark.errors import PySparkRuntimeError
 from pyspark.taskcontext import TaskContext
 
-from cerium_rdd import batches, java
-from cerium_rdd.partitioner import portable_hash, seeded_hash
+from cerium_rdd import batches
 
 # Tells a task which partition of the plan's node it computes: in a union that is another number
 # than the task's own.
@@ -248,47 +246,6 @@ def leaked(error):
     return PySparkRuntimeError(errorClass="STOP_ITERATION_OCCURRED", messageParameters={"exc": str(error)})
 
 
-class ByKey:
-    """A step before a shuffle: pairs with the partition of their key."""
-
-    def __init__(self, partitioner):
-        self.partitioner = partitioner
-
-    def __call__(self, split, elements):
-        count, function = self.partitioner.numPartitions, self.partitioner.partitionFunc
-        if function is not portable_hash:
-            for pair in elements:
-                key, value = pair
-                yield function(key) % count, pair if type(pair) is tuple else (key, value)
-            return
-        # The same for the usual function, without a call for the usual keys.
-        function, plain = seeded_hash(), (int, str)
-        for pair in elements:
-            key, value = pair
-            chosen = hash(key) if type(key) in plain else function(key)
-            yield chosen % count, pair if type(pair) is tuple else (key, value)
-
-
-class Evenly:
-    """A step before a shuffle: elements dealt out in groups of ten.
-
-    Each task begins at a partition of its own, the one that Spark's begins at.
-    """
-
-    GROUP = 10
-
-    def __init__(self, partitions):
-        self.partitions = partitions
-
-    def __call__(self, split, elements):
-        position = java.start(split, self.partitions)
-        elements = iter(elements)
-        while group := list(itertools.islice(elements, self.GROUP)):
-            position = (position + 1) % self.partitions
-            for element in group:
-                yield position, element
-
-
 class ForEach:
     """A step: calls a function with each element and gives none."""
 
@@ -370,17 +327,6 @@ class Spread:
     def __call__(self, split, elements):
         for place, element in enumerate(elements):
             yield element, place * self.partitions + split
-
-
-class Neighbours:
-    """A step before a shuffle: whole partitions put together with those beside them."""
-
-    def __init__(self, cuts):
-        self.cuts = cuts
-
-    def __call__(self, split, elements):
-        partition = bisect.bisect_right(self.cuts, split) - 1
-        return ((partition, element) for element in elements)
 
 
 def same(split, elements):

@@ -25,6 +25,7 @@ _OPTIONAL = (
     "cerium_rdd.steps.elements",
     "cerium_rdd.steps.folding",
     "cerium_rdd.steps.merging",
+    "cerium_rdd.steps.placing",
 )
 
 

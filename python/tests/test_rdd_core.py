@@ -17,6 +17,7 @@ import pyspark
 
 from cerium_rdd import batches, install, java, plan, sides, slices, worker
 from cerium_rdd.partitioner import Partitioner, portable_hash
+from cerium_rdd.steps import placing
 
 
 class Unpicklable:
@@ -69,7 +70,7 @@ class ShuffleTest(unittest.TestCase):
     def test_repartitioning_begins_where_spark_begins(self):
         self.assertEqual([java.start(split, 4) for split in range(3)], [0, 0, 3])
         self.assertEqual([java.start(split, 2) for split in range(4)], [0, 0, 1, 1])
-        dealt = list(worker.Evenly(4)(0, range(33)))
+        dealt = list(placing.Evenly(4)(0, range(33)))
         self.assertEqual([place for place, _ in dealt], [1] * 10 + [2] * 10 + [3] * 10 + [0] * 3)
 
     def keyed(self, pairs, partitions=4, split=0):
@@ -90,7 +91,7 @@ class ShuffleTest(unittest.TestCase):
         for wrong in (1.5, "a", None, 4, -1):
             with self.subTest(wrong), self.assertRaisesRegex(TypeError, "an integer from 0 to 3"):
                 self.keyed([(wrong, "x")])
-        by_key = worker.ByKey(Partitioner(4, lambda key: -7))
+        by_key = placing.ByKey(Partitioner(4, lambda key: -7))
         self.assertEqual(list(by_key(0, [("k", "v")])), [(1, ("k", "v"))])
 
     def test_both_sides_come_to_each_partition_of_a_product(self):
