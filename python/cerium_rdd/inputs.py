@@ -5,7 +5,7 @@ import uuid
 
 from pyspark.errors import PySparkNotImplementedError
 
-from cerium_rdd import worker
+from cerium_rdd import binary, worker
 from cerium_rdd.rdd import RDD
 from cerium_rdd.source import Source
 
@@ -31,8 +31,16 @@ class Inputs:
 
     def binaryFiles(self, path, minPartitions=None):
         """Pairs of the path and the bytes of each file."""
-        frame = self._session.read.format("binaryFile").load(_paths(path)).select("path", "content")
-        return RDD(Source(frame._plan, worker.ReadColumns(2), None), self)
+
+        def setting(key):
+            return self._session.conf.get("spark.hadoop.fs.s3a." + key, None)
+
+        files = []
+        for one in _paths(path):
+            system, within = binary.system_of(one, setting)
+            files += ((system, name) for name in system.list(within))
+        count = minPartitions or self.defaultMinPartitions
+        return self.parallelize(files, max(min(count, len(files)), 1)).map(binary.content)
 
     def binaryRecords(self, path, recordLength):
         """Pieces of one length of the files' bytes."""

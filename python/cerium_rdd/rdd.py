@@ -4,7 +4,7 @@ What needs no shuffle only composes functions. An action or a shuffle runs all t
 as one function of `mapInArrow` over the rows of the source.
 """
 
-from pyspark.errors import PySparkRuntimeError
+from pyspark.errors import PySparkNotImplementedError, PySparkRuntimeError
 
 from cerium_rdd import plan, sides, slices, worker
 from cerium_rdd.actions import Actions
@@ -207,6 +207,17 @@ class RDD(
     def barrier(self):
         """Says that there is no barrier mode."""
         return RDDBarrier(self)
+
+    def withResources(self, profile):
+        """Says that executors have no resource profiles of their own."""
+        raise PySparkNotImplementedError(
+            "[NOT_IMPLEMENTED] RDD.withResources is not implemented: all executors of an application are "
+            "alike. Set spark.executor.* for all of them."
+        )
+
+    def getResourceProfile(self):
+        """The profile it was given: none."""
+        return None
 
     # What is known about it.
 
