@@ -4,7 +4,7 @@ import concurrent.futures
 import functools
 import itertools
 
-from cerium_rdd import worker
+from cerium_rdd.steps import basic
 
 
 class Actions:
@@ -37,39 +37,39 @@ class Actions:
 
     def foreach(self, f):
         """Calls `f` with each element."""
-        self.mapPartitionsWithIndex(worker.ForEach(f)).count()
+        self.mapPartitionsWithIndex(basic.ForEach(f)).count()
 
     def foreachPartition(self, f):
         """Calls `f` with the elements of each partition."""
-        self.mapPartitionsWithIndex(worker.ForEachPartition(f)).count()
+        self.mapPartitionsWithIndex(basic.ForEachPartition(f)).count()
 
     def count(self):
         """How many elements there are."""
-        return sum(self.mapPartitions(worker.counted).collect())
+        return sum(self.mapPartitions(basic.counted).collect())
 
     def reduce(self, f):
         """All elements put together two by two."""
-        parts = self.mapPartitions(worker.Reduced(f)).collect()
+        parts = self.mapPartitions(basic.Reduced(f)).collect()
         if parts:
-            return worker.stopped(functools.reduce, f, parts)
+            return basic.stopped(functools.reduce, f, parts)
         raise ValueError("Can not reduce() empty RDD")
 
     def fold(self, zeroValue, op):
         """The same from a neutral value, which each partition begins with."""
-        parts = self.mapPartitions(worker.Folded(zeroValue, op)).collect()
-        return worker.stopped(functools.reduce, op, parts, zeroValue)
+        parts = self.mapPartitions(basic.Folded(zeroValue, op)).collect()
+        return basic.stopped(functools.reduce, op, parts, zeroValue)
 
     def aggregate(self, zeroValue, seqOp, combOp):
         """The elements of partitions put together one way, and the results another."""
-        parts = self.mapPartitions(worker.Folded(zeroValue, seqOp)).collect()
-        return worker.stopped(functools.reduce, combOp, parts, zeroValue)
+        parts = self.mapPartitions(basic.Folded(zeroValue, seqOp)).collect()
+        return basic.stopped(functools.reduce, combOp, parts, zeroValue)
 
     def take(self, num):
         """The first elements; looks into few partitions first and into more if they have not enough."""
         found, seen, total = [], 0, self.getNumPartitions()
         while len(found) < num and seen < total:
             wanted = min(seen + _partitions_to_try(num, len(found), seen), total)
-            head = worker.Head(num - len(found))
+            head = basic.Head(num - len(found))
             found += self.ctx.runJob(self, head, range(seen, wanted))
             seen = wanted
         return found[:num]

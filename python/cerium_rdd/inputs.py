@@ -8,6 +8,7 @@ from pyspark.errors import PySparkNotImplementedError
 from cerium_rdd import binary, worker
 from cerium_rdd.rdd import RDD
 from cerium_rdd.source import Source
+from cerium_rdd.steps import basic
 
 
 class Inputs:
@@ -44,7 +45,7 @@ class Inputs:
 
     def binaryRecords(self, path, recordLength):
         """Pieces of one length of the files' bytes."""
-        return self.binaryFiles(path).flatMap(worker.Records(recordLength))
+        return self.binaryFiles(path).flatMap(basic.Records(recordLength))
 
     def pickleFile(self, name, minPartitions=None):
         """What `RDD.saveAsPickleFile` wrote."""

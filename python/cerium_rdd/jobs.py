@@ -4,8 +4,9 @@ import threading
 
 from pyspark.errors import IllegalArgumentException, PySparkRuntimeError
 
-from cerium_rdd import control, worker
+from cerium_rdd import control
 from cerium_rdd.status import StatusTracker
+from cerium_rdd.steps import basic
 
 _GROUP = "spark.jobGroup.id"
 _DESCRIPTION = "spark.job.description"
@@ -19,7 +20,7 @@ class Jobs:
 
     def runJob(self, rdd, partitionFunc, partitions=None, allowLocal=False):
         """What a function makes of some partitions, put together in the order they are asked for."""
-        steps = (worker.Partitions(partitionFunc),)
+        steps = (basic.Partitions(partitionFunc),)
         if partitions is None:
             return list(self._fetch(rdd._batches(None, steps)))
         partitions, total = list(partitions), rdd.getNumPartitions()
@@ -31,7 +32,7 @@ class Jobs:
                 )
         if all(first < second for first, second in zip(partitions, partitions[1:])):
             return list(self._fetch(rdd._batches(partitions, steps))) if partitions else []
-        parts = dict(self._fetch(rdd._batches(partitions, steps + (worker.named,))))
+        parts = dict(self._fetch(rdd._batches(partitions, steps + (basic.named,))))
         return [element for partition in partitions for element in parts[partition]]
 
     def _count_partitions(self, relation):

@@ -1,7 +1,8 @@
 """Pairs of elements of two RDDs, and of elements and numbers."""
 
-from cerium_rdd import sides, slices, worker
+from cerium_rdd import sides, slices
 from cerium_rdd.source import Slices
+from cerium_rdd.steps import basic
 
 
 class Pairing:
@@ -30,10 +31,10 @@ class Pairing:
         """Pairs of an element and its place among all; counts first if there are partitions."""
         starts = [0]
         if self.getNumPartitions() > 1:
-            for count in self.mapPartitions(worker.counted).collect()[:-1]:
+            for count in self.mapPartitions(basic.counted).collect()[:-1]:
                 starts.append(starts[-1] + count)
-        return self.mapPartitionsWithIndex(worker.Numbered(starts))
+        return self.mapPartitionsWithIndex(basic.Numbered(starts))
 
     def zipWithUniqueId(self):
         """Pairs of an element and a number that no other has."""
-        return self.mapPartitionsWithIndex(worker.Spread(self.getNumPartitions()))
+        return self.mapPartitionsWithIndex(basic.Spread(self.getNumPartitions()))

@@ -19,7 +19,7 @@ from cerium_rdd.saving import Saving
 from cerium_rdd.sets import SetFunctions
 from cerium_rdd.source import Slices, Source
 from cerium_rdd.statistics import Statistics
-from cerium_rdd.steps import placing
+from cerium_rdd.steps import basic, placing
 from cerium_rdd.trees import Trees
 
 
@@ -124,19 +124,19 @@ class RDD(
 
     def mapPartitions(self, f, preservesPartitioning=False):
         """What `f` makes of the elements of each partition."""
-        return self.mapPartitionsWithIndex(worker.Partitions(f), preservesPartitioning)
+        return self.mapPartitionsWithIndex(basic.Partitions(f), preservesPartitioning)
 
     def map(self, f, preservesPartitioning=False):
         """What `f` makes of each element."""
-        return self.mapPartitionsWithIndex(worker.Each(f), preservesPartitioning)
+        return self.mapPartitionsWithIndex(basic.Each(f), preservesPartitioning)
 
     def flatMap(self, f, preservesPartitioning=False):
         """All that `f` makes of each element."""
-        return self.mapPartitionsWithIndex(worker.Flat(f), preservesPartitioning)
+        return self.mapPartitionsWithIndex(basic.Flat(f), preservesPartitioning)
 
     def filter(self, f):
         """The elements for which `f` holds."""
-        return self.mapPartitionsWithIndex(worker.Where(f), True)
+        return self.mapPartitionsWithIndex(basic.Where(f), True)
 
     def glom(self):
         """The elements of each partition as a list."""
@@ -197,7 +197,7 @@ class RDD(
             return self._placed(placing.Evenly(numPartitions), numPartitions)
         count = self.getNumPartitions()
         if numPartitions >= count:
-            return self.mapPartitionsWithIndex(worker.same)
+            return self.mapPartitionsWithIndex(basic.same)
         cuts = [part * count // numPartitions for part in range(numPartitions + 1)]
         parts = self._slices()
         if parts is not None:

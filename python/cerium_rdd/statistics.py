@@ -6,8 +6,7 @@ import operator
 
 import numpy
 
-from cerium_rdd import worker
-from cerium_rdd.steps import distinct, folding
+from cerium_rdd.steps import basic, distinct, folding
 
 
 class BoundedFloat(float):
@@ -82,7 +81,7 @@ class Statistics:
 
     def countApprox(self, timeout, confidence=0.95):
         """The count; this waits until it is exact."""
-        return int(self.mapPartitions(worker.counted).sumApprox(timeout, confidence))
+        return int(self.mapPartitions(basic.counted).sumApprox(timeout, confidence))
 
     def sumApprox(self, timeout, confidence=0.95):
         """The sum; this waits until it is exact."""

@@ -2,8 +2,7 @@
 
 import math
 
-from cerium_rdd import worker
-from cerium_rdd.steps import folding
+from cerium_rdd.steps import basic, folding
 
 
 class Trees:
@@ -24,7 +23,7 @@ class Trees:
         partitions = self.getNumPartitions()
         if partitions == 0:
             return zeroValue
-        parts = self.mapPartitions(worker.Folded(zeroValue, seqOp))
+        parts = self.mapPartitions(basic.Folded(zeroValue, seqOp))
         scale = max(int(math.ceil(math.pow(partitions, 1.0 / depth))), 2)
         # Another level is worth its shuffle only while it merges more than it moves.
         while partitions > scale + partitions / scale:

@@ -17,7 +17,7 @@ import pyspark
 
 from cerium_rdd import batches, install, java, plan, sides, slices, worker
 from cerium_rdd.partitioner import Partitioner, portable_hash
-from cerium_rdd.steps import placing
+from cerium_rdd.steps import basic, placing
 
 
 class Unpicklable:
@@ -128,15 +128,15 @@ class StepTest(unittest.TestCase):
         def stop(*_):
             raise StopIteration
 
-        steps = [worker.Each(stop), worker.Flat(stop), worker.Where(stop), worker.ForEach(stop)]
-        steps += [worker.Partitions(worker.Reduced(stop)), worker.Partitions(worker.Folded(0, stop))]
+        steps = [basic.Each(stop), basic.Flat(stop), basic.Where(stop), basic.ForEach(stop)]
+        steps += [basic.Partitions(basic.Reduced(stop)), basic.Partitions(basic.Folded(0, stop))]
         for step in steps:
             with self.subTest(type(step)), self.assertRaisesRegex(RuntimeError, "StopIteration thrown from user's code"):
                 list(step(0, iter([1, 2])))
 
     def test_rows_that_nobody_asks_for_are_read_all_the_same(self):
         records = iter([batches.record(batches.dumps([1, 2])), batches.record(batches.dumps([3]))])
-        run = worker.Run(worker.ReadBatches(), (worker.Partitions(worker.Head(1)),), worker.WriteBatches())
+        run = worker.Run(worker.ReadBatches(), (basic.Partitions(basic.Head(1)),), worker.WriteBatches())
         with mock.patch.object(worker, "current_partition", return_value=0):
             written = [pickle.loads(record.column(0)[0].as_py()) for record in run(records)]
         self.assertEqual((written, list(records)), ([[1]], []))

@@ -8,7 +8,7 @@ import threading
 from pyspark.errors import PySparkRuntimeError
 
 from cerium_rdd import batches
-from cerium_rdd.worker import leaked
+from cerium_rdd.steps.basic import leaked
 
 
 class KeyBy:

@@ -7,7 +7,7 @@ import math
 
 from pyspark.statcounter import StatCounter
 
-from cerium_rdd.worker import leaked
+from cerium_rdd.steps.basic import leaked
 
 
 class Spread:

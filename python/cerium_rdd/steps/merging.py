@@ -9,7 +9,7 @@ import itertools
 
 from pyspark.shuffle import ExternalGroupBy, ExternalMerger, ExternalSorter, get_used_memory
 
-from cerium_rdd.worker import leaked
+from cerium_rdd.steps.basic import leaked
 
 # The part of the limit that the map side may use: other things live in the worker as well.
 _MAP_SIDE = 0.9
