@@ -25,9 +25,10 @@ class Caching:
             return self._source, self._steps
         return self._kept, ()
 
-    def _keep(self, make):
-        """Has a relation of the elements kept, as `make` says."""
-        self._kept = Source.of_batches(make(self._batches()), self._source.known_partitions)
+    def _keep(self, level):
+        """Has a relation of the elements kept."""
+        kept = plan.Kept(self._batches(), self.ctx._session, level)
+        self._kept = Source.of_batches(kept, self._source.known_partitions)
 
     def cache(self):
         """Keeps the elements in memory."""
@@ -36,18 +37,20 @@ class Caching:
     def persist(self, storageLevel=StorageLevel.MEMORY_ONLY):
         """Keeps the elements once an action computed them."""
         if self.is_cached and self._storage_level != storageLevel:
-            raise UnsupportedOperationException("Cannot change storage level of an RDD after it was already assigned a level")
+            raise UnsupportedOperationException(
+                "Cannot change storage level of an RDD after it was already assigned a level"
+            )
         if not self.is_cached:
             self.is_cached = True
             self._storage_level = storageLevel
-            self._keep(lambda relation: plan.Kept(relation, storageLevel))
+            self._keep(storageLevel)
         return self
 
     def unpersist(self, blocking=False):
         """Lets go of the elements."""
-        if self.is_cached and isinstance(self._kept.relation, plan.Kept):
-            self.is_cached = False
-            self._storage_level = StorageLevel.NONE
+        self.is_cached = False
+        self._storage_level = StorageLevel.NONE
+        if self._kept is not None and self._checkpoint is None:
             kept, self._kept = self._kept, None
             kept.relation.release(self.ctx._session.client, blocking)
         return self
@@ -69,8 +72,8 @@ class Caching:
         self._checkpoint, self.is_checkpointed = written, True
 
     def localCheckpoint(self):
-        """The same without files."""
-        self._keep(lambda relation: plan.Checkpointed(relation, self.ctx._session))
+        """The same on the executors, without files."""
+        self._keep(StorageLevel.MEMORY_AND_DISK)
         self._checkpoint, self.is_checkpointed = self._kept.relation, True
 
     def isCheckpointed(self):
@@ -79,7 +82,7 @@ class Caching:
 
     def isLocallyCheckpointed(self):
         """Whether a local checkpoint was asked for."""
-        return isinstance(self._checkpoint, plan.Checkpointed)
+        return isinstance(self._checkpoint, plan.Kept)
 
     def getCheckpointFile(self):
         """Where the checkpoint was written to, None before and where it is no file."""

@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shutil
+import sys
 import tempfile
 import threading
 
@@ -21,7 +22,7 @@ from cerium_rdd.broadcast import Broadcast
 from cerium_rdd.distribution import Distribution
 from cerium_rdd.inputs import Inputs
 from cerium_rdd.jobs import Jobs
-from cerium_rdd.jvm import JavaContext
+from cerium_rdd.jvm import JavaContext, Jvm
 from cerium_rdd.rdd import RDD
 from cerium_rdd.source import Slices, Source
 
@@ -107,7 +108,10 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         self._begin_jobs()
         self._begin_distribution()
         self.environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
-        self._jsc = JavaContext(self)
+        self.pythonExec = os.environ.get("PYSPARK_PYTHON", "python3")
+        self.pythonVer = "%d.%d" % sys.version_info[:2]
+        self.sparkHome = os.environ.get("SPARK_HOME")
+        self._jsc, self._jvm = JavaContext(self), Jvm()
         SparkContext._active_spark_context = self
 
     @classmethod

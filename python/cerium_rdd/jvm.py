@@ -36,10 +36,21 @@ class JavaContext:
         self._context.setLogLevel(level)
 
     def __getattr__(self, name):
-        raise AttributeError(
-            "SparkContext._jsc.%s is not there: Cerium runs without a JVM. What stands in for it is "
-            "listed in docs/reference/rdd.md" % name
-        )
+        raise _absent("_jsc." + name)
+
+
+class Jvm:
+    """What `sc._jvm` is: nothing but a clear error."""
+
+    def __getattr__(self, name):
+        raise _absent("_jvm." + name)
+
+
+def _absent(name):
+    return AttributeError(
+        "SparkContext.%s is not there: Cerium runs without a JVM. Of `_jsc` there is hadoopConfiguration() and "
+        "sc(); programs that need more run on the Apache Spark of their image." % name
+    )
 
 
 class HadoopConfiguration:

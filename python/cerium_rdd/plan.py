@@ -93,46 +93,35 @@ class Union(LogicalPlan):
 
 
 class Kept(LogicalPlan):
-    """A relation that the server is told to keep before it first runs."""
+    """A relation that the server is told to keep before it first runs.
 
-    def __init__(self, child, level):
-        super().__init__(child)
-        self._level = level
-        self._relation = None
-
-    def plan(self, session):
-        if self._relation is None:
-            relation = self._child.plan(session)
-            session._analyze(method="persist", relation=relation, storage_level=self._level)
-            self._relation = relation
-        return self._relation
-
-    def release(self, session, blocking):
-        """Has the server let go of it."""
-        if self._relation is not None:
-            session._analyze(method="unpersist", relation=self._relation, blocking=blocking)
-
-
-class Checkpointed(LogicalPlan):
-    """A relation that the server computes before it first runs, and then knows by an id."""
+    Then it is known by an id: what is made of it does not carry all that it was made of.
+    """
 
     path = None
 
-    def __init__(self, child, spark):
+    def __init__(self, child, spark, level):
         super().__init__(child)
         self._spark = spark
-        self._remote = None
+        self._level = level
+        self._known = None
 
     @property
     def done(self):
-        """Whether it was computed."""
-        return self._remote is not None
+        """Whether the server was told."""
+        return self._known is not None
 
     def plan(self, session):
-        if self._remote is None:
-            self._remote = DataFrame(self._child, self._spark).localCheckpoint()
-            self._child = None
-        return self._remote._plan.plan(session)
+        if self._known is None:
+            self._known = DataFrame(self._child, self._spark).localCheckpoint(eager=False)._plan
+            relation = self._known.plan(session)
+            session._analyze(method="persist", relation=relation, storage_level=self._level)
+        return self._known.plan(session)
+
+    def release(self, session, blocking):
+        """Has the server let go of it."""
+        if self._known is not None:
+            session._analyze(method="unpersist", relation=self._known.plan(session), blocking=blocking)
 
 
 class Written(LogicalPlan):
