@@ -150,8 +150,9 @@ def reason(result):
         return "did not end, or its class could not be set up"
     if result["outcome"] == "skipped":
         return f"skipped: {result['told']}"
-    lines = [line for line in result["told"].splitlines() if line and not line.startswith((" ", "Traceback"))]
-    said = next((line for line in lines if re.match(r"[\w.]+(Error|Exception|Failure|Plan\w*|TookTooLong)\b", line)), "")
+    # What doctests print is indented, and so is where an error came from.
+    lines = [line.strip() for line in result["told"].splitlines() if line.strip()]
+    said = next((line for line in lines if re.match(r"[\w.]+(Error|Exception|Failure|Plan\w*|TookTooLong)\b(?!:\s*(\.\.\.)?$)", line)), "")
     said = said or (lines[-1] if lines else "nothing said")
     kind, _, text = said.partition(": ")
     kind = kind.rpartition(".")[2]
