@@ -1,5 +1,9 @@
 //! Calls of aggregate functions.
 
+mod names;
+mod sketch;
+mod text;
+
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
@@ -7,12 +11,12 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, NullTreatment, Sort};
 use datafusion::logical_expr::{Expr, ExprSchemable, lit, when};
 
+use self::names::{MISSING, implementation};
 use super::lambda::wrong_input;
 use super::{Context, arity, exprs, list};
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::operator::scalar_call;
-use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
 use crate::functions::aggregate::error_bits;
 use crate::functions::lambda::list_of;
@@ -32,82 +36,6 @@ pub struct AggregateOptions {
     /// IGNORE NULLS.
     pub ignore_nulls: bool,
 }
-
-/// Spark's names of aggregates and the functions behind them.
-fn implementation(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "count" | "count_if" => "count",
-        "sum" => "sum",
-        "try_sum" => "try_sum",
-        "avg" | "mean" => "avg",
-        "try_avg" => "try_avg",
-        "min" => "min",
-        "max" => "max",
-        "stddev" | "std" | "stddev_samp" => "stddev",
-        "stddev_pop" => "stddev_pop",
-        "variance" | "var_samp" => "var",
-        "var_pop" => "var_pop",
-        "corr" => "corr",
-        "covar_pop" => "covar_pop",
-        "covar_samp" => "covar_samp",
-        "kurtosis" => "kurtosis",
-        "skewness" => "skewness",
-        "product" => "product",
-        "first" | "first_value" | "any_value" => "first_value",
-        "last" | "last_value" => "last_value",
-        "max_by" => "max_by",
-        "min_by" => "min_by",
-        "mode" => "mode",
-        "collect_list" | "array_agg" | "schema_of_variant_agg" => "collect_list",
-        "collect_set" => "collect_set",
-        "bool_and" | "every" => "bool_and",
-        "bool_or" | "any" | "some" => "bool_or",
-        "bit_and" => "bit_and",
-        "bit_or" => "bit_or",
-        "bit_xor" => "bit_xor",
-        "approx_count_distinct" => "spark_approx_count_distinct",
-        "median" | "percentile" | "percentile_cont" => "percentile",
-        "percentile_disc" => "percentile_disc",
-        "percentile_approx" | "approx_percentile" => "percentile_approx",
-        "grouping" | "grouping_id" => "grouping",
-        "listagg" | "string_agg" => "string_agg",
-        "histogram_numeric" => "histogram_numeric",
-        "count_min_sketch" => "count_min_sketch",
-        "hll_sketch_agg" => "hll_sketch_agg",
-        "hll_union_agg" => "hll_union_agg",
-        "theta_sketch_agg" => "theta_sketch_agg",
-        "theta_union_agg" => "theta_union_agg",
-        "theta_intersection_agg" => "theta_intersection_agg",
-        "kll_sketch_agg_bigint" => "kll_sketch_agg_bigint",
-        "kll_sketch_agg_float" => "kll_sketch_agg_float",
-        "kll_sketch_agg_double" => "kll_sketch_agg_double",
-        "bitmap_construct_agg" => "bitmap_construct_agg",
-        "bitmap_or_agg" => "bitmap_or_agg",
-        "bitmap_and_agg" => "bitmap_and_agg",
-        "regr_avgx" => "regr_avgx",
-        "regr_avgy" => "regr_avgy",
-        "regr_count" => "regr_count",
-        "regr_intercept" => "regr_intercept",
-        "regr_r2" => "regr_r2",
-        "regr_slope" => "regr_slope",
-        "regr_sxx" => "regr_sxx",
-        "regr_sxy" => "regr_sxy",
-        "regr_syy" => "regr_syy",
-        _ => return None,
-    })
-}
-
-/// Aggregates of Spark that are not there.
-const MISSING: [&str; 8] = [
-    "kll_merge_agg_bigint",
-    "kll_merge_agg_float",
-    "kll_merge_agg_double",
-    "approx_top_k",
-    "approx_top_k_accumulate",
-    "approx_top_k_combine",
-    "tuple_sketch_agg_double",
-    "tuple_sketch_agg_integer",
-];
 
 pub(super) fn exists(context: &Context<'_>, name: &str) -> bool {
     MISSING.contains(&name)
@@ -369,15 +297,6 @@ impl Call<'_> {
         })
     }
 
-    /// What Spark prints for an argument of a sketch that was left out.
-    fn sketch_default(&self) -> &'static str {
-        match (self.name, self.args.len()) {
-            ("hll_sketch_agg" | "theta_sketch_agg" | "theta_union_agg", 1) => ", 12",
-            ("hll_union_agg", 1) => ", false",
-            _ => "",
-        }
-    }
-
     fn data_type(&self, index: usize) -> Result<DataType> {
         match self.args.get(index) {
             Some(arg) => Ok(arg.expr.get_type(self.context.schema)?),
@@ -480,170 +399,11 @@ impl Call<'_> {
         cast(arg, &to, false, self.context.schema)
     }
 
-    /// The value that a sketch is made of: of one of the kinds, or of a smaller integer.
-    fn sketched(&self, kinds: &[DataType], wanted: &str) -> Result<Expr> {
-        let data_type = self.data_type(0)?;
-        let value = self.args[0].expr.clone();
-        let same = |kind: &DataType| match (kind, &data_type) {
-            (DataType::List(a), DataType::List(b)) => a.data_type() == b.data_type(),
-            (a, b) => a == b,
-        };
-        match &data_type {
-            DataType::Int8 | DataType::Int16 => cast(value, &DataType::Int32, false, self.context.schema),
-            DataType::Null => cast(value, &DataType::Int32, false, self.context.schema),
-            _ if kinds.iter().any(same) => Ok(value),
-            _ => Err(self.wrong(0, wanted)),
-        }
-    }
-
-    /// A constant INT, which may be left out.
-    fn size(&self, index: usize, default: i32) -> Result<Expr> {
-        match self.args.get(index) {
-            None => Ok(lit(default)),
-            Some(_) => Ok(lit(fold(self.typed(index, &DataType::Int32)?)?)),
-        }
-    }
-
-    /// The sketches that are joined.
-    fn binary(&self) -> Result<Expr> {
-        match self.data_type(0)? {
-            DataType::Binary => Ok(self.args[0].expr.clone()),
-            DataType::Null => cast(self.args[0].expr.clone(), &DataType::Binary, false, self.context.schema),
-            _ => Err(self.wrong(0, "BINARY")),
-        }
-    }
-
-    fn kll_arguments(&self) -> Result<Vec<Expr>> {
-        let data_type = self.data_type(0)?;
-        let whole = matches!(data_type, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64);
-        let (to, fits, wanted) = match self.name {
-            "kll_sketch_agg_bigint" => {
-                (DataType::Int64, whole, "(\"TINYINT\" or \"INT\" or \"BIGINT\" or \"SMALLINT\")")
-            }
-            "kll_sketch_agg_float" => (DataType::Float32, data_type == DataType::Float32, "\"FLOAT\""),
-            _ => (
-                DataType::Float64,
-                matches!(data_type, DataType::Float32 | DataType::Float64),
-                "(\"FLOAT\" or \"DOUBLE\")",
-            ),
-        };
-        if !fits && data_type != DataType::Null {
-            return Err(self.wrong(0, wanted));
-        }
-        let mut args = vec![cast(self.args[0].expr.clone(), &to, false, self.context.schema)?];
-        if self.args.len() > 1 {
-            let k = fold(self.typed(1, &DataType::Int32)?)?;
-            if let ScalarValue::Int32(Some(k)) = k
-                && !(8..=65_535).contains(&k)
-            {
-                let name = self.name;
-                return Err(SparkError::type_mismatch(
-                    "TYPE_CHECK_FAILURE_WITH_HINT",
-                    &format!("{name}({})", list(self.args)),
-                    &format!(
-                        "[KLL_SKETCH_K_OUT_OF_RANGE] For function `{name}`, the k parameter must be between 8 and 65535 (inclusive), but got {k}. SQLSTATE: 22003"
-                    ),
-                ));
-            }
-            args.push(lit(k));
-        }
-        Ok(args)
-    }
-
-    fn count_min_arguments(&self) -> Result<Vec<Expr>> {
-        let kinds = [DataType::Int32, DataType::Int64, DataType::Utf8, DataType::Binary];
-        let value = self.sketched(&kinds, "(\"INTEGRAL\" or \"STRING\" or \"BINARY\")")?;
-        let constant = |index: usize, what: &str, range: &str, most: f64| -> Result<Expr> {
-            let folded = fold(self.double(index)?)?;
-            match folded {
-                ScalarValue::Float64(Some(number)) if number > 0.0 && number <= most => Ok(lit(number)),
-                ScalarValue::Float64(Some(number)) => Err(SparkError::type_mismatch(
-                    "VALUE_OUT_OF_RANGE",
-                    &format!("{}({})", self.name, list(self.args)),
-                    &format!(
-                        "The {what} must be between {range} (current value = {}D)",
-                        crate::text::double(number)
-                    ),
-                )),
-                _ => Err(self.wrong(index, "DOUBLE")),
-            }
-        };
-        let eps = constant(1, "eps", "(0.0, 1.7976931348623157E308]", f64::MAX)?;
-        let confidence = constant(2, "confidence", "(0.0, 1.0]", 1.0)?;
-        let seed = fold(self.typed(3, &DataType::Int64)?)?;
-        Ok(vec![value, eps, confidence, lit(seed)])
-    }
-
     /// A constant boolean argument.
     fn flag(&self, index: usize) -> Result<bool> {
         match self.args.get(index).map(|arg| &arg.expr) {
             Some(Expr::Literal(ScalarValue::Boolean(Some(flag)), _)) => Ok(*flag),
             _ => Err(self.wrong(index, "BOOLEAN")),
-        }
-    }
-
-    /// The keys after WITHIN GROUP.
-    fn sort_text(&self, sorts: &[Sort]) -> String {
-        let percentile = self.name.starts_with("percentile");
-        let keys = sorts.iter().map(|sort| {
-            let key = match &sort.expr {
-                Expr::Column(column) => display_name(&column.name).to_owned(),
-                other => other.schema_name().to_string(),
-            };
-            let direction = if sort.asc { "ASC" } else { "DESC" };
-            let nulls = if sort.nulls_first { "FIRST" } else { "LAST" };
-            match percentile {
-                true if sort.asc => key,
-                true => format!("{key} DESC"),
-                false => format!("{key} {direction} NULLS {nulls}"),
-            }
-        });
-        keys.collect::<Vec<_>>().join(", ")
-    }
-
-    fn text(&self, options: &AggregateOptions) -> String {
-        let distinct = if options.distinct { "DISTINCT " } else { "" };
-        let name = self.name;
-        let shown = match name {
-            "array_agg" => "collect_list",
-            "string_agg" if !options.order_by.is_empty() => "listagg",
-            other => other,
-        };
-        let default = match (name, self.args.len()) {
-            ("percentile", 2) => ", 1",
-            ("percentile_approx" | "approx_percentile", 2) => ", 10000",
-            ("listagg" | "string_agg", 1) => ", NULL",
-            _ => self.sketch_default(),
-        };
-        let args: Vec<Named> = match name {
-            "first" | "last" | "first_value" | "last_value" | "any_value" => {
-                self.args.iter().take(1).cloned().collect()
-            }
-            _ => self.args.to_vec(),
-        };
-        let call = format!("{shown}({distinct}{}{default})", list(&args));
-        let call = match options.order_by.as_slice() {
-            // Spark turns the order round in what it prints.
-            [sort] if name == "mode" => {
-                let key = match &sort.expr {
-                    Expr::Column(column) => display_name(&column.name).to_owned(),
-                    other => other.schema_name().to_string(),
-                };
-                format!("mode() WITHIN GROUP (ORDER BY {key}{})", if sort.asc { " DESC" } else { "" })
-            }
-            [] if name == "mode" && self.args.len() == 2 => {
-                if matches!(&self.args[1].expr, Expr::Literal(ScalarValue::Boolean(Some(true)), _)) {
-                    format!("mode() WITHIN GROUP (ORDER BY {} DESC)", self.args[0].name)
-                } else {
-                    format!("mode({})", self.args[0].name)
-                }
-            }
-            [] => call,
-            sorts => format!("{call} WITHIN GROUP (ORDER BY {})", self.sort_text(sorts)),
-        };
-        match &options.filter {
-            Some(filter) => format!("{call} FILTER (WHERE {})", filter.name),
-            None => call,
         }
     }
 }
