@@ -39,8 +39,14 @@ pub const PYSPARK_DRIVER_PYTHON: &str = "PYSPARK_DRIVER_PYTHON";
 pub const SPARK_REMOTE: &str = "SPARK_REMOTE";
 /// Installation of Spark in the image, if there is one.
 pub const SPARK_HOME: &str = "SPARK_HOME";
+/// Directory in which executors of one machine keep their shuffle files together.
+pub const CERIUM_SHUFFLE_DIR: &str = "CERIUM_SHUFFLE_DIR";
 /// Folder in which `SparkFiles` looks.
 pub const CERIUM_FILES_DIR: &str = "CERIUM_FILES_DIR";
+/// Port at which a driver or an executor serves metrics for Prometheus.
+pub const CERIUM_METRICS_PORT: &str = "CERIUM_METRICS_PORT";
+/// Whose metrics they are: the application's namespace and name, with a dot between.
+pub const CERIUM_METRICS_NAMESPACE: &str = "CERIUM_METRICS_NAMESPACE";
 /// Process id of the driver, which a program must not outlive.
 pub const CERIUM_DRIVER_PID: &str = "CERIUM_DRIVER_PID";
 

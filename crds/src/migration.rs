@@ -56,7 +56,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("spec.restartPolicy", SAME),
     (
         "spec.monitoring",
-        "On Spark the exporter's rules are Cerium's own, fewer ones, unless `prometheus.configuration` or `configFile` says them.",
+        "On Cerium's engine driver and executors serve the metrics of docs/reference/metrics.md at the exporter's port themselves; its jar is not looked for. On Spark the exporter's rules are Cerium's own, fewer ones, unless `prometheus.configuration` or `configFile` says them.",
     ),
     ("spec.batchScheduler", "See docs/reference/batch-schedulers.md."),
     ("spec.batchSchedulerOptions", "See docs/reference/batch-schedulers.md."),

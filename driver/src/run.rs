@@ -17,6 +17,7 @@ use crate::driver::{Driver, StartError};
 use crate::executors::ExecutorProvider;
 use crate::executors::kubernetes::{KubernetesError, KubernetesProvider};
 use crate::executors::local::{LocalError, LocalProvider};
+use crate::monitoring::{Monitoring, MonitoringError};
 use crate::program::python::{self, Place, PythonError};
 use crate::program::{Language, ScriptError, run_script};
 use crate::runtime::runtime;
@@ -44,6 +45,9 @@ pub enum RunError {
     /// The web UI could not be served.
     #[error(transparent)]
     Ui(#[from] UiError),
+    /// Metrics could not be served.
+    #[error(transparent)]
+    Monitoring(#[from] MonitoringError),
     /// No session could be made.
     #[error("the driver could not make a session")]
     Session(#[from] DataFusionError),
@@ -120,7 +124,10 @@ pub fn run(application: &Application, provider: Provider) -> Result<(), RunError
     runtime.block_on(async {
         let (executors, host) = executors(&application.conf, provider, scratch.path()).await?;
         let driver = Arc::new(Driver::start(application.conf.clone(), executors, &host).await?);
-        let _ui = Ui::start(Arc::clone(&driver), seen_at(provider, &host)).await?;
+        let seen_at = seen_at(provider, &host);
+        let _ui = Ui::start(Arc::clone(&driver), seen_at).await?;
+        let _metrics =
+            Monitoring::start(Arc::clone(&driver), seen_at, |name| std::env::var(name).ok()).await?;
         let outcome = match language {
             Language::Sql => until_told_to_end(Box::pin(run_sql(&driver, application))).await,
             Language::Python => run_python(&driver, application, provider, scratch.path()).await,

@@ -8,6 +8,7 @@ use cerium_conf::{ConfError, Key, SparkConf, env, keys};
 
 use crate::connect::{Server, ServerError};
 use crate::driver::{Driver, StartError};
+use crate::monitoring::{Monitoring, MonitoringError};
 use crate::run::{ExecutorsError, Provider, executors, scratch, seen_at};
 use crate::runtime::runtime;
 use crate::signals::told_to_end;
@@ -45,6 +46,9 @@ pub enum ServeError {
     /// The web UI could not be served.
     #[error(transparent)]
     Ui(#[from] UiError),
+    /// Metrics could not be served.
+    #[error(transparent)]
+    Monitoring(#[from] MonitoringError),
     /// The server did not start.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -88,6 +92,8 @@ pub fn serve(
         let (executors, own_host) = executors(&conf, provider, scratch.path()).await?;
         let driver = Arc::new(Driver::start(conf.clone(), executors, &own_host).await?);
         let _ui = Ui::start(Arc::clone(&driver), address.ip()).await?;
+        let _metrics =
+            Monitoring::start(Arc::clone(&driver), address.ip(), |name| std::env::var(name).ok()).await?;
         let served = serve_until_told(&driver, address, &host).await;
         driver.stop().await;
         served

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::driver::Driver;
+use crate::monitoring::TEXT_FORMAT;
 
 /// The UI is not there.
 #[derive(Debug, thiserror::Error)]
@@ -142,5 +143,5 @@ async fn prometheus(State(shown): State<Shown>) -> Response {
     let report = shown.driver.scheduler().report().await;
     let load = shown.driver.scheduler().load().await;
     let text = metrics::executors(&shown.id(), &shown.name(), &report, &load);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
 }

@@ -44,6 +44,7 @@ use tonic::transport::Channel;
 use tonic::transport::server::TcpIncoming;
 
 use crate::environment::Environment;
+use crate::metrics::{self, Tasks};
 
 /// Seconds between two heartbeats. Five in a row that fail end the executor: its driver is gone.
 const HEARTBEAT_SECONDS: u64 = 5;
@@ -95,6 +96,9 @@ pub enum EngineError {
     /// A setting could not be read.
     #[error(transparent)]
     Conf(#[from] ConfError),
+    /// Metrics could not be served.
+    #[error("cannot listen for metrics")]
+    Metrics(#[source] std::io::Error),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signal(#[source] std::io::Error),
@@ -142,10 +146,12 @@ pub async fn run(environment: Environment, parent_stdin: bool) -> Result<End, En
 
     let mut driver = connect(&environment.driver_url).await?;
     let shutdown = ShutdownNotifier::new();
+    let counted = Arc::new(Tasks::default());
+    let metrics = metrics::serve(&environment, Arc::clone(&counted)).await.map_err(EngineError::Metrics)?;
     let (flight_port, flight) = serve_shuffle(&environment, work_dirs.shuffle(), &shutdown).await?;
     let (stop_sender, mut stopped) = mpsc::channel(1);
     let Started { executor, mut tasks } =
-        start(&environment, &work_dirs, flight_port, driver.clone(), stop_sender, &shutdown).await?;
+        start(&environment, &work_dirs, flight_port, driver.clone(), stop_sender, &shutdown, counted).await?;
     tracing::info!(
         executor_id = environment.executor_id,
         cores = environment.cores,
@@ -167,6 +173,9 @@ pub async fn run(environment: Environment, parent_stdin: bool) -> Result<End, En
     // An error means that nobody listens any more.
     let _ = shutdown.notify_shutdown.send(());
     flight.abort();
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
     Ok(end)
 }
 
@@ -184,6 +193,7 @@ async fn start(
     driver: SchedulerGrpcClient<Channel>,
     stop: mpsc::Sender<bool>,
     shutdown: &ShutdownNotifier,
+    counted: Arc<Tasks>,
 ) -> Result<Started, EngineError> {
     // Settings arrive with each task; what is built here is what does not travel: functions and codecs.
     let state = session::new_session_state(&SparkConf::new(), 1, Arc::default())?;
@@ -209,7 +219,7 @@ async fn start(
             Arc::clone(&registry),
             Arc::new(LoggingMetricsCollector::default()),
             environment.cores,
-            Arc::new(task::TaskEngine::new()),
+            Arc::new(task::TaskEngine::new(&environment.executor_id, Arc::clone(&counted))),
         )
         .with_session_runtime_cache(Some(runtimes.cache()));
         let executor = Arc::new(executor);
@@ -353,7 +363,8 @@ fn has_entries(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// This executor's directories within the local directories. Deleted at its end.
+/// This executor's directories within the local directories, deleted at its end, and where its shuffle files
+/// go: into one of them, or into a directory that is not its own.
 struct WorkDirs {
     dirs: Vec<PathBuf>,
     shuffle: PathBuf,
@@ -365,7 +376,8 @@ impl WorkDirs {
         let name = format!("executor-{}-{}", environment.application_id, environment.executor_id);
         let dirs: Vec<PathBuf> = environment.local_dirs.iter().map(|dir| dir.join(&name)).collect();
         let spill: Vec<PathBuf> = dirs.iter().map(|dir| dir.join("spill")).collect();
-        let shuffle = dirs.first().map(|dir| dir.join("shuffle")).unwrap_or_default();
+        let own = || dirs.first().map(|dir| dir.join("shuffle")).unwrap_or_default();
+        let shuffle = environment.shuffle_dir.clone().unwrap_or_else(own);
         for path in spill.iter().chain([&shuffle]) {
             std::fs::create_dir_all(path)
                 .map_err(|source| EngineError::WorkDir { path: path.clone(), source })?;

@@ -14,6 +14,15 @@ pub struct Ports {
     pub task: u16,
 }
 
+/// How metrics are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monitoring {
+    /// The port.
+    pub port: u16,
+    /// The application's namespace and name, with a dot between.
+    pub namespace: String,
+}
+
 /// A variable that is missing or malformed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
@@ -49,8 +58,12 @@ pub struct Environment {
     pub address: IpAddr,
     /// The ports to listen on.
     pub ports: Ports,
+    /// Where metrics are served, if they are.
+    pub monitoring: Option<Monitoring>,
     /// Directories for shuffle and spill files.
     pub local_dirs: Vec<PathBuf>,
+    /// Directory for the shuffle files of all executors of this machine, which read each other's there.
+    pub shuffle_dir: Option<PathBuf>,
 }
 
 impl Environment {
@@ -83,6 +96,15 @@ impl Environment {
         if !driver_url.starts_with("http://") {
             return Err(malformed(env::SPARK_DRIVER_URL, &driver_url, "http://host:port"));
         }
+        let monitoring = variable(env::CERIUM_METRICS_PORT)
+            .map(|port| match port.parse() {
+                Ok(port) => {
+                    let namespace = variable(env::CERIUM_METRICS_NAMESPACE).unwrap_or_default();
+                    Ok(Monitoring { port, namespace })
+                }
+                Err(_) => Err(malformed(env::CERIUM_METRICS_PORT, &port, "a port")),
+            })
+            .transpose()?;
         let local_dirs: Vec<PathBuf> = required(env::SPARK_LOCAL_DIRS)?
             .split(',')
             .filter(|dir| !dir.is_empty())
@@ -96,7 +118,9 @@ impl Environment {
             memory: mebibytes * 1024 * 1024,
             address,
             ports,
+            monitoring,
             local_dirs,
+            shuffle_dir: variable(env::CERIUM_SHUFFLE_DIR).filter(|dir| !dir.is_empty()).map(PathBuf::from),
         })
     }
 

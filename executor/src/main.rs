@@ -3,6 +3,7 @@
 mod engine;
 mod environment;
 mod install;
+mod metrics;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

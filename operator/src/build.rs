@@ -13,6 +13,7 @@ use cerium_crds::plan::{Run, ValidatedApplication};
 
 mod env;
 mod exposure;
+mod monitoring;
 mod native;
 mod policy;
 mod spark;

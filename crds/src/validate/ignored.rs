@@ -9,7 +9,8 @@ use crate::engine::Engine;
 const JVM: &str = "there is no JVM";
 const JARS: &str = "there is no JVM to load jar files into";
 const SQL: &str = "the program is SQL";
-const METRICS: &str = "the engine serves no metrics yet";
+const METRICS: &str = "the engine's metrics are always the same";
+const EXPORTER: &str = "driver and executors serve metrics themselves, without an exporter";
 const NOT_YET: &str = "it is not supported yet";
 const SERVICE: &str = "executors reach the driver by the address of its pod, without a Service";
 
@@ -53,6 +54,7 @@ fn of_native(spec: &SparkApplicationSpec) -> Vec<Found> {
     let no_deps = Dependencies::default();
     let deps = spec.deps.as_ref().unwrap_or(&no_deps);
     let monitoring = spec.monitoring.as_ref();
+    let prometheus = monitoring.and_then(|monitoring| monitoring.prometheus.as_ref());
     let is_sql = spec.application_type == ApplicationType::Sql;
     vec![
         ("spec.mainClass", spec.main_class.is_some(), JVM),
@@ -74,12 +76,6 @@ fn of_native(spec: &SparkApplicationSpec) -> Vec<Found> {
         ("spec.pythonVersion", spec.python_version == Some(PythonVersion::Two), "only Python 3 is supported"),
         ("spec.deps.files", is_sql && deps.files.is_some(), SQL),
         ("spec.deps.archives", is_sql && deps.archives.is_some(), SQL),
-        ("spec.monitoring.exposeDriverMetrics", monitoring.is_some_and(|m| m.expose_driver_metrics), METRICS),
-        (
-            "spec.monitoring.exposeExecutorMetrics",
-            monitoring.is_some_and(|m| m.expose_executor_metrics),
-            METRICS,
-        ),
         (
             "spec.monitoring.metricsProperties",
             monitoring.is_some_and(|m| m.metrics_properties.is_some()),
@@ -90,7 +86,16 @@ fn of_native(spec: &SparkApplicationSpec) -> Vec<Found> {
             monitoring.is_some_and(|m| m.metrics_properties_file.is_some()),
             METRICS,
         ),
-        ("spec.monitoring.prometheus", monitoring.is_some_and(|m| m.prometheus.is_some()), JVM),
+        (
+            "spec.monitoring.prometheus.configFile",
+            prometheus.is_some_and(|p| p.config_file.is_some()),
+            EXPORTER,
+        ),
+        (
+            "spec.monitoring.prometheus.configuration",
+            prometheus.is_some_and(|p| p.configuration.is_some()),
+            EXPORTER,
+        ),
     ]
 }
 

@@ -23,16 +23,32 @@ use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
 
 use super::connections::Connections;
+use crate::metrics::Tasks;
+
+/// Ballista names a task's files by the task's number in its stage. Executors that share a directory may run
+/// the same task, one after another or, where one is taken for lost, at once: what is above these bits tells
+/// them apart.
+const TASK_BITS: u32 = 20;
+/// Numbers of files have 32 bits.
+const EXECUTOR_BITS: u32 = 32 - TASK_BITS;
 
 /// Ballista's engine with failures made readable.
 pub struct TaskEngine {
     inner: DefaultExecutionEngine,
+    /// What the numbers of this executor's files begin with.
+    file_prefix: usize,
+    counted: Arc<Tasks>,
 }
 
 impl TaskEngine {
-    /// An engine that keeps connections to other executors for a while.
-    pub fn new() -> Self {
-        Self { inner: DefaultExecutionEngine::with_client_pool(Arc::new(Connections::default())) }
+    /// An engine that keeps connections to other executors for a while. Ids of executors are numbers.
+    pub fn new(executor_id: &str, counted: Arc<Tasks>) -> Self {
+        let number: usize = executor_id.parse().unwrap_or_default();
+        Self {
+            inner: DefaultExecutionEngine::with_client_pool(Arc::new(Connections::default())),
+            file_prefix: (number % (1 << EXECUTOR_BITS)) << TASK_BITS,
+            counted,
+        }
     }
 }
 
@@ -53,20 +69,21 @@ impl ExecutionEngine for TaskEngine {
             .create_query_stage_exec(
                 job_id,
                 stage_id,
-                task_id,
+                self.file_prefix | task_id,
                 global_output_partition_ids,
                 plan,
                 work_dir,
                 config,
             )
             .map_err(readable)?;
-        Ok(Arc::new(Task { inner }))
+        Ok(Arc::new(Task { inner, counted: Arc::clone(&self.counted) }))
     }
 }
 
 #[derive(Debug)]
 struct Task {
     inner: Arc<dyn QueryStageExecutor>,
+    counted: Arc<Tasks>,
 }
 
 impl fmt::Display for Task {
@@ -82,6 +99,7 @@ impl QueryStageExecutor for Task {
         task_id: usize,
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
+        let _running = self.counted.begin();
         let run = AssertUnwindSafe(self.inner.execute_query_stage(task_id, context)).catch_unwind();
         match run.await {
             Ok(outcome) => outcome.map_err(readable),
@@ -176,6 +194,15 @@ mod tests {
         let failed = reported(error.clone().into());
         assert!(!failed.retryable);
         assert_eq!(SparkError::from(TaskFailure::find(&failed.error).unwrap()), error);
+    }
+
+    #[test]
+    fn no_two_executors_write_files_of_one_number() {
+        let [first, second] = ["1", "2"].map(|id| TaskEngine::new(id, Arc::default()).file_prefix);
+        assert_ne!(first | 5, second | 5);
+        // The last executor's last task still has a number of 32 bits.
+        let last = TaskEngine::new("4095", Arc::default()).file_prefix | ((1 << TASK_BITS) - 1);
+        assert_eq!(u32::try_from(last), Ok(u32::MAX));
     }
 
     #[test]

@@ -282,3 +282,27 @@ fn scratch_space_of_the_user_replaces_ours() {
     assert_eq!(scratch.len(), 1);
     assert_eq!(scratch[0].empty_dir.as_ref().unwrap().medium.as_deref(), Some("Memory"));
 }
+
+#[test]
+fn metrics_are_served_at_the_exporters_port_by_whom_the_manifest_says() {
+    let objects = objects(
+        "{monitoring: {exposeDriverMetrics: true, exposeExecutorMetrics: false,
+           prometheus: {jmxExporterJar: /jmx.jar, port: 8091}}}",
+    );
+    let executor = executor(&objects);
+    for (pod, name, exposed) in [
+        (&objects.driver_pod, "spark-kubernetes-driver", true),
+        (&executor, "spark-kubernetes-executor", false),
+    ] {
+        let annotation = |key: &str| pod.metadata.annotations.as_ref().and_then(|all| all.get(key)).cloned();
+        assert_eq!(annotation("prometheus.io/port"), exposed.then(|| "8091".to_owned()), "{name}");
+        assert_eq!(annotation("prometheus.io/path"), exposed.then(|| "/metrics".to_owned()), "{name}");
+        let container = main_container(pod, name);
+        let ports = container.ports.iter().flatten();
+        assert_eq!(ports.filter(|port| port.container_port == 8091).count(), usize::from(exposed), "{name}");
+        let variables = container.env.iter().flatten();
+        let told = variables.filter(|variable| variable.name.starts_with("CERIUM_METRICS"));
+        let told: Vec<_> = told.filter_map(|variable| variable.value.as_deref()).collect();
+        assert_eq!(told, if exposed { vec!["8091", "analytics.pi"] } else { Vec::new() }, "{name}");
+    }
+}

@@ -7,6 +7,7 @@ use cerium_crds::names;
 use k8s_openapi::api::core::v1::{Container, ContainerPort};
 
 use super::security::container_context;
+use crate::build::monitoring::exporter;
 use crate::build::storage::mount;
 use crate::build::template::container_name;
 use crate::build::{Role, Runtime};
@@ -37,6 +38,8 @@ pub fn spark_container(
         Role::Executor => vec!["executor".to_owned()],
     });
     let mut all_ports = own_ports(role);
+    let exporter = exporter(application).filter(|exporter| exporter.exposes(role));
+    all_ports.extend(exporter.map(|exporter| exporter.container_port()));
     all_ports.extend(container.ports.take().unwrap_or_default());
     all_ports.extend(plan.ports.iter().cloned());
     container.ports = Some(all_ports);

@@ -5,6 +5,7 @@ use cerium_crds::names;
 use k8s_openapi::api::core::v1::EnvVar;
 
 use crate::build::env::{field, last_of_each, value};
+use crate::build::monitoring::exporter;
 use crate::build::{Role, Submission};
 use cerium_crds::plan::ValidatedApplication;
 
@@ -28,6 +29,11 @@ pub fn environment(
     all.extend(plan.env.iter().cloned());
     all.push(value(env::SPARK_APPLICATION_ID, &names::application_id(&submission.id)));
     all.push(value(env::SPARK_LOCAL_DIRS, local_dirs));
+    if let Some(exporter) = exporter(application).filter(|exporter| exporter.exposes(role)) {
+        let namespace = format!("{}.{}", application.namespace, application.name);
+        all.push(value(env::CERIUM_METRICS_PORT, &exporter.port().to_string()));
+        all.push(value(env::CERIUM_METRICS_NAMESPACE, &namespace));
+    }
     match role {
         Role::Driver => all.extend([
             field(env::SPARK_DRIVER_BIND_ADDRESS, "status.podIP"),

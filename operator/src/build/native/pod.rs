@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::containers::{engine_container, spark_container};
 use super::environment::environment;
 use super::security::pod_context;
+use crate::build::monitoring::exporter;
 use crate::build::storage::Storage;
 use crate::build::template::{not_yet_present, take_spark_container};
 use crate::build::{Role, Runtime, Submission, owner, policy};
@@ -128,6 +129,9 @@ fn metadata_of(
     ];
     all.extend(fixed.map(|(key, value)| (key.to_owned(), value)));
     let mut annotations = template.annotations.unwrap_or_default();
+    if let Some(exporter) = exporter(application).filter(|exporter| exporter.exposes(role)) {
+        annotations.extend(exporter.annotations().map(|(name, value)| (name.to_owned(), value)));
+    }
     annotations.extend(plan.annotations.clone());
     let mut owners = template.owner_references.unwrap_or_default();
     // Of an executor the driver pod is the controller: it goes with its driver.

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use cerium_conf::{SparkConf, keys};
-use cerium_crds::application::{MonitoringSpec, PrometheusSpec};
 use cerium_crds::plan::ValidatedApplication;
 use cerium_crds::{labels, names};
-use k8s_openapi::api::core::v1::{ConfigMap, Container, ContainerPort};
+use k8s_openapi::api::core::v1::{ConfigMap, Container};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::build::monitoring::{Exporter, exporter};
 use crate::build::storage::Storage;
 use crate::build::{Role, owner};
 
@@ -17,8 +17,6 @@ use crate::build::{Role, owner};
 const DIR: &str = "/etc/metrics/conf";
 const METRICS_PROPERTIES: &str = "metrics.properties";
 const PROMETHEUS_YAML: &str = "prometheus.yaml";
-const PORT: i32 = 8090;
-const PORT_NAME: &str = "jmx-exporter";
 
 /// What Spark reports where the manifest says nothing: all to JMX, and the JVM's own numbers.
 const DEFAULT_METRICS: &str = "*.sink.jmx.class=org.apache.spark.metrics.sink.JmxSink\n\
@@ -41,22 +39,7 @@ rules:
     labels: {app_namespace: "$1", app_id: "$2", executor_id: "$3"}
 "#;
 
-/// The wish for an exporter, if there is one.
-struct Exporter<'a> {
-    monitoring: &'a MonitoringSpec,
-    prometheus: &'a PrometheusSpec,
-}
-
-fn exporter(application: &ValidatedApplication) -> Option<Exporter<'_>> {
-    let monitoring = application.spec.monitoring.as_ref()?;
-    Some(Exporter { monitoring, prometheus: monitoring.prometheus.as_ref()? })
-}
-
 impl Exporter<'_> {
-    fn port(&self) -> i32 {
-        self.prometheus.port.unwrap_or(PORT)
-    }
-
     fn properties_file(&self) -> Option<&str> {
         self.monitoring.metrics_properties_file.as_deref().filter(|file| !file.is_empty())
     }
@@ -68,13 +51,6 @@ impl Exporter<'_> {
     /// Whether there is anything to mount: files of the image need no ConfigMap.
     fn has_map(&self) -> bool {
         self.properties_file().is_none() || self.config_file().is_none()
-    }
-
-    fn exposes(&self, role: Role) -> bool {
-        match role {
-            Role::Driver => self.monitoring.expose_driver_metrics,
-            Role::Executor => self.monitoring.expose_executor_metrics,
-        }
     }
 }
 
@@ -95,9 +71,9 @@ pub fn add_properties(conf: &mut SparkConf, application: &ValidatedApplication) 
         if !exporter.exposes(role) {
             continue;
         }
-        conf.set(format!("{annotation}prometheus.io/scrape"), "true");
-        conf.set(format!("{annotation}prometheus.io/port"), port.to_string());
-        conf.set(format!("{annotation}prometheus.io/path"), "/metrics");
+        for (name, value) in exporter.annotations() {
+            conf.set(format!("{annotation}{name}"), value);
+        }
         let all = conf.get_str(options).map_or_else(|| agent.clone(), |given| format!("{given} {agent}"));
         conf.set(options, all);
     }
@@ -140,10 +116,5 @@ pub fn mount(
     let Some(exporter) = exporter(application).filter(wanted) else { return };
     let map = names::prometheus_map(&application.name);
     storage.add_config_map(&names::volume_name(&map, "-vol"), &map, None, DIR);
-    container.ports.get_or_insert_default().push(ContainerPort {
-        name: Some(exporter.prometheus.port_name.clone().unwrap_or_else(|| PORT_NAME.to_owned())),
-        container_port: exporter.port(),
-        protocol: Some("TCP".to_owned()),
-        ..ContainerPort::default()
-    });
+    container.ports.get_or_insert_default().push(exporter.container_port());
 }
