@@ -6,6 +6,7 @@ pub mod artifacts;
 mod client;
 mod codec;
 mod config;
+mod describe;
 mod error;
 mod execute;
 mod observe;

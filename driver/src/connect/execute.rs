@@ -20,6 +20,7 @@ use spark_connect_proto::execute_plan_response::{
 };
 
 use super::arrow::{Encoder, Style};
+use super::describe::describe;
 use super::error::{Failure, handle};
 use super::observe;
 use super::operation::Operation;
@@ -43,7 +44,7 @@ pub struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// A runner for one request; `description` names its jobs in logs.
+    /// A runner for one request; `description` names its jobs.
     pub fn new(driver: &'a Driver, description: &'a str) -> Self {
         Self { driver, description, watch: JobWatch::default(), failure: Mutex::default() }
     }
@@ -104,7 +105,8 @@ impl Execution {
         let driver = &self.sessions.driver;
         let limit = driver.conf().get(&keys::CONNECT_MAX_PLAN_SIZE)?.bytes().max(0) as u64;
         let asked = unpack(self.operation.plan.clone(), limit)?;
-        let runner = Runner::new(driver, &self.operation.id);
+        let description = describe(&asked);
+        let runner = Runner::new(driver, &description);
         let work = async {
             match asked {
                 Asked::Relation(relation) => self.relation(&runner, &relation).await,
@@ -132,7 +134,7 @@ impl Execution {
                 let result = self
                     .sessions
                     .driver
-                    .execute_watched(&state, &plan, &self.operation.id, &runner.watch)
+                    .execute_watched(&state, &plan, runner.description, &runner.watch)
                     .await?;
                 let planned = Arc::clone(plan.schema().inner());
                 self.send(&planned, &result.schema, result.batches).await?;
@@ -187,7 +189,7 @@ impl Execution {
                 // Before the write, which may replace what is observed.
                 let observed = connect::observed_in_write(&env, command).await;
                 self.observe(runner, observed.map_err(|error| runner.failure(error))?).await?;
-                write::run(driver, spark, *write, &self.operation.id, &runner.watch).await?;
+                write::run(driver, spark, *write, runner.description, &runner.watch).await?;
             }
             CommandOutcome::Rows(relation) => {
                 let result = SqlCommandResult { relation: Some(*relation) };
@@ -213,7 +215,7 @@ impl Execution {
     async fn materialised(&self, runner: &Runner<'_>, plan: LogicalPlan) -> Result<LogicalPlan, Failure> {
         let state = self.session.spark.state()?;
         let driver = &self.sessions.driver;
-        let result = driver.execute_watched(&state, &plan, &self.operation.id, &runner.watch).await?;
+        let result = driver.execute_watched(&state, &plan, runner.description, &runner.watch).await?;
         let table = MemTable::try_new(result.schema, vec![result.batches])?;
         Ok(LogicalPlanBuilder::scan(CHECKPOINT, provider_as_source(Arc::new(table)), None)?.build()?)
     }
