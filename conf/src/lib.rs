@@ -34,6 +34,7 @@ pub use redaction::{REDACTED, is_sensitive};
 pub use reference::reference_markdown;
 pub use size::{ByteSize, SizeError, SizeUnit, bytes_to_string};
 pub use time::{SparkDuration, TimeError, TimeUnit};
+pub use value::BlockCodec;
 
 /// The version of Spark whose behaviour is followed, and in which programs are to believe.
 pub const SPARK_VERSION: &str = "4.1.1";

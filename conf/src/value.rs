@@ -54,6 +54,41 @@ pub const LONG: Kind<i64> = Kind {
     parse: |text| text.trim().parse().map_err(|_| "expected a whole number".to_owned()),
 };
 
+/// How blocks are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockCodec {
+    /// Quick.
+    Lz4,
+    /// Small.
+    Zstd,
+}
+
+impl BlockCodec {
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// One of Spark's codecs, by its short name or its class. Blocks are Arrow's, which knows two of the four: the
+/// quick ones are all lz4.
+pub const CODEC: Kind<BlockCodec> = Kind {
+    name: "string",
+    parse: |text| {
+        let name = text.trim().to_ascii_lowercase();
+        let class =
+            name.strip_prefix("org.apache.spark.io.").and_then(|name| name.strip_suffix("compressioncodec"));
+        match class.unwrap_or(&name) {
+            "lz4" | "lzf" | "snappy" => Ok(BlockCodec::Lz4),
+            "zstd" | "zstandard" => Ok(BlockCodec::Zstd),
+            _ => Err("expected lz4, lzf, snappy or zstd".to_owned()),
+        }
+    },
+};
+
 /// A TCP port; 0 lets the system choose.
 pub const PORT: Kind<u16> = Kind {
     name: "port",
@@ -140,5 +175,24 @@ fn whole(text: &str, at_least: u32) -> Result<u32, String> {
     match text.trim().parse::<u32>() {
         Ok(number) if number >= at_least && i32::try_from(number).is_ok() => Ok(number),
         _ => Err(format!("expected a whole number from {at_least} to {}", i32::MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codecs_go_by_their_short_names_or_classes() {
+        for (text, codec) in [
+            ("lz4", BlockCodec::Lz4),
+            ("ZSTD", BlockCodec::Zstd),
+            ("snappy", BlockCodec::Lz4),
+            ("org.apache.spark.io.ZStdCompressionCodec", BlockCodec::Zstd),
+            ("org.apache.spark.io.LZ4CompressionCodec", BlockCodec::Lz4),
+        ] {
+            assert_eq!((CODEC.parse)(text), Ok(codec), "{text}");
+        }
+        assert!((CODEC.parse)("brotli").is_err());
     }
 }

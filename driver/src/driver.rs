@@ -101,10 +101,11 @@ impl Driver {
     /// Starts the scheduler, listening for executors on `host`, and asks `provider` for the first
     /// executors. Does not wait for them.
     pub async fn start(
-        conf: SparkConf,
+        mut conf: SparkConf,
         provider: Arc<dyn ExecutorProvider>,
         host: &str,
     ) -> Result<Self, StartError> {
+        provider.set_defaults(&mut conf);
         parallelism(&conf)?;
         let scheduler = Scheduler::start(&conf, host).await?;
         let files = Files::start(&conf, host).await?;

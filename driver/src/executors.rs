@@ -58,6 +58,9 @@ pub trait ExecutorProvider: Send + Sync {
     /// Tells the provider where executors reach the scheduler and where to report to.
     fn start(&self, driver_url: String, events: EventSender);
 
+    /// Sets what is best for these executors where the user says nothing.
+    fn set_defaults(&self, _conf: &mut SparkConf) {}
+
     /// Executors requested from now on have the cores and memory of `conf`.
     ///
     /// # Errors

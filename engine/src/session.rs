@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ballista_core::config::BALLISTA_SHUFFLE_COMPRESSION_CODEC;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::optimizer::ballista_default_optimizer_rules;
 use ballista_core::registry::BallistaFunctionRegistry;
@@ -24,6 +25,7 @@ use crate::codec::{CeriumLogicalCodec, CeriumPhysicalCodec};
 use crate::layout::joins::SparkJoins;
 use crate::layout::keep::KeepSorts;
 use crate::layout::rule::PlaceLayouts;
+use crate::layout::semi::PushSemiJoins;
 use crate::object_stores::ObjectStores;
 use crate::partition::ExtractPartitionFunctions;
 use crate::planner::CeriumQueryPlanner;
@@ -81,6 +83,8 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     for rule in rules.iter_mut().filter(|rule| rule.name() == joins.name()) {
         *rule = Arc::clone(&joins);
     }
+    let selection = rules.iter().position(|rule| rule.name() == joins.name()).unwrap_or_default();
+    rules.insert(selection, Arc::new(PushSemiJoins));
     rules.insert(0, Arc::new(KeepSorts));
     rules.push(Arc::new(PlaceShuffles));
     rules.push(Arc::new(PlaceLayouts));
@@ -108,7 +112,16 @@ pub fn session_config(conf: &SparkConf, parallelism: usize) -> std::result::Resu
         .set_usize("ballista.client.grpc_connect_timeout_seconds", 5)
         .set_usize("ballista.client.io_retry_wait_time_ms", 500)
         .with_option_extension(SparkOptions::new(conf.clone()));
-    with_join_thresholds(config, conf)
+    with_join_thresholds(with_shuffle_compression(config, conf)?, conf)
+}
+
+fn with_shuffle_compression(
+    config: SessionConfig,
+    conf: &SparkConf,
+) -> std::result::Result<SessionConfig, ConfError> {
+    let compressed = conf.get(&keys::SHUFFLE_COMPRESS)?.unwrap_or(true);
+    let codec = conf.get(&keys::IO_COMPRESSION_CODEC)?.name();
+    Ok(config.set_str(BALLISTA_SHUFFLE_COMPRESSION_CODEC, if compressed { codec } else { "none" }))
 }
 
 fn with_join_thresholds(

@@ -2,6 +2,7 @@
 
 use crate::size::ByteSize;
 use crate::time::SparkDuration;
+use crate::value::BlockCodec;
 
 keys! {
     "Memory, tasks, directories";
@@ -21,6 +22,12 @@ keys! {
     TASK_MAX_FAILURES: u32 = POSITIVE, "spark.task.maxFailures", "4", "0.8.0", Start;
     /// Number of partitions where nothing else says it. Default: the cores of all executors.
     DEFAULT_PARALLELISM: u32 = POSITIVE, "spark.default.parallelism", none, "0.5.0", Start;
+
+    /// Whether shuffle output is compressed. Default: true, but false where all executors are processes of one
+    /// machine, which read each other's files.
+    SHUFFLE_COMPRESS: bool = BOOL, "spark.shuffle.compress", none, "0.6.0", Start;
+    /// With what shuffle output is compressed: zstd or lz4, as which lzf and snappy are taken.
+    IO_COMPRESSION_CODEC: BlockCodec = CODEC, "spark.io.compression.codec", "lz4", "0.8.0", Start;
 
     /// Port at which the driver listens for its executors; 0: any free port. Driver pods use 7078.
     DRIVER_PORT: u16 = PORT, "spark.driver.port", "0", "0.7.0", Start;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use cerium_conf::{ConfError, SparkConf, env, keys};
+use cerium_conf::{ConfError, Key, SparkConf, env, keys};
 use cerium_crds::progress::Progress;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -114,6 +114,11 @@ impl ExecutorProvider for LocalProvider {
         let _ = self.connection.set((driver_url, events));
     }
 
+    fn set_defaults(&self, conf: &mut SparkConf) {
+        // What is written is read from the page cache: packing it costs more than it saves.
+        conf.set_if_missing(keys::SHUFFLE_COMPRESS.name(), "false");
+    }
+
     fn reconfigure(&self, conf: &SparkConf) -> Result<(), ConfError> {
         self.template().env = environment(conf, &self.application_id)?;
         Ok(())
@@ -168,6 +173,7 @@ impl Template {
             .env(env::SPARK_DRIVER_URL, driver_url)
             .env(env::SPARK_EXECUTOR_ID, id.to_string())
             .env(env::SPARK_LOCAL_DIRS, local_dir)
+            .env(env::CERIUM_SHUFFLE_DIR, self.local_dirs.join("shuffle"))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use cerium_conf::{Key, keys};
 use cerium_spark::layout::JoinHint;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, Schema};
@@ -21,6 +22,10 @@ use datafusion::physical_plan::joins::{
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
 use super::exec::{Kind, LayoutExec};
+use crate::spark_options::SparkOptions;
+
+/// Bytes of a side that is collected whatever the size of the other.
+const ALWAYS_COLLECTED: usize = 1 << 20;
 
 type Plan = Arc<dyn ExecutionPlan>;
 
@@ -131,8 +136,8 @@ fn hash_join(join: &HashJoinExec, config: &ConfigOptions) -> Result<Plan> {
         let sides = [left, right].map(|side| layout(side, Kind::Unknown));
         return shuffled(&join.builder().with_new_children(sides.into())?.build()?, swap);
     }
-    let small = |plan: &Plan| is_small(plan.as_ref(), config);
-    match (left_fits && small(left), right_fits && small(right)) {
+    let small = |plan: &Plan, other: &Plan| is_small(plan.as_ref(), config) && pays_off(plan, other, config);
+    match (left_fits && small(left, right), right_fits && small(right, left)) {
         (false, false) => shuffled(join, compared(left, right).is_some_and(|(l, r)| l > r)),
         (true, true) => collected(join, collects_right(left, right)),
         (_, right) => collected(join, right),
@@ -211,6 +216,11 @@ fn statistics(plan: &dyn ExecutionPlan) -> Option<Arc<Statistics>> {
     StatisticsContext::new().compute(plan, &StatisticsArgs::new()).ok()
 }
 
+/// How many rows a plan gives, by estimate.
+pub(super) fn rows(plan: &Plan) -> Option<usize> {
+    statistics(plan.as_ref())?.num_rows.get_value().copied()
+}
+
 /// The sizes of two plans in the same measure, if they are known.
 fn compared(left: &Plan, right: &Plan) -> Option<(usize, usize)> {
     let (l, r) = (statistics(left.as_ref())?, statistics(right.as_ref())?);
@@ -231,6 +241,28 @@ fn is_small(plan: &dyn ExecutionPlan, config: &ConfigOptions) -> bool {
     rows.is_some_and(|rows| *rows < limits.hash_join_single_partition_threshold_rows)
 }
 
+/// Whether collecting one side of a join, by estimate, is less work than shuffling both.
+///
+/// Of a collected side every task makes a whole hash table, of a shuffled one only its share, but then the other side
+/// is shuffled too. Where a hash table takes twice the work of a shuffle, collecting is less work if the other side is
+/// larger than 3/2 of what the other tasks collect in vain. A limit that the user has set is a word to go by, and what
+/// is very small is never shuffled.
+fn pays_off(collected: &Plan, streamed: &Plan, config: &ConfigOptions) -> bool {
+    let limit = keys::SQL_AUTO_BROADCAST_JOIN_THRESHOLD.name();
+    let options = config.extensions.get::<SparkOptions>();
+    if options.is_some_and(|options| options.conf().contains(limit)) {
+        return true;
+    }
+    compared(collected, streamed).is_none_or(|(collected, streamed)| {
+        is_less_work(collected, streamed, config.execution.target_partitions)
+    })
+}
+
+fn is_less_work(collected: usize, streamed: usize, tasks: usize) -> bool {
+    let in_vain = collected.saturating_mul(tasks.saturating_sub(1));
+    collected <= ALWAYS_COLLECTED || streamed / 3 > in_vain / 2
+}
+
 /// What Spark takes a row to be large, in bytes.
 fn row_size(schema: &Schema) -> usize {
     const OVERHEAD: usize = 8;
@@ -249,5 +281,20 @@ fn value_size(data_type: &DataType) -> usize {
         DataType::Map(entries, _) => value_size(entries.data_type()),
         DataType::Struct(fields) => fields.iter().map(|field| value_size(field.data_type())).sum(),
         _ => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_tasks_would_collect_in_vain_is_shuffled() {
+        const MB: usize = 1_000_000;
+        assert!(is_less_work(30 * MB, 46 * MB, 2));
+        assert!(!is_less_work(30 * MB, 44 * MB, 2));
+        assert!(!is_less_work(30 * MB, 400 * MB, 16));
+        assert!(is_less_work(MB, MB, 16), "what is very small is collected by all");
+        assert!(is_less_work(30 * MB, MB, 1), "a single task collects nothing in vain");
     }
 }
