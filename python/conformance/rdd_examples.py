@@ -1,9 +1,9 @@
 """Runs PySpark's own examples with RDDs as manifests, unchanged, and compares what they print with Spark's.
 
-    rdd_examples.py SPARK_HOME SPARK_PYTHON --driver PROGRAM [EXAMPLE ...]
+    rdd_examples.py SPARK_HOME --driver PROGRAM [EXAMPLE ...]
 
-SPARK_HOME is the folder of the PySpark package, which holds the examples and their data, SPARK_PYTHON the
-Python that runs Spark, PROGRAM `cerium-driver`. A line an example; the exit code is 1 when one differs.
+SPARK_HOME is the folder of the PySpark package, which holds the examples and their data, PROGRAM is
+`cerium-driver`. A line an example; the exit code is 1 when one differs.
 """
 
 import argparse
@@ -123,7 +123,7 @@ def run(command, folder, **variables):
     return done.returncode, [line.rstrip() for line in done.stdout.splitlines() if line.strip()], done.stderr
 
 
-def verdict(example, home, python, driver, folder):
+def verdict(example, home, driver, folder):
     """None where an example does as Spark does, else what it does."""
     script = home / "examples" / "src" / "main" / "python" / example.script
     arguments = [str(argument) for argument in example.arguments]
@@ -137,11 +137,12 @@ def verdict(example, home, python, driver, folder):
     if code:
         return f"exit code {code}: {told[-2000:]}"
     spark_code, theirs, spark_told = run(
-        [python, script, *arguments],
+        [sys.executable, script, *arguments],
         folder,
         SPARK_HOME=str(home),
-        PYSPARK_PYTHON=str(python),
-        PYTHONPATH="",
+        PYSPARK_PYTHON=sys.executable,
+        # The package itself: this Python has the client alone, but all that examples need.
+        PYTHONPATH=":".join(map(str, (home / "python" / "lib").glob("*.zip"))),
         PYSPARK_SUBMIT_ARGS="--master local[2] --conf spark.ui.enabled=false pyspark-shell",
     )
     if spark_code:
@@ -156,7 +157,6 @@ def verdict(example, home, python, driver, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=pathlib.Path)
-    parser.add_argument("python")
     parser.add_argument("--driver", required=True)
     parser.add_argument("names", nargs="*")
     options = parser.parse_intermixed_args()
@@ -164,7 +164,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="rdd-examples-") as folder:
         known = examples(options.home, pathlib.Path(folder))
         for name in options.names or known:
-            told = verdict(known[name], options.home, options.python, options.driver, pathlib.Path(folder))
+            told = verdict(known[name], options.home, options.driver, pathlib.Path(folder))
             different = different or told is not None
             print(f"{name:<24}{'as on Spark' if told is None else told}", flush=True)
     sys.exit(1 if different else 0)
