@@ -87,3 +87,7 @@ rdd-tests: build ## PySpark's own tests of SparkContext and RDDs: how many of th
 .PHONY: bench
 bench: ## the table of docs/benchmarks.md
 	bench/run
+
+.PHONY: bench-operator
+bench-operator: ## the operator's table of docs/benchmarks.md: a thousand applications at once
+	bench/operator/run
