@@ -91,7 +91,8 @@ class Application:
         executors = self._control("executor_memory_status")["executors"]
         return {name: tuple(map(int, sizes)) for name, sizes in executors.items()}
 
-    _system_properties = {}
+    # What a JVM has that was started for a program.
+    _system_properties = {"SPARK_SUBMIT": "true"}
 
     @classmethod
     def setSystemProperty(cls, key, value):

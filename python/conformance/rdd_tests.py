@@ -21,7 +21,8 @@ ABOUT = """
 The tests of SparkContext and RDDs that PySpark 4.1.1 ships and the examples in its docstrings, run with
 Cerium's add-on against `cerium-driver connect`. Of each module count the tests that pass on Spark itself
 (`python/conformance/rdd-tests.txt`). There is no JVM: what a test expects as Py4J's error may be any error of
-PySpark's, and what only makes Spark's log quiet does nothing.
+PySpark's, and what only makes Spark's log quiet does nothing. The test of each class that this is not Spark Connect is
+not run.
 Made by `scripts/rdd-tests --page docs/reference/rdd-tests.md`; do not edit.
 """
 
