@@ -159,6 +159,8 @@ def reason(result):
     error_class = re.match(r"\[?([A-Z][A-Z_]+(\.[A-Z_]+)?)\]", text)
     if error_class and "UNSUPPORTED" not in error_class[1] and "INTERNAL" not in error_class[1]:
         return f"{kind} {error_class[1]}"
+    # Folders of one run say nothing.
+    text = re.sub(r"'/[^']*/", "'", text)
     return f"{kind}: {re.sub(r'[0-9]+', 'N', text)}"[:160]
 
 
