@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import re
 import subprocess
 import sys
@@ -65,13 +66,10 @@ def examples(home, folder):
     numbers = folder / "numbers.txt"
     numbers.write_text("".join(f"{i * 7919 % 1009} {i * 104729 % 997}\n" for i in range(2000)))
     points = folder / "points.txt"
-    # Labels that no plane can tell apart: the search has one end.
-    points.write_text(
-        "".join(
-            f"{1 if (i * 31 % 7) > 3 else -1} " + " ".join(f"{(i * (j + 3) * 17 % 11) / 20 - 0.25:.2f}" for j in range(10)) + "\n"
-            for i in range(60)
-        )
-    )
+    # Labels by chance, which no plane can tell apart: the search has one end.
+    chance = random.Random(7)
+    rows = ([chance.choice((-1, 1)), *(round(chance.uniform(-0.5, 0.5), 2) for _ in range(10))] for _ in range(60))
+    points.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
     data = home / "data" / "mllib"
     users = home / "examples" / "src" / "main" / "resources"
     return {
@@ -82,7 +80,7 @@ def examples(home, folder):
         "kmeans": Example("kmeans.py", [data / "kmeans_data.txt", "2", "0.1"], rounded(6)),
         "pagerank": Example("pagerank.py", [data / "pagerank_data.txt", "5"], in_any_order),
         "transitive_closure": Example("transitive_closure.py", ["1"]),
-        "logistic_regression": Example("logistic_regression.py", [points, "600"], converged),
+        "logistic_regression": Example("logistic_regression.py", [points, "100"], converged),
         "status_api_demo": Example("status_api_demo.py", [], last),
         "parquet_inputformat": Example("parquet_inputformat.py", [users / "users.parquet"], refusal="newAPIHadoopFile"),
         "avro_inputformat": Example("avro_inputformat.py", [users / "users.avro"], refusal="newAPIHadoopFile"),
