@@ -57,6 +57,20 @@ impl Cache {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Bytes of cached partitions, by the ids of the executors that hold them.
+    pub fn sizes(&self) -> HashMap<String, u64> {
+        let mut sizes = HashMap::new();
+        for entry in self.entries().values().flatten() {
+            // What is being computed is not there yet.
+            let Ok(kept) = entry.blocks.try_lock() else { continue };
+            for partition in kept.iter().flat_map(|blocks| &blocks.output.partitions) {
+                let size = partition.partition_stats.num_bytes().unwrap_or(0);
+                *sizes.entry(partition.executor_meta.id.clone()).or_default() += size;
+            }
+        }
+        sizes
+    }
+
     fn find(&self, plan: &Identity) -> Option<Arc<Entry>> {
         self.entries().get(&plan.hash())?.iter().find(|entry| entry.plan == *plan).cloned()
     }
@@ -135,6 +149,7 @@ impl Driver {
         &self,
         session: &SessionState,
         plan: &LogicalPlan,
+        watch: &JobWatch,
     ) -> Result<Prepared, ExecuteError> {
         if self.cache().is_empty() {
             return Ok(Prepared { plan: plan.clone(), blocks: vec![] });
@@ -148,7 +163,7 @@ impl Driver {
         })?;
         let mut blocks = Vec::new();
         for (entry, node) in &used {
-            blocks.push(Box::pin(self.blocks_of(session, entry, node)).await?);
+            blocks.push(Box::pin(self.blocks_of(session, entry, node, watch)).await?);
         }
         let mut found = blocks.iter().zip(&used);
         let plan = identity::replace(plan.clone(), &mut |identity, node| {
@@ -167,6 +182,7 @@ impl Driver {
         session: &SessionState,
         entry: &Entry,
         plan: &LogicalPlan,
+        watch: &JobWatch,
     ) -> Result<Arc<Blocks>, ExecuteError> {
         let mut kept = entry.blocks.lock().await;
         let stale = entry.stale.swap(false, Ordering::AcqRel);
@@ -181,14 +197,15 @@ impl Driver {
         let plan = identity::below_names(plan)?;
         let mut inputs = Vec::new();
         for input in plan.inputs() {
-            inputs.push(self.prepare(session, input).await?);
+            inputs.push(self.prepare(session, input, watch).await?);
         }
         let (plans, held): (Vec<_>, Vec<_>) = inputs.into_iter().map(|p| (p.plan, p.blocks)).unzip();
         let plan = plan.with_new_exprs(plan.expressions(), plans)?;
         let plan = self.bounded(session, plan).await?;
         let physical = session.create_physical_plan(&numbered(plan)?).await?;
         let schema = physical.schema();
-        let output = self.run_job(session, physical, "cache", &JobWatch::default(), &held.concat()).await?;
+        let mut output = self.run_job(session, physical, "cache", watch, &held.concat()).await?;
+        watch.accumulate(&mut output);
         let table = Arc::new(CachedTable::new(schema, &output.partitions));
         let blocks = Arc::new(Blocks { output, table });
         *kept = Some(Arc::clone(&blocks));

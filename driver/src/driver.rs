@@ -1,10 +1,12 @@
 //! The engine of one application: scheduler, executors and the way of a plan to its rows.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use cerium_conf::{ConfError, SparkConf, keys};
 use cerium_engine::layout::exec::in_order;
 use cerium_engine::object_stores::ObjectStores;
+use cerium_engine::partition::kept::KeptPartitionsExec;
 use cerium_engine::repartition::RepartitionNode;
 use cerium_engine::result_limit::ResultLimitExec;
 use cerium_engine::session;
@@ -21,11 +23,13 @@ use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
-use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect_partitioned};
 use datafusion::prelude::SessionContext;
+use jiff::Timestamp;
 
 use crate::allocation::{Allocation, TooManyFailures};
 use crate::cache::{Blocks, Cache, Prepared};
+use crate::control::Control;
 use crate::executors::ExecutorProvider;
 use crate::files::{Files, FilesError};
 use crate::parallelism::parallelism;
@@ -95,6 +99,9 @@ pub struct Driver {
     provider: Arc<dyn ExecutorProvider>,
     cache: Arc<Cache>,
     files: Files,
+    control: Control,
+    started: Timestamp,
+    ui_url: OnceLock<String>,
 }
 
 impl Driver {
@@ -111,6 +118,7 @@ impl Driver {
         let files = Files::start(&conf, host).await?;
         let allocation = Allocation::start(&conf, scheduler.clone(), Arc::clone(&provider))?;
         let reporting = Reporting::start(scheduler.clone(), Arc::clone(&provider));
+        let control = Control::start(scheduler.clone());
         Ok(Self {
             conf: RwLock::new(conf),
             used: Mutex::new(false),
@@ -120,6 +128,9 @@ impl Driver {
             provider,
             cache: Arc::default(),
             files,
+            control,
+            started: Timestamp::now(),
+            ui_url: OnceLock::new(),
         })
     }
 
@@ -181,6 +192,44 @@ impl Driver {
         &self.files
     }
 
+    /// Tells executors what concerns all of them.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// When the application started.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Where the web UI is, if there is one.
+    pub fn ui_url(&self) -> Option<&str> {
+        self.ui_url.get().map(String::as_str)
+    }
+
+    /// Notes where the web UI is; the first time counts.
+    pub(crate) fn set_ui_url(&self, address: SocketAddr) {
+        // At all addresses: at that which executors know.
+        let everywhere = address.ip().is_unspecified();
+        let host = self.files.address();
+        let host = host.rsplit_once(':').map_or("", |(host, _)| host);
+        self.ui_url.get_or_init(|| match everywhere {
+            true => format!("http://{host}:{}", address.port()),
+            false => format!("http://{address}"),
+        });
+    }
+
+    /// How many partitions the rows of a plan come in. Runs nothing but what range partitioning must know.
+    pub async fn partition_count(
+        &self,
+        session: &SessionState,
+        plan: &LogicalPlan,
+    ) -> Result<usize, ExecuteError> {
+        let plan = self.bounded(session, plan.clone()).await?;
+        let physical = session.create_physical_plan(&plan).await?;
+        Ok(physical.output_partitioning().partition_count())
+    }
+
     /// What the application has cached.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
@@ -205,9 +254,21 @@ impl Driver {
         description: &str,
         watch: &JobWatch,
     ) -> Result<JobResult, ExecuteError> {
+        self.execute_partitions(session, plan, None, description, watch).await
+    }
+
+    /// As [`Self::execute_watched`]; where there is a `keep`, only these partitions are computed.
+    pub async fn execute_partitions(
+        &self,
+        session: &SessionState,
+        plan: &LogicalPlan,
+        keep: Option<&[usize]>,
+        description: &str,
+        watch: &JobWatch,
+    ) -> Result<JobResult, ExecuteError> {
         let mut attempt = 1;
         loop {
-            match self.attempt(session, plan, description, watch).await {
+            match self.attempt(session, plan, keep, description, watch).await {
                 Err(error @ (ExecuteError::Result(ResultError::Lost { .. }) | ExecuteError::CacheLost))
                     if attempt < RESULT_ATTEMPTS =>
                 {
@@ -223,13 +284,17 @@ impl Driver {
         &self,
         session: &SessionState,
         plan: &LogicalPlan,
+        keep: Option<&[usize]>,
         description: &str,
         watch: &JobWatch,
     ) -> Result<JobResult, ExecuteError> {
-        let Prepared { plan, blocks } = self.prepare(session, plan).await?;
+        let Prepared { plan, blocks } = self.prepare(session, plan, watch).await?;
         let plan = self.bounded(session, plan).await?;
         let distributed = needs_executors(&plan)?;
-        let physical = session.create_physical_plan(&plan).await?;
+        let mut physical = session.create_physical_plan(&plan).await?;
+        if let Some(keep) = keep {
+            physical = Arc::new(KeptPartitionsExec::over(physical, keep)?);
+        }
         let schema = physical.schema();
         if !distributed {
             let batches = collect_partitioned(in_order(physical)?, session.task_ctx()).await?;
@@ -240,9 +305,10 @@ impl Driver {
             0 => physical,
             limit => Arc::new(ResultLimitExec::new(physical, limit)),
         };
-        let output = self.run_job(session, limited, description, watch, &blocks).await?;
+        let mut output = self.run_job(session, limited, description, watch, &blocks).await?;
         results::check_size(&output.partitions, max_result_size)?;
         let batches = results::fetch(&output.partitions).await?;
+        watch.accumulate(&mut output);
         Ok(JobResult { schema, batches })
     }
 

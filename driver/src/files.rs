@@ -83,6 +83,16 @@ impl Files {
         Ok(Self { url: format!("http://{address}/files"), offered, shared: Mutex::default(), serving })
     }
 
+    /// Host and port.
+    pub fn address(&self) -> String {
+        self.url.trim_start_matches("http://").trim_end_matches("/files").to_owned()
+    }
+
+    /// What goes before the id of a file to make its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Offers a file. `file_name` is the name it came by, `name` the one functions know it by.
     pub fn offer(&self, path: PathBuf, name: String, file_name: String, kind: FileKind) -> SessionFile {
         let id = Uuid::new_v4();

@@ -115,6 +115,7 @@ mod tests {
     #[test]
     fn jobs_and_stages_are_counted_by_how_they_stand() {
         let job = |number, state, stages: &[StageState]| JobRecord {
+            tags: Vec::new(),
             number,
             description: String::new(),
             submitted: Timestamp::UNIX_EPOCH,

@@ -13,9 +13,15 @@ const UNBOUNDED_CORES: usize = 32;
 /// The number of partitions: `spark.sql.shuffle.partitions` or `spark.default.parallelism` where set,
 /// else by the cores of the executors there can be. Spark's 200 would cost more than it gains here.
 pub fn parallelism(conf: &SparkConf) -> Result<usize, ConfError> {
-    if let Some(partitions) = conf.get(&keys::SQL_SHUFFLE_PARTITIONS)? {
-        return Ok(partitions as usize);
+    match conf.get(&keys::SQL_SHUFFLE_PARTITIONS)? {
+        Some(partitions) => Ok(partitions as usize),
+        None => default_parallelism(conf),
     }
+}
+
+/// What a `SparkContext` calls its default parallelism: `spark.default.parallelism` where set, else by the
+/// cores of the executors there can be.
+pub fn default_parallelism(conf: &SparkConf) -> Result<usize, ConfError> {
     if let Some(partitions) = conf.get(&keys::DEFAULT_PARALLELISM)? {
         return Ok(partitions as usize);
     }

@@ -97,6 +97,7 @@ mod tests {
         };
         let of = |state: JobOutcome| {
             let job = JobRecord {
+                tags: Vec::new(),
                 number: 0,
                 description: String::new(),
                 submitted: jiff::Timestamp::UNIX_EPOCH,

@@ -204,6 +204,11 @@ impl Scheduler {
         self.inner.cluster.changes()
     }
 
+    /// Where executors can be told something, by their ids.
+    pub fn executor_urls(&self) -> Vec<(String, String)> {
+        self.inner.cluster.shuffle_urls()
+    }
+
     /// Whether all these executors are there.
     pub fn has_all(&self, executor_ids: &BTreeSet<String>) -> bool {
         let present = self.inner.cluster.slots();

@@ -14,7 +14,6 @@ use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use cerium_conf::{ConfError, Key, SparkConf, keys};
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -48,7 +47,6 @@ pub enum UiError {
 #[derive(Clone)]
 struct Shown {
     driver: Arc<Driver>,
-    started: Timestamp,
 }
 
 impl Shown {
@@ -92,8 +90,9 @@ impl Ui {
         let listener = listen(&conf, host).await?;
         let address = listener.local_addr().map_err(UiError::Address)?;
         tracing::info!("web UI at http://{address}");
+        driver.set_ui_url(address);
         let with_metrics = conf.get(&keys::UI_PROMETHEUS_ENABLED)?;
-        let router = router(Shown { driver, started: Timestamp::now() }, with_metrics);
+        let router = router(Shown { driver }, with_metrics);
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the web UI ended");

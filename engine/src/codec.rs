@@ -35,6 +35,7 @@ use self::recursion::{RecursionMessage, WorkTableMessage};
 use crate::layout::exec::{self as layout, LayoutExec};
 use crate::partition::Quantity;
 use crate::partition::exec::PartitionExec;
+use crate::partition::kept::KeptPartitionsExec;
 use crate::python::PythonPlan;
 use crate::python::exec::PythonExec;
 use crate::recursion::exec::RecursionExec;
@@ -51,7 +52,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 10, 11, 12")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12")]
     kind: Option<Kind>,
 }
 
@@ -76,6 +77,8 @@ enum Kind {
     /// Whether an input says that it is small, else that its size is unknown.
     #[prost(bool, tag = "7")]
     SizeHint(bool),
+    #[prost(message, tag = "8")]
+    KeptPartitions(KeptPartitions),
     #[prost(message, tag = "11")]
     Recursion(Box<RecursionMessage>),
     #[prost(message, tag = "12")]
@@ -96,6 +99,13 @@ struct NumbersNode {
 struct PartitionColumns {
     #[prost(message, repeated, tag = "1")]
     columns: Vec<PartitionColumn>,
+}
+
+/// A [`KeptPartitionsExec`].
+#[derive(Clone, PartialEq, Eq, Message)]
+struct KeptPartitions {
+    #[prost(uint64, repeated, tag = "1")]
+    keep: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -217,6 +227,11 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 let columns = node.columns.into_iter().map(column).collect::<Result<_>>()?;
                 Ok(Arc::new(PartitionExec::new(Arc::clone(input), Arc::clone(numbers), columns)))
             }
+            Some(Kind::KeptPartitions(node)) => {
+                let [input, numbers] = inputs else { return Err(missing("inputs")) };
+                let keep: Vec<_> = node.keep.into_iter().map(|number| number as usize).collect();
+                Ok(Arc::new(KeptPartitionsExec::new(Arc::clone(input), Arc::clone(numbers), keep)))
+            }
             Some(Kind::Recursion(message)) => message.decoded(self, ctx, converter),
             Some(Kind::WorkTable(message)) => message.decoded(),
             Some(Kind::TextScan(scan)) => {
@@ -282,6 +297,10 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
             };
             let columns = partition.columns().iter().map(column).collect();
             return CeriumNode { kind: Some(Kind::Partition(PartitionColumns { columns })) }.encode_to(buf);
+        }
+        if let Some(kept) = node.downcast_ref::<KeptPartitionsExec>() {
+            let keep = kept.keep().iter().map(|number| *number as u64).collect();
+            return CeriumNode { kind: Some(Kind::KeptPartitions(KeptPartitions { keep })) }.encode_to(buf);
         }
         if let Some(scan) = node.downcast_ref::<DataSourceExec>()
             && let Some(config) =

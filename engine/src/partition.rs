@@ -9,6 +9,7 @@
 pub mod exec;
 mod extract;
 mod files;
+pub mod kept;
 mod node;
 pub mod planner;
 

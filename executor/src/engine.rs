@@ -4,6 +4,7 @@
 
 mod connections;
 mod memory;
+mod stop;
 mod task;
 
 use std::net::SocketAddr;
@@ -43,6 +44,7 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::transport::server::TcpIncoming;
 
+use crate::control::Control;
 use crate::environment::Environment;
 use crate::metrics::{self, Tasks};
 
@@ -219,7 +221,11 @@ async fn start(
             Arc::clone(&registry),
             Arc::new(LoggingMetricsCollector::default()),
             environment.cores,
-            Arc::new(task::TaskEngine::new(&environment.executor_id, Arc::clone(&counted))),
+            Arc::new(task::TaskEngine::new(
+                &environment.executor_id,
+                environment.cores,
+                Arc::clone(&counted),
+            )),
         )
         .with_session_runtime_cache(Some(runtimes.cache()));
         let executor = Arc::new(executor);
@@ -300,6 +306,7 @@ async fn serve_shuffle(
     let server = tokio::spawn(async move {
         let served = create_grpc_server(&GrpcServerConfig::default())
             .add_service(service)
+            .add_service(Control)
             .serve_with_incoming_shutdown(incoming, end.recv())
             .await;
         if let Err(error) = served {

@@ -1,5 +1,6 @@
 //! The executor of an application: runs tasks, keeps and serves their shuffle files.
 
+mod control;
 mod engine;
 mod environment;
 mod install;
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use cerium_conf::ports;
+use cerium_engine::logging::{self, LogLevel};
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use environment::{Environment, Ports};
 
@@ -20,7 +21,7 @@ use environment::{Environment, Ports};
 const SERVICE_THREADS: usize = 2;
 /// How long the end of the process waits for work that cannot be interrupted.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
-const DEFAULT_LOG: &str = "info,ballista_core=warn,ballista_executor=warn,datafusion=warn";
+const INFO: &str = "info,ballista_core=warn,ballista_executor=warn,datafusion=warn";
 
 #[derive(Debug, Parser)]
 #[command(name = "cerium-executor", version, about = "Runs the tasks of one Cerium application")]
@@ -53,8 +54,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("CERIUM_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    logging::start("CERIUM_LOG", LogLevel::default(), INFO, false);
     let outcome = match cli.command {
         Command::Executor { block_manager_port, task_port, parent_stdin } => {
             run(Ports { block_manager: block_manager_port, task: task_port }, parent_stdin)

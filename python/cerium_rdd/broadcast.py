@@ -124,13 +124,13 @@ class Broadcast:
     def unpersist(self, blocking=False):
         """Lets executors forget the value; they fetch it again when they need it."""
         self._on_driver("unpersisted")
-        self._sc._control("unpersist_broadcast", id=self._number)
+        self._sc._control("unpersist_broadcast", content=self._hash)
 
     def destroy(self, blocking=False):
         """Ends the Broadcast: it cannot be used any more."""
         self._on_driver("destroyed")
         self._destroyed = True
-        self._sc._control("destroy_broadcast", id=self._number)
+        self._sc._control("destroy_broadcast", content=self._hash)
         os.unlink(self._path)
 
     def _on_driver(self, operation):

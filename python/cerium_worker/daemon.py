@@ -56,7 +56,7 @@ def _tell_spark_files():
     import pyspark
     from pyspark import worker_util
 
-    from cerium_worker import files
+    from cerium_client import files
 
     if hasattr(pyspark, "SparkFiles"):
         return

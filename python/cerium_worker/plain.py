@@ -8,6 +8,7 @@ or dropped exactly as Spark does: a result of another type than the declared one
 import array
 import datetime
 import decimal
+import inspect
 import json
 
 import pyarrow as pa
@@ -46,7 +47,8 @@ from pyspark.util import fail_on_stopiteration
 def load(calls, *commands):
     """The function of `mapInArrow` and its type; what the executor's command unpickles to.
 
-    `calls` is a JSON list, one entry a command: `{"args": [column], "kwargs": {name: column}}`.
+    `calls` is a JSON list, one entry a command: `{"args": [column], "kwargs": {name: column}}`, and under
+    `profiler` its kind and the id of the results where one is asked for.
     """
     functions = [_Call(call, command) for call, command in zip(json.loads(calls), commands)]
     names = ["_%d" % index for index in range(len(functions))]
@@ -61,9 +63,15 @@ def load(calls, *commands):
     return evaluate, StructType(fields)
 
 
+# PySpark's number of plain functions.
+_ROW_AT_A_TIME = 100
+
+
 class _Call:
     def __init__(self, call, command):
         function, self.type = CPickleSerializer().loads(command, encoding="bytes")
+        if call.get("profiler"):
+            function = profiled(function, *call["profiler"])
         self.function = fail_on_stopiteration(function)
         self.offsets = call["args"] + list(call["kwargs"].values())
         self.positional = len(call["args"])
@@ -102,6 +110,19 @@ class _Call:
         if convert is not None:
             results = [convert(value) for value in results]
         return pa.array([None if v is None else clean(v) for v in results], type=self.arrow_type)
+
+
+def profiled(function, kind, result_id):
+    """The function under one of PySpark's own profilers."""
+    from pyspark import worker
+
+    wrap = {"perf": "wrap_perf_profiler", "memory": "wrap_memory_profiler"}.get(kind)
+    wrap = getattr(worker, wrap, None) if wrap else None
+    if wrap is None:
+        return function
+    # PySpark 4.0 leaves out the kind of function.
+    arguments = len(inspect.signature(wrap).parameters)
+    return wrap(function, result_id) if arguments == 2 else wrap(function, _ROW_AT_A_TIME, result_id)
 
 
 # The types of results that Arrow turns into a declared type as the JVM does.

@@ -90,6 +90,20 @@ impl SessionArtifacts {
         self.known().values().filter(|artifact| wanted.contains(&artifact.kind)).cloned().collect()
     }
 
+    /// What lies under `cache/`: names are hashes.
+    pub fn cache(&self) -> Vec<Artifact> {
+        self.known().values().filter(|artifact| artifact.kind == ArtifactKind::Cache).cloned().collect()
+    }
+
+    /// Deletes `cache/<hash>`.
+    pub fn remove_cached(&self, hash: &str) {
+        if let Some(artifact) = self.known().remove(&format!("cache/{hash}"))
+            && let Err(error) = fs::remove_file(&artifact.path)
+        {
+            tracing::warn!(path = %artifact.path.display(), %error, "deleting a broadcast");
+        }
+    }
+
     /// Whether a file of this name (as the client writes it) is there.
     pub fn contains(&self, name: &str) -> bool {
         self.known().contains_key(name)

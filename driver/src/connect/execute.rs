@@ -15,6 +15,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::FutureExt;
 use spark_connect_proto as proto;
+use spark_connect_proto::command::CommandType;
 use spark_connect_proto::execute_plan_response::{
     ExecutionProgress, ResponseType, SqlCommandResult, execution_progress,
 };
@@ -22,11 +23,11 @@ use spark_connect_proto::execute_plan_response::{
 use super::arrow::{Encoder, Style};
 use super::describe::describe;
 use super::error::{Failure, handle};
-use super::observe;
 use super::operation::Operation;
 use super::plan::{Asked, unpack};
 use super::session::Session;
 use super::sessions::Sessions;
+use super::{context, extension, observe};
 use crate::driver::{Driver, ExecuteError};
 use crate::scheduler::{JobWatch, StageState};
 use crate::write;
@@ -47,6 +48,12 @@ impl<'a> Runner<'a> {
     /// A runner for one request; `description` names its jobs.
     pub fn new(driver: &'a Driver, description: &'a str) -> Self {
         Self { driver, description, watch: JobWatch::default(), failure: Mutex::default() }
+    }
+
+    /// The same for jobs with these tags.
+    #[must_use]
+    pub fn tagged(self, tags: &[String]) -> Self {
+        Self { watch: JobWatch::tagged(tags), ..self }
     }
 
     /// The failure behind an error that came through planning.
@@ -106,12 +113,14 @@ impl Execution {
         let limit = driver.conf().get(&keys::CONNECT_MAX_PLAN_SIZE)?.bytes().max(0) as u64;
         let asked = unpack(self.operation.plan.clone(), limit)?;
         let description = describe(&asked);
-        let runner = Runner::new(driver, &description);
+        let runner = Runner::new(driver, &description).tagged(self.operation.tags());
         let work = async {
             match asked {
-                Asked::Relation(relation) => self.relation(&runner, &relation).await,
-                Asked::Command(command) => self.command(&runner, &command).await,
+                Asked::Relation(relation) => self.relation(&runner, &relation, None).await?,
+                Asked::Command(command) => self.command(&runner, &command).await?,
             }
+            self.accumulate(&runner.watch).await;
+            Ok(())
         };
         tokio::select! {
             outcome = work => outcome,
@@ -123,18 +132,27 @@ impl Execution {
         Environment { session: &self.session.spark, runner, artifacts: self.session.as_ref() }
     }
 
-    async fn relation(&self, runner: &Runner<'_>, relation: &proto::Relation) -> Result<(), Failure> {
+    /// Sends the rows of a relation; where there is a `keep`, those of these partitions.
+    async fn relation(
+        &self,
+        runner: &Runner<'_>,
+        relation: &proto::Relation,
+        keep: Option<&[usize]>,
+    ) -> Result<(), Failure> {
         let env = self.environment(runner);
         let planned = connect::observed_relation(&env, relation).await;
         let (planned, observations) = planned.map_err(|error| runner.failure(error))?;
         match planned {
-            ConnectPlan::Local(batches, schema) => self.send(&schema, &schema, batches).await?,
+            ConnectPlan::Local(batches, schema) => {
+                let kept = keep.is_none_or(|keep| keep.contains(&0));
+                self.send(&schema, &schema, if kept { batches } else { Vec::new() }).await?;
+            }
             ConnectPlan::Query(plan) => {
                 let state = self.session.spark.state()?;
                 let result = self
                     .sessions
                     .driver
-                    .execute_watched(&state, &plan, runner.description, &runner.watch)
+                    .execute_partitions(&state, &plan, keep, runner.description, &runner.watch)
                     .await?;
                 let planned = Arc::clone(plan.schema().inner());
                 self.send(&planned, &result.schema, result.batches).await?;
@@ -178,7 +196,20 @@ impl Execution {
         Ok(())
     }
 
+    /// Tells the client what jobs have added to accumulators.
+    async fn accumulate(&self, watch: &JobWatch) {
+        let updates = watch.take_accumulators();
+        for part in observe::accumulators(updates) {
+            self.operation.observed(vec![part]).await;
+        }
+    }
+
     async fn command(&self, runner: &Runner<'_>, command: &proto::Command) -> Result<(), Failure> {
+        if let Some(CommandType::Extension(extension)) = &command.command_type
+            && let Some(asked) = extension::parse(extension)?
+        {
+            return self.extension(runner, asked).await;
+        }
         let env = self.environment(runner);
         let outcome = connect::command(&env, command).await.map_err(|error| runner.failure(error))?;
         match outcome {
@@ -209,6 +240,60 @@ impl Execution {
             }
         }
         Ok(())
+    }
+
+    /// Answers what Cerium's add-on asks.
+    async fn extension(&self, runner: &Runner<'_>, asked: extension::Asked) -> Result<(), Failure> {
+        let driver = &self.sessions.driver;
+        let answer = match asked {
+            extension::Asked::SetLogLevel(level) => {
+                driver.control().set_log_level(level).await;
+                context::Answer::new()
+            }
+            extension::Asked::ExecutorMemoryStatus => context::executor_memory_status(driver).await?,
+            extension::Asked::Application => context::application(driver, &self.session.spark.conf())?,
+            extension::Asked::Partitions(plan) => {
+                let count = self.partition_count(runner, plan).await?;
+                [("partitions".to_owned(), count.into())].into_iter().collect()
+            }
+            extension::Asked::CollectPartitions(plan, keep) => {
+                return self.relation(runner, &self.unpacked(plan)?, Some(&keep)).await;
+            }
+            extension::Asked::Status(group) => {
+                context::status(&driver.scheduler().report().await, group.as_deref())
+            }
+            extension::Asked::UnpersistBroadcast(content) => {
+                driver.control().forget_broadcast(&content).await;
+                context::Answer::new()
+            }
+            extension::Asked::DestroyBroadcast(content) => {
+                self.session.destroy_broadcast(driver.files(), &content);
+                driver.control().forget_broadcast(&content).await;
+                context::Answer::new()
+            }
+        };
+        self.operation.respond(Some(ResponseType::Extension(extension::answer(answer))), None).await;
+        Ok(())
+    }
+
+    fn unpacked(&self, plan: proto::Plan) -> Result<proto::Relation, Failure> {
+        let limit = self.sessions.driver.conf().get(&keys::CONNECT_MAX_PLAN_SIZE)?.bytes().max(0) as u64;
+        match unpack(plan, limit)? {
+            Asked::Relation(relation) => Ok(relation),
+            Asked::Command(_) => Err(handle::missing("a relation")),
+        }
+    }
+
+    async fn partition_count(&self, runner: &Runner<'_>, plan: proto::Plan) -> Result<usize, Failure> {
+        let relation = self.unpacked(plan)?;
+        let planned = connect::relation(&self.environment(runner), &relation).await;
+        match planned.map_err(|error| runner.failure(error))? {
+            ConnectPlan::Local(..) => Ok(1),
+            ConnectPlan::Query(plan) => {
+                let state = self.session.spark.state()?;
+                Ok(self.sessions.driver.partition_count(&state, &plan).await?)
+            }
+        }
     }
 
     /// A plan that reads the rows another one has now.

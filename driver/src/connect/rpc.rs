@@ -212,6 +212,7 @@ impl SparkConnectService for Service {
         }
         let artifacts = upload.finish().map_err(|failure| session.status(&failure))?;
         session.publish(self.sessions.driver.files());
+        session.publish_broadcasts(self.sessions.driver.files());
         Ok(Response::new(proto::AddArtifactsResponse {
             session_id: session.key.session_id.clone(),
             server_side_session_id: session.server_side_id.clone(),

@@ -1,10 +1,12 @@
 //! One client's session: its conf, catalog, artifacts, executions and errors.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use cerium_engine::python::broadcast::{BROADCASTS_KEY, Broadcasts};
 use cerium_engine::python::files::{FILES_KEY, FileKind, SessionFile};
 use cerium_spark::connect::Artifacts;
 use cerium_spark::error::SparkError;
@@ -59,6 +61,10 @@ pub struct Session {
     checkpoints: Mutex<HashMap<String, LogicalPlan>>,
     /// Files that executors may fetch, and where they lie.
     published: Mutex<Vec<(PathBuf, SessionFile)>>,
+    /// Whether executors were told of the files.
+    listed: AtomicBool,
+    /// What may be a broadcast, by the hash of its content.
+    broadcasts: Mutex<BTreeMap<String, SessionFile>>,
     used: Mutex<Instant>,
 }
 
@@ -81,6 +87,8 @@ impl Session {
             errors: Mutex::default(),
             checkpoints: Mutex::default(),
             published: Mutex::default(),
+            listed: AtomicBool::default(),
+            broadcasts: Mutex::default(),
             used: Mutex::new(Instant::now()),
         })
     }
@@ -137,6 +145,10 @@ impl Session {
         let mut published = lock(&self.published);
         let known = |artifact: &Artifact| published.iter().any(|(path, _)| *path == artifact.path);
         let new: Vec<_> = self.artifacts.for_functions().into_iter().filter(|a| !known(a)).collect();
+        // Workers stay with the list they know.
+        if self.listed.swap(true, Ordering::AcqRel) && new.is_empty() {
+            return;
+        }
         for artifact in new {
             let kind = match artifact.kind {
                 ArtifactKind::PythonFile => FileKind::Python,
@@ -153,8 +165,38 @@ impl Session {
         }
     }
 
-    /// Takes back what [`Self::publish`] offered.
+    /// Lets executors have what functions of this session may use as broadcasts.
+    pub fn publish_broadcasts(&self, files: &Files) {
+        let mut broadcasts = lock(&self.broadcasts);
+        for artifact in self.artifacts.cache() {
+            let Artifact { name, path, .. } = artifact;
+            let offer = || files.offer(path, name.clone(), name.clone(), FileKind::Plain);
+            broadcasts.entry(name.clone()).or_insert_with(offer);
+        }
+        self.tell_broadcasts(files, &broadcasts);
+    }
+
+    fn tell_broadcasts(&self, files: &Files, broadcasts: &BTreeMap<String, SessionFile>) {
+        let known = broadcasts.iter().map(|(content, file)| (content.clone(), file.id.to_string()));
+        let told = Broadcasts { url: files.url().to_owned(), files: known.collect() };
+        self.spark.tell_executors(BROADCASTS_KEY, told.to_text());
+    }
+
+    /// Forgets the content of a broadcast.
+    pub fn destroy_broadcast(&self, files: &Files, content: &str) {
+        let mut broadcasts = lock(&self.broadcasts);
+        self.artifacts.remove_cached(content);
+        if let Some(file) = broadcasts.remove(content) {
+            files.withdraw(&file);
+            self.tell_broadcasts(files, &broadcasts);
+        }
+    }
+
+    /// Takes back what [`Self::publish`] and [`Self::publish_broadcasts`] offered.
     pub fn withdraw(&self, files: &Files) {
+        for file in std::mem::take(&mut *lock(&self.broadcasts)).values() {
+            files.withdraw(file);
+        }
         for (_, file) in lock(&self.published).drain(..) {
             files.withdraw(&file);
         }

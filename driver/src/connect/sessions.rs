@@ -146,6 +146,7 @@ impl Sessions {
         }
         let copy = Arc::new(session.fork(&id, self.folder())?);
         copy.publish(self.driver.files());
+        copy.publish_broadcasts(self.driver.files());
         let mut table = self.table();
         if table.live.contains_key(&copy.key) {
             return Err(handle::clone_exists(&id));

@@ -7,6 +7,8 @@ use ballista_scheduler::cluster::BoundTask;
 use ballista_scheduler::state::execution_graph::{ExecutionGraph, TaskDescription, create_task_info};
 use ballista_scheduler::state::execution_stage::{ExecutionStage, RunningStage};
 
+use cerium_engine::partition::kept::KeptPartitionsExec;
+
 use super::graph::is_single_task;
 
 /// Tasks that can start, by executor id.
@@ -61,7 +63,7 @@ fn take_task(
     job_id: ballista_core::JobId,
     executor_id: &str,
 ) -> Option<TaskDescription> {
-    let partitions = stage.pending.next_slice(if is_single_task(&stage.plan) { usize::MAX } else { 1 });
+    let partitions = next_partitions(stage);
     if partitions.is_empty() {
         return None;
     }
@@ -86,6 +88,23 @@ fn take_task(
         plan: stage.plan.clone(),
         session_config: stage.session_config.clone(),
     })
+}
+
+/// The partitions of the next task: one, or all where the stage must be a single task. Of a stage that
+/// runs some of its partitions, those that give no rows are one task together.
+fn next_partitions(stage: &mut RunningStage) -> Vec<usize> {
+    if is_single_task(&stage.plan) {
+        return stage.pending.next_slice(usize::MAX);
+    }
+    if let Some(keep) = KeptPartitionsExec::find(&stage.plan) {
+        let pending = stage.pending.next_slice(usize::MAX);
+        let (kept, empty): (Vec<_>, Vec<_>) = pending.into_iter().partition(|part| keep.contains(part));
+        stage.pending.reschedule(kept);
+        if !empty.is_empty() {
+            return empty;
+        }
+    }
+    stage.pending.next_slice(1)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use super::bind::{FreeSlots, bind_job};
 use super::graph::Load;
 use super::history::History;
+use super::url_host;
 
 /// An executor that has registered.
 #[derive(Debug, Clone)]
@@ -80,6 +81,12 @@ impl Cluster {
     /// Ids of the members, fenced ones included, and how many tasks each runs at a time.
     pub fn slots(&self) -> BTreeMap<String, u32> {
         self.members().iter().map(|(id, member)| (id.clone(), member.slots)).collect()
+    }
+
+    /// Where the members' shuffle services are, by their ids.
+    pub fn shuffle_urls(&self) -> Vec<(String, String)> {
+        let url = |at: &ExecutorMetadata| format!("http://{}:{}", url_host(&at.host), at.port);
+        self.members().iter().map(|(id, member)| (id.clone(), url(&member.metadata))).collect()
     }
 
     /// Some member; any of them can stand for the cluster in a message.

@@ -9,6 +9,9 @@ use ballista_core::execution_plans::{RangeShuffleReaderExec, ShuffleReaderExec};
 use ballista_core::serde::protobuf::task_status::Status;
 use ballista_scheduler::state::execution_graph::ExecutionGraph;
 use ballista_scheduler::state::execution_stage::{ExecutionStage, TaskInfo};
+use bytes::Bytes;
+use cerium_engine::partition::kept::KeptPartitionsExec;
+use cerium_engine::task_accumulators;
 use datafusion::physical_plan::ExecutionPlan;
 
 /// The load of one or more jobs.
@@ -50,6 +53,26 @@ impl Load {
             _ => {}
         }
     }
+}
+
+/// What the tasks of a job that succeeded add to accumulators: each partition once, by the attempt whose
+/// output counts.
+pub fn accumulated(graph: &(dyn ExecutionGraph + Send + Sync)) -> Vec<Bytes> {
+    let stages: BTreeMap<_, _> = graph.stages().iter().collect();
+    let mut updates = Vec::new();
+    for stage in stages.into_values() {
+        let mut counted = HashSet::<usize>::new();
+        // The latest attempt is the last.
+        for task in stage.task_infos().unwrap_or_default().iter().rev() {
+            let Status::Successful(done) = &task.task_status else { continue };
+            let partitions = &task.global_input_partition_ids;
+            if partitions.iter().all(|partition| !counted.contains(partition)) {
+                updates.extend(task_accumulators::unpack(&done.task_column_stats));
+                counted.extend(partitions);
+            }
+        }
+    }
+    updates
 }
 
 /// What tasks have done.
@@ -199,7 +222,11 @@ fn pending_tasks(stage: &ExecutionStage) -> usize {
 
 /// How many tasks the partitions of a stage are worked on by.
 fn tasks_of(plan: &Arc<dyn ExecutionPlan>, partitions: usize) -> usize {
-    if is_single_task(plan) { partitions.min(1) } else { partitions }
+    if is_single_task(plan) {
+        return partitions.min(1);
+    }
+    // What is left out is one task more.
+    KeptPartitionsExec::find(plan).map_or(partitions, |keep| partitions.min(keep.len() + 1))
 }
 
 /// Whether a stage must run as one task over all its partitions, because some operator in it

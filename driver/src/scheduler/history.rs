@@ -26,6 +26,8 @@ pub struct JobRecord {
     pub number: u64,
     /// What it is for: the statement or action.
     pub description: String,
+    /// The tags of the operation it is part of.
+    pub tags: Vec<String>,
     /// When it was submitted.
     pub submitted: Timestamp,
     /// When it ended.
@@ -99,13 +101,14 @@ impl History {
     }
 
     /// A job has been submitted.
-    pub fn submitted(&self, job: &JobId, description: &str, now: Timestamp) {
+    pub fn submitted(&self, job: &JobId, description: &str, tags: &[String], now: Timestamp) {
         let mut log = self.log();
         let number = log.next_job;
         log.next_job += 1;
         let record = JobRecord {
             number,
             description: description.to_owned(),
+            tags: tags.to_vec(),
             submitted: now,
             ended: None,
             state: JobOutcome::Running,
@@ -234,7 +237,7 @@ mod tests {
         history.executor_added("1", "host:7079".into(), 2, at(0));
         for (job, stages) in [("a", vec![stage("1", 3), stage("1", 2)]), ("b", vec![stage("1", 4)])] {
             let job = JobId::from(job);
-            history.submitted(&job, "count", at(1));
+            history.submitted(&job, "count", &[], at(1));
             history.observed(&job, stages.clone());
             assert_eq!(history.report().jobs.last().unwrap().state, JobOutcome::Running);
             history.observed(&job, stages);
@@ -251,10 +254,10 @@ mod tests {
     fn the_oldest_ended_jobs_are_forgotten_but_not_their_work() {
         let history = History::new(1);
         history.executor_added("1", "host:7079".into(), 2, at(0));
-        history.submitted(&JobId::from("runs"), "long", at(1));
+        history.submitted(&JobId::from("runs"), "long", &[], at(1));
         for job in ["a", "b"] {
             let job = JobId::from(job);
-            history.submitted(&job, "count", at(1));
+            history.submitted(&job, "count", &[], at(1));
             history.observed(&job, vec![stage("1", 1)]);
             history.ended(&job, JobOutcome::Failed("disk full".into()), at(2));
             history.settled(&job);

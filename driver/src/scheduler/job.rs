@@ -9,6 +9,8 @@ use ballista_core::error::BallistaError;
 use ballista_core::serde::protobuf::{JobStatus, job_status};
 use ballista_core::serde::scheduler::PartitionLocation;
 use ballista_scheduler::cluster::JobState;
+use bytes::Bytes;
+use cerium_engine::python::{Accumulators, accumulates};
 use cerium_engine::task_failure::TaskFailure;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
@@ -23,8 +25,9 @@ use super::history::JobOutcome;
 const STATUS_BUFFER: usize = 256;
 /// How often the status is read in case a message was dropped.
 const STATUS_POLL: Duration = Duration::from_secs(1);
-/// How long a finished job is waited for to reach the archive it is then deleted from.
-const ARCHIVE_POLLS: u32 = 500;
+/// How often a finished job is looked for in the archive, which it reaches a moment after its end.
+const ARCHIVE_POLLS: u32 = 1000;
+const ARCHIVE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Why a job did not give a result.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +52,8 @@ pub struct JobOutput {
     job_id: JobId,
     /// One for each result partition, in order.
     pub partitions: Vec<PartitionLocation>,
+    /// What its tasks add to accumulators.
+    pub accumulators: Vec<Bytes>,
 }
 
 impl Drop for JobOutput {
@@ -58,13 +63,30 @@ impl Drop for JobOutput {
     }
 }
 
-/// The jobs of one caller, to ask how far they are.
+/// The jobs of one caller, to ask how far they are and what came of them beside rows.
 #[derive(Debug, Clone, Default)]
 pub struct JobWatch {
     jobs: Arc<Mutex<Vec<JobId>>>,
+    tags: Arc<[String]>,
+    accumulators: Accumulators,
 }
 
 impl JobWatch {
+    /// For jobs with these tags.
+    pub fn tagged(tags: &[String]) -> Self {
+        Self { tags: tags.into(), ..Self::default() }
+    }
+
+    /// Takes what jobs whose results count have added to accumulators since the last time.
+    pub fn take_accumulators(&self) -> Vec<Bytes> {
+        self.accumulators.take()
+    }
+
+    /// Notes that the result of a job counts.
+    pub(crate) fn accumulate(&self, output: &mut JobOutput) {
+        self.accumulators.add(std::mem::take(&mut output.accumulators));
+    }
+
     fn jobs(&self) -> MutexGuard<'_, Vec<JobId>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,6 +126,7 @@ impl Scheduler {
         description: &str,
         watch: &JobWatch,
     ) -> Result<JobOutput, JobError> {
+        let accumulates = accumulates(&plan).map_err(|error| JobError::Scheduler(error.into()))?;
         let (status_sender, mut statuses) = mpsc::channel::<JobStatus>(STATUS_BUFFER);
         let job_id = self
             .inner
@@ -113,7 +136,7 @@ impl Scheduler {
             .map_err(JobError::Scheduler)?;
         let mut running = RunningJob { scheduler: self.clone(), job_id: Some(job_id.clone()) };
         watch.jobs().push(job_id.clone());
-        self.inner.history.submitted(&job_id, description, Timestamp::now());
+        self.inner.history.submitted(&job_id, description, &watch.tags, Timestamp::now());
 
         let outcome = loop {
             let status = tokio::select! {
@@ -150,7 +173,25 @@ impl Scheduler {
         let partitions = current_partitions(locations);
         let holders = partitions.iter().map(|partition| partition.executor_meta.id.clone()).collect();
         self.unfetched().insert(job_id.clone(), holders);
-        Ok(JobOutput { scheduler: self.clone(), job_id, partitions })
+        // From here on the job's files are cleared up whatever happens.
+        let mut output = JobOutput { scheduler: self.clone(), job_id, partitions, accumulators: Vec::new() };
+        if accumulates {
+            output.accumulators = self.accumulated(&output.job_id).await?;
+        }
+        Ok(output)
+    }
+
+    /// What the tasks of a job that has succeeded add to accumulators.
+    async fn accumulated(&self, job_id: &JobId) -> Result<Vec<Bytes>, JobError> {
+        let inner = &self.inner;
+        // The job moves from the running ones to the archive a moment after its end was announced.
+        for _ in 0..ARCHIVE_POLLS {
+            if let Some(graph) = inner.jobs.get_execution_graph(job_id).await.map_err(JobError::Scheduler)? {
+                return Ok(graph::accumulated(graph.as_ref()));
+            }
+            tokio::time::sleep(ARCHIVE_PAUSE).await;
+        }
+        Err(JobError::Aborted(format!("the job {job_id} ended but was never archived")))
     }
 
     /// How far the jobs of a caller are: the stages that have begun, of jobs that have not ended.
@@ -186,7 +227,7 @@ impl Scheduler {
                     }
                     return;
                 }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(ARCHIVE_PAUSE).await;
             }
             tracing::warn!(%job_id, "the job ended but was never archived");
         });

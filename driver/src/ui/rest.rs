@@ -53,7 +53,7 @@ fn ms(at: u64) -> Option<Timestamp> {
 }
 
 fn as_application(shown: &Shown) -> Value {
-    let started = shown.started;
+    let started = shown.driver.started();
     let now = Timestamp::now();
     // What Spark gives for the end of what has not ended.
     let open = "1969-12-31T23:59:59.999GMT";
@@ -114,7 +114,7 @@ fn as_job(job: &JobRecord) -> Value {
         "name": job.description,
         "submissionTime": time(job.submitted),
         "stageIds": job.numbered_stages().map(|(number, _)| number).collect::<Vec<_>>(),
-        "jobTags": [],
+        "jobTags": job.tags,
         "status": job_status(job),
         "numTasks": sum(|stage| stage.tasks),
         "numActiveTasks": sum(|stage| stage.running),

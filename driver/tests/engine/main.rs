@@ -8,6 +8,7 @@ mod app;
 mod cache;
 mod connect;
 mod connect_faults;
+mod contexts;
 mod failures;
 mod kubernetes;
 mod layout;

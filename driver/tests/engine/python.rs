@@ -23,9 +23,10 @@ fn python() -> PathBuf {
     python
 }
 
-/// The command that runs a program with one executor.
+/// The command that runs a program with one executor, or those that `spec` asks for.
 fn command(folder: &TempDir, program: &Path, arguments: &[&str], spec: &str) -> Command {
     let manifest = folder.path().join("program.yaml");
+    let executor = if spec.contains("executor:") { "" } else { "  executor: {instances: 1}" };
     let text = format!(
         "
 apiVersion: sparkoperator.k8s.io/v1beta2
@@ -37,7 +38,7 @@ spec:
   mainApplicationFile: {}
   arguments: {arguments:?}
   driver: {{}}
-  executor: {{instances: 1}}
+{executor}
 {spec}",
         program.display()
     );

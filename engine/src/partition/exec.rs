@@ -66,7 +66,7 @@ impl PartitionExec {
 }
 
 /// A table of `count` partitions, each with its number as its only row.
-fn numbers(count: usize) -> Result<Arc<dyn ExecutionPlan>> {
+pub(crate) fn numbers(count: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = Arc::new(Schema::new(vec![Field::new("number", DataType::Int32, false)]));
     let part = |number| {
         let column: ArrayRef = Arc::new(Int32Array::from(vec![number]));
@@ -142,7 +142,8 @@ impl ExecutionPlan for PartitionExec {
     }
 }
 
-async fn only_number(mut numbers: SendableRecordBatchStream) -> Result<i32> {
+/// The number of a partition, of a stream of [`numbers`].
+pub(crate) async fn only_number(mut numbers: SendableRecordBatchStream) -> Result<i32> {
     while let Some(batch) = numbers.next().await.transpose()? {
         if let Some(numbers) = batch.column(0).as_primitive_opt::<Int32Type>()
             && !numbers.is_empty()

@@ -21,9 +21,11 @@ use datafusion::physical_plan::{
 };
 use futures::{TryStreamExt, stream};
 
+use super::accumulators::Accumulators;
 use super::groups::KEY_ORDER;
 use super::task::PythonTask;
 use super::work::{PythonPlan, SortKey, Work};
+use crate::partition::exec::{numbers, only_number};
 
 mod grouped;
 mod rows;
@@ -34,21 +36,31 @@ mod window;
 #[derive(Debug)]
 pub struct PythonExec {
     work: Work,
-    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    /// Its inputs, and after them the numbers of the partitions: those that a task gets are not told to it.
+    children: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
+    accumulators: Accumulators,
 }
 
 impl PythonExec {
-    /// A node over its inputs that makes rows of `schema`.
-    pub fn try_new(work: Work, inputs: Vec<Arc<dyn ExecutionPlan>>, schema: SchemaRef) -> Result<Self> {
+    /// A node over its inputs that makes rows of `schema`. After the inputs may come the numbers of the
+    /// partitions; they are made where they are not there or are those of another input.
+    pub fn try_new(work: Work, mut children: Vec<Arc<dyn ExecutionPlan>>, schema: SchemaRef) -> Result<Self> {
         let expected = match &work {
             Work::GroupMap(map) if map.right.is_some() => 2,
             _ => 1,
         };
-        let Some(input) = inputs.first().filter(|_| inputs.len() == expected) else {
-            return Err(DataFusionError::Internal(format!("a Python node of {} inputs", inputs.len())));
+        let known = children.len();
+        let count = |plan: &Arc<dyn ExecutionPlan>| plan.output_partitioning().partition_count();
+        let Some(input) = children.first().filter(|_| known == expected || known == expected + 1) else {
+            return Err(DataFusionError::Internal(format!("a Python node of {known} inputs")));
         };
+        let (input, partitions) = (Arc::clone(input), count(input));
+        if children.get(expected).is_none_or(|numbers| count(numbers) != partitions) {
+            children.truncate(expected);
+            children.push(numbers(partitions)?);
+        }
         // Columns that pass through keep their places, and with them the partitioning its columns.
         let partitioning = match &work {
             Work::Eval(_) | Work::Window(_) => input.output_partitioning().clone(),
@@ -60,7 +72,23 @@ impl PythonExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Ok(Self { work, inputs, schema, properties: Arc::new(properties) })
+        let properties = Arc::new(properties);
+        Ok(Self { work, children, schema, properties, accumulators: Accumulators::default() })
+    }
+
+    /// The same node, whose workers add to `accumulators`.
+    pub(super) fn collecting(&self, accumulators: Accumulators) -> Self {
+        Self {
+            work: self.work.clone(),
+            children: self.children.clone(),
+            schema: Arc::clone(&self.schema),
+            properties: Arc::clone(&self.properties),
+            accumulators,
+        }
+    }
+
+    fn inputs(&self) -> &[Arc<dyn ExecutionPlan>] {
+        &self.children[..self.children.len() - 1]
     }
 
     /// What executors need to know.
@@ -91,12 +119,13 @@ impl PythonExec {
     }
 
     fn column(&self, input: usize, index: u32) -> Arc<dyn PhysicalExpr> {
-        let schema = self.inputs[input].schema();
+        let schema = self.children[input].schema();
         Arc::new(Column::new(schema.field(index as usize).name(), index as usize))
     }
 
     fn with_inputs(&self, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::try_new(self.work.clone(), inputs, Arc::clone(&self.schema))?))
+        let node = Self::try_new(self.work.clone(), inputs, Arc::clone(&self.schema))?;
+        Ok(Arc::new(Self { accumulators: self.accumulators.clone(), ..node }))
     }
 }
 
@@ -125,15 +154,15 @@ impl ExecutionPlan for PythonExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.inputs.iter().collect()
+        self.children.iter().collect()
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false; self.inputs.len()]
+        vec![false; self.children.len()]
     }
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        (0..self.inputs.len())
+        (0..self.inputs().len())
             .map(|input| match self.grouping(input) {
                 None => Distribution::UnspecifiedDistribution,
                 Some(([], _)) => Distribution::SinglePartition,
@@ -141,11 +170,12 @@ impl ExecutionPlan for PythonExec {
                     Distribution::KeyPartitioned(keys.iter().map(|key| self.column(input, *key)).collect())
                 }
             })
+            .chain([Distribution::UnspecifiedDistribution])
             .collect()
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        (0..self.inputs.len())
+        (0..self.inputs().len())
             .map(|input| {
                 let (keys, sorting) = self.grouping(input)?;
                 let keys = keys
@@ -157,6 +187,7 @@ impl ExecutionPlan for PythonExec {
                 });
                 LexOrdering::new(keys.chain(sorting)).map(OrderingRequirements::from)
             })
+            .chain([None])
             .collect()
     }
 
@@ -173,14 +204,15 @@ impl ExecutionPlan for PythonExec {
     replaced_inputs!();
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let task = PythonTask::new(&context, partition);
+        let task = PythonTask::new(&context, self.accumulators.clone());
+        let numbers = self.children[self.children.len() - 1].execute(partition, Arc::clone(&context))?;
         let inputs = self
-            .inputs
+            .inputs()
             .iter()
             .map(|input| input.execute(partition, Arc::clone(&context)))
             .collect::<Result<Vec<_>>>()?;
         let (work, schema) = (self.work.clone(), Arc::clone(&self.schema));
-        let rows = stream::once(start(task, work, inputs, schema)).try_flatten();
+        let rows = stream::once(start(task, numbers, work, inputs, schema)).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
     }
 }
@@ -188,11 +220,13 @@ impl ExecutionPlan for PythonExec {
 type Rows = stream::BoxStream<'static, Result<datafusion::arrow::array::RecordBatch>>;
 
 async fn start(
-    task: PythonTask,
+    mut task: PythonTask,
+    numbers: SendableRecordBatchStream,
     work: Work,
     inputs: Vec<SendableRecordBatchStream>,
     schema: SchemaRef,
 ) -> Result<Rows> {
+    task.partition(only_number(numbers).await?);
     let mut inputs = inputs.into_iter();
     let Some(input) = inputs.next() else {
         return Err(DataFusionError::Internal("a Python node without an input".into()));

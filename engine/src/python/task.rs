@@ -1,6 +1,7 @@
 //! A task that runs Python: whose it is, which Python runs it, what the worker is told.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use bytes::Bytes;
 use cerium_conf::SparkConf;
@@ -10,6 +11,8 @@ use datafusion::error::Result;
 use datafusion::execution::TaskContext;
 use futures::stream::BoxStream;
 
+use super::accumulators::Accumulators;
+use super::broadcast::{self, Broadcast};
 use super::files::place;
 use super::idle::Patience;
 use super::work::{Argument, Call, Function, Table};
@@ -30,6 +33,8 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 const MAX_RECORDS: &str = "spark.sql.execution.arrow.maxRecordsPerBatch";
 const DEFAULT_MAX_RECORDS: usize = 10_000;
+/// Which of PySpark's profilers functions run under: `perf` or `memory`.
+const PROFILER: &str = "spark.sql.pyspark.udf.profiler";
 
 /// What all functions of a task share.
 #[derive(Debug, Clone)]
@@ -39,13 +44,14 @@ pub struct PythonTask {
     conf: BTreeMap<String, String>,
     /// The session's configuration.
     spark: SparkConf,
+    accumulators: Accumulators,
     /// The most rows of a batch.
     pub max_records: usize,
 }
 
 impl PythonTask {
-    /// The task that a partition is computed in.
-    pub fn new(context: &TaskContext, partition: usize) -> Self {
+    /// The task that a partition is computed in; `accumulators` take what its workers send at their end.
+    pub fn new(context: &TaskContext, accumulators: Accumulators) -> Self {
         let spark = SparkOptions::of(context.session_config());
         let zone = context.session_config().options().execution.time_zone.clone();
         let mut conf: BTreeMap<String, String> = SETTINGS
@@ -56,14 +62,20 @@ impl PythonTask {
         let max_records = spark.get_str(MAX_RECORDS).and_then(|text| text.parse::<i64>().ok());
         Self {
             interpreter: Interpreter::of(&spark),
-            ids: ids(context.task_id().as_deref(), partition),
+            ids: ids(context.task_id().as_deref()),
             conf,
             max_records: match max_records {
                 None => DEFAULT_MAX_RECORDS,
                 Some(records) => usize::try_from(records).ok().filter(|n| *n > 0).unwrap_or(usize::MAX),
             },
             spark,
+            accumulators,
         }
+    }
+
+    /// Tells which partition it computes: the task's own number is that of an attempt.
+    pub fn partition(&mut self, number: i32) {
+        self.ids.partition = number;
     }
 
     /// A worker of its own.
@@ -73,7 +85,7 @@ impl PythonTask {
     }
 
     /// Runs functions of one kind over `input`.
-    pub fn run(
+    pub async fn run(
         &self,
         worker: Worker,
         request: Request,
@@ -102,19 +114,41 @@ impl PythonTask {
             }
             None => worker::home()?.to_owned(),
         };
+        let broadcasts = self.broadcasts(request.broadcasts).await?;
+        let profiler = if request.profiled { self.spark.get_str(PROFILER) } else { None };
         let header = Header {
             ids: self.ids,
             python_version: function.python_version.clone(),
             files: folder.display().to_string(),
             includes,
+            broadcasts,
             eval_type: request.eval_type,
+            profiler: profiler.filter(|profiler| !profiler.is_empty()).map(str::to_owned),
             conf: self.conf.clone(),
             window_bounds: request.window_bounds,
             input_schema: request.input_schema,
             body: request.body,
         };
         let header = header.encode(worker.dialect());
-        worker::run(self.interpreter.within(&folder), worker, Patience::of(&self.spark), header, input)
+        let task = worker::Task {
+            interpreter: self.interpreter.within(&folder),
+            worker,
+            patience: Patience::of(&self.spark),
+            accumulators: self.accumulators.clone(),
+        };
+        task.run(header, input)
+    }
+
+    /// The files of broadcasts, by their numbers.
+    async fn broadcasts(&self, used: Vec<Broadcast>) -> Result<BTreeMap<i64, String>> {
+        let mut files = BTreeMap::new();
+        for broadcast in used {
+            if let Entry::Vacant(unknown) = files.entry(broadcast.id) {
+                let file = broadcast::place(&self.spark, &broadcast).await?;
+                unknown.insert(file.display().to_string());
+            }
+        }
+        Ok(files)
     }
 }
 
@@ -144,32 +178,35 @@ pub struct Request {
     pub input_schema: Option<String>,
     /// The functions.
     pub body: Body,
+    /// What they use of the program's broadcasts.
+    broadcasts: Vec<Broadcast>,
+    /// Whether the worker is to profile them itself.
+    profiled: bool,
 }
 
 impl Request {
     /// One function whose columns are told by a list of offsets, or that takes all (offset 0).
     pub fn of_rows(function: &Function, offsets: Vec<i32>) -> Self {
         let arguments = offsets.into_iter().map(|offset| (offset, None)).collect();
-        let body = Body::Functions(vec![FunctionCall { arguments, command: function.command.clone() }]);
-        Self::new(function, function.eval_type, body)
+        let body = Body::Functions(vec![FunctionCall::new(function, arguments)]);
+        Self::new([function], function.eval_type, body)
     }
 
     /// Functions whose arguments are among `columns`, the columns that are sent.
     pub fn of_values(calls: &[Call], eval_type: i32, columns: &[u32]) -> Option<Self> {
-        let function = &calls.first()?.function;
+        calls.first()?;
         let body = calls
             .iter()
-            .map(|call| FunctionCall {
-                arguments: offsets(&call.arguments, columns),
-                command: call.function.command.clone(),
-            })
+            .map(|call| FunctionCall::new(&call.function, offsets(&call.arguments, columns)))
             .collect();
-        Some(Self::new(function, eval_type, Body::Functions(body)))
+        let functions = calls.iter().map(|call| &call.function);
+        Some(Self::new(functions, eval_type, Body::Functions(body)))
     }
 
     /// Row functions as one function of `mapInArrow`, see the package `cerium_worker`.
-    pub fn of_plain(calls: &[Call], columns: &[u32]) -> Option<Self> {
+    pub fn of_plain(calls: &[Call], columns: &[u32], task: &PythonTask) -> Option<Self> {
         let function = &calls.first()?.function;
+        let profiler = task.spark.get_str(PROFILER).filter(|profiler| !profiler.is_empty());
         let specs: Vec<_> = calls
             .iter()
             .map(|call| {
@@ -181,15 +218,17 @@ impl Request {
                         None => positional.push(offset),
                     }
                 }
-                serde_json::json!({"args": positional, "kwargs": keywords})
+                let profiler = profiler.map(|kind| (kind, call.function.result_id));
+                serde_json::json!({"args": positional, "kwargs": keywords, "profiler": profiler})
             })
             .collect();
         let spec = serde_json::Value::from(specs).to_string();
         let commands = calls.iter().map(|call| call.function.command.as_ref());
         let command = pickled_load(std::iter::once(spec.as_bytes()).chain(commands));
-        let body =
-            Body::Functions(vec![FunctionCall { arguments: vec![(0, None)], command: command.into() }]);
-        Some(Self::new(function, eval_type::MAP_ARROW_ITER, body))
+        let call = FunctionCall { command: command.into(), ..FunctionCall::new(function, vec![(0, None)]) };
+        let functions = calls.iter().map(|call| &call.function);
+        let request = Self::new(functions, eval_type::MAP_ARROW_ITER, Body::Functions(vec![call]));
+        Some(Self { profiled: false, ..request })
     }
 
     /// A table function whose result has the JSON schema `schema`.
@@ -207,11 +246,22 @@ impl Request {
             partition_fields: table.partition_fields.iter().map(|field| *field as i32).collect(),
             analyzed: table.analyzed.clone(),
         });
-        Self::new(function, eval_type, body)
+        Self::new([function], eval_type, body)
     }
 
-    fn new(function: &Function, eval_type: i32, body: Body) -> Self {
-        Self { function: function.clone(), eval_type, window_bounds: None, input_schema: None, body }
+    fn new<'a>(functions: impl IntoIterator<Item = &'a Function>, eval_type: i32, body: Body) -> Self {
+        let mut functions = functions.into_iter().peekable();
+        let function = functions.peek().map(|first| (*first).clone()).unwrap_or_default();
+        let broadcasts = functions.flat_map(|function| function.broadcasts.clone()).collect();
+        Self {
+            function,
+            eval_type,
+            window_bounds: None,
+            input_schema: None,
+            body,
+            broadcasts,
+            profiled: true,
+        }
     }
 }
 
@@ -254,20 +304,19 @@ pub fn batch_is_group(dialect: Dialect) -> bool {
     !dialect.frames_groups()
 }
 
-/// The numbers in a task's name, `TID job/stage.attempt/task.attempt`.
-fn ids(name: Option<&str>, partition: usize) -> TaskIds {
+/// The numbers in a task's name, `TID job/stage.attempt/task.attempt`. The partition is not among them.
+fn ids(name: Option<&str>) -> TaskIds {
     let numbers = |part: &str| -> Option<(i32, i32)> {
         let (number, attempt) = part.split_once('.')?;
         Some((number.parse().ok()?, attempt.parse().ok()?))
     };
     let parsed = name.and_then(|name| {
         let mut parts = name.rsplit('/');
-        let (partition, attempt) = numbers(parts.next()?)?;
+        let (task, attempt) = numbers(parts.next()?)?;
         let (stage, _) = numbers(parts.next()?)?;
-        Some(TaskIds { stage, partition, attempt, place: 0 })
+        Some(TaskIds { stage, partition: 0, attempt, task })
     });
-    let place = partition as i32;
-    TaskIds { place, ..parsed.unwrap_or(TaskIds { partition: place, ..TaskIds::default() }) }
+    parsed.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -276,8 +325,8 @@ mod tests {
 
     #[test]
     fn ids_come_from_the_name_of_the_task() {
-        let found = ids(Some("TID 17 job-1/3.0/5.1"), 2);
-        assert_eq!(found, TaskIds { stage: 3, partition: 5, attempt: 1, place: 2 });
-        assert_eq!(ids(None, 4), TaskIds { partition: 4, place: 4, ..TaskIds::default() });
+        let found = ids(Some("TID 17 job-1/3.0/5.1"));
+        assert_eq!(found, TaskIds { stage: 3, partition: 0, attempt: 1, task: 5 });
+        assert_eq!(ids(None), TaskIds::default());
     }
 }

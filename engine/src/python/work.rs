@@ -1,6 +1,7 @@
 //! What a Python node does, as its physical plan has it and as it goes to executors.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use cerium_spark::python::{self, Operator, PythonFunction};
@@ -9,6 +10,8 @@ use datafusion::common::{Column, DFSchema};
 use datafusion::error::{DataFusionError, Result};
 use datafusion_proto::protobuf;
 use prost::Message;
+
+use super::broadcast::Broadcast;
 
 /// A function: all that a worker needs of it.
 #[derive(Clone, PartialEq, Message)]
@@ -28,6 +31,12 @@ pub struct Function {
     /// Files that go on Python's path.
     #[prost(string, repeated, tag = "5")]
     pub includes: Vec<String>,
+    /// The program's broadcasts that it uses.
+    #[prost(message, repeated, tag = "6")]
+    pub broadcasts: Vec<Broadcast>,
+    /// Under which its profiles are put together; no other function of the driver has it.
+    #[prost(int64, tag = "7")]
+    pub result_id: i64,
 }
 
 /// An argument.
@@ -202,12 +211,18 @@ impl PythonPlan {
 
 impl From<&PythonFunction> for Function {
     fn from(function: &PythonFunction) -> Self {
+        static RESULT_ID: AtomicI64 = AtomicI64::new(0);
+        let broadcasts: Vec<_> =
+            function.includes.iter().filter_map(|include| Broadcast::of(include)).collect();
+        let is_file = |include: &&String| Broadcast::of(include).is_none();
         Self {
             name: function.name.clone(),
             eval_type: function.eval_type,
             command: function.command.clone(),
             python_version: function.python_version.clone(),
-            includes: function.includes.clone(),
+            includes: function.includes.iter().filter(is_file).cloned().collect(),
+            broadcasts,
+            result_id: RESULT_ID.fetch_add(1, Ordering::Relaxed),
         }
     }
 }

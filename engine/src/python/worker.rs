@@ -13,4 +13,4 @@ pub use daemon::{Interpreter, home};
 pub use error::WorkerError;
 pub use header::{Body, Dialect, FunctionCall, Header, TableFunction, TaskIds};
 pub use pool::Workers;
-pub use results::{Results, run};
+pub use results::{Results, Task};

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use ballista_core::JobId;
@@ -12,7 +13,11 @@ use ballista_core::serde::protobuf::{
     RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
 };
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use bytes::Bytes;
+use cerium_engine::python::{Accumulators, collecting};
+use cerium_engine::session::MAX_MESSAGE_SIZE;
 use cerium_engine::stage::arranged;
+use cerium_engine::task_accumulators;
 use cerium_engine::task_failure::TaskFailure;
 use cerium_spark::error::SparkError;
 use datafusion::error::{DataFusionError, Result};
@@ -21,8 +26,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
 
 use super::connections::Connections;
+use super::stop::stoppable;
 use crate::metrics::Tasks;
 
 /// Ballista names a task's files by the task's number in its stage. Executors that share a directory may run
@@ -38,16 +45,21 @@ pub struct TaskEngine {
     /// What the numbers of this executor's files begin with.
     file_prefix: usize,
     counted: Arc<Tasks>,
+    /// Bytes that a task may add to accumulators.
+    most: usize,
 }
 
 impl TaskEngine {
-    /// An engine that keeps connections to other executors for a while. Ids of executors are numbers.
-    pub fn new(executor_id: &str, counted: Arc<Tasks>) -> Self {
+    /// An engine that keeps connections to other executors for a while, and runs `cores` tasks at a time.
+    /// Ids of executors are numbers.
+    pub fn new(executor_id: &str, cores: usize, counted: Arc<Tasks>) -> Self {
         let number: usize = executor_id.parse().unwrap_or_default();
         Self {
             inner: DefaultExecutionEngine::with_client_pool(Arc::new(Connections::default())),
             file_prefix: (number % (1 << EXECUTOR_BITS)) << TASK_BITS,
             counted,
+            // All of them may report in one message.
+            most: MAX_MESSAGE_SIZE as usize / 2 / cores.max(1),
         }
     }
 }
@@ -64,6 +76,10 @@ impl ExecutionEngine for TaskEngine {
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
         let plan = arranged(plan, config.options()).map_err(readable)?;
+        let accumulators = Accumulators::default();
+        let plan = collecting(plan, &accumulators).map_err(readable)?;
+        let stopped = CancellationToken::new();
+        let plan = stoppable(plan, &stopped).map_err(readable)?;
         let inner = self
             .inner
             .create_query_stage_exec(
@@ -76,7 +92,14 @@ impl ExecutionEngine for TaskEngine {
                 config,
             )
             .map_err(readable)?;
-        Ok(Arc::new(Task { inner, counted: Arc::clone(&self.counted) }))
+        Ok(Arc::new(Task {
+            inner,
+            counted: Arc::clone(&self.counted),
+            accumulators,
+            most: self.most,
+            too_large: AtomicUsize::new(0),
+            stopped,
+        }))
     }
 }
 
@@ -84,6 +107,12 @@ impl ExecutionEngine for TaskEngine {
 struct Task {
     inner: Arc<dyn QueryStageExecutor>,
     counted: Arc<Tasks>,
+    accumulators: Accumulators,
+    most: usize,
+    /// The size of updates of accumulators that were too large to be sent, in bytes.
+    too_large: AtomicUsize,
+    /// Ends what the task runs.
+    stopped: CancellationToken,
 }
 
 impl fmt::Display for Task {
@@ -100,6 +129,8 @@ impl QueryStageExecutor for Task {
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
         let _running = self.counted.begin();
+        // When this future is dropped, as at its end.
+        let _stopped = self.stopped.clone().drop_guard();
         let run = AssertUnwindSafe(self.inner.execute_query_stage(task_id, context)).catch_unwind();
         match run.await {
             Ok(outcome) => outcome.map_err(readable),
@@ -119,11 +150,30 @@ impl QueryStageExecutor for Task {
     }
 
     fn collect_window_state_reports(&self) -> Result<Vec<WindowStateReport>> {
+        // The last that is asked of a task, and an error fails it.
+        let too_large = self.too_large.load(Ordering::Relaxed);
+        if too_large > 0 {
+            let text = format!(
+                "a task adds {} MiB to accumulators, and the most that is sent to the driver is {} MiB: \
+                 return rows instead",
+                too_large >> 20,
+                self.most >> 20
+            );
+            return Err(failure(SparkError::new("ACCUMULATOR_UPDATES_TOO_LARGE", "54000", text).into()));
+        }
         self.inner.collect_window_state_reports()
     }
 
     fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
-        self.inner.collect_column_stats()
+        let mut stats = self.inner.collect_column_stats();
+        let updates = self.accumulators.take();
+        let size = updates.iter().map(Bytes::len).sum();
+        if size > self.most {
+            self.too_large.store(size, Ordering::Relaxed);
+            return stats;
+        }
+        stats.extend(task_accumulators::pack(updates));
+        stats
     }
 }
 
@@ -198,10 +248,10 @@ mod tests {
 
     #[test]
     fn no_two_executors_write_files_of_one_number() {
-        let [first, second] = ["1", "2"].map(|id| TaskEngine::new(id, Arc::default()).file_prefix);
+        let [first, second] = ["1", "2"].map(|id| TaskEngine::new(id, 1, Arc::default()).file_prefix);
         assert_ne!(first | 5, second | 5);
         // The last executor's last task still has a number of 32 bits.
-        let last = TaskEngine::new("4095", Arc::default()).file_prefix | ((1 << TASK_BITS) - 1);
+        let last = TaskEngine::new("4095", 1, Arc::default()).file_prefix | ((1 << TASK_BITS) - 1);
         assert_eq!(u32::try_from(last), Ok(u32::MAX));
     }
 

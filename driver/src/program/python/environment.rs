@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use cerium_conf::env;
+use cerium_engine::python_modules;
 
 use super::dependencies::Dependencies;
 
@@ -44,7 +45,8 @@ fn python_path(
     needed: &Dependencies,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> OsString {
-    let mut path = vec![add_on.to_owned()];
+    let mut path: Vec<PathBuf> = python_modules::folder_before().into_iter().map(PathBuf::from).collect();
+    path.push(add_on.to_owned());
     path.extend(needed.python_path.iter().cloned());
     if let Some(inherited) = variable("PYTHONPATH").filter(|value| !value.is_empty()) {
         path.extend(std::env::split_paths(&inherited));

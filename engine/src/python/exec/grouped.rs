@@ -77,7 +77,7 @@ async fn group_map(
     let as_struct =
         matches!(map.function.eval_type, eval_type::GROUPED_MAP_ARROW | eval_type::GROUPED_MAP_ARROW_ITER);
     let bytes = frame(parts.boxed(), sample.schema(), batch_is_group(worker.dialect()), as_struct)?;
-    let results = task.run(worker, request, bytes)?;
+    let results = task.run(worker, request, bytes).await?;
     Ok(declared(results, schema))
 }
 
@@ -136,7 +136,7 @@ async fn co_group_map(
         Ok(Bytes::from(bytes))
     });
     let framed = framed.chain(stream::once(async { Ok(end_of_groups()) }));
-    let results = task.run(worker, request, framed.boxed())?;
+    let results = task.run(worker, request, framed.boxed()).await?;
     Ok(declared(results, schema))
 }
 
@@ -175,6 +175,6 @@ pub(super) async fn aggregate(
         group.parts.iter().map(|part| arguments(part, &columns)).collect()
     });
     let bytes = frame(parts.boxed(), sample.schema(), batch_is_group(worker.dialect()), false)?;
-    let results = task.run(worker, request, bytes)?;
+    let results = task.run(worker, request, bytes).await?;
     Ok(beside(results, pending, Arc::clone(&schema)))
 }

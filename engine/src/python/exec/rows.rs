@@ -46,8 +46,11 @@ pub(super) async fn eval(
     let kind = calls.first().map_or(eval_type::BATCHED, |call| call.function.eval_type);
     let plain = kind == eval_type::BATCHED;
     let sample = arguments(&RecordBatch::new_empty(input.schema()), &columns)?;
-    let request =
-        if plain { Request::of_plain(&calls, &columns) } else { Request::of_values(&calls, kind, &columns) };
+    let request = if plain {
+        Request::of_plain(&calls, &columns, &task)
+    } else {
+        Request::of_values(&calls, kind, &columns)
+    };
     let mut request = request.ok_or_else(|| DataFusionError::Internal("no function to evaluate".into()))?;
     if kind == eval_type::ARROW_BATCHED {
         request.input_schema = Some(schema_json(sample.schema().fields()));
@@ -66,7 +69,7 @@ pub(super) async fn eval(
         waiting.push(batch);
         if plain { as_struct(&sent) } else { Ok(sent) }
     });
-    let results = task.run(worker, request, input::one_stream(sent.boxed(), sent_schema))?;
+    let results = task.run(worker, request, input::one_stream(sent.boxed(), sent_schema)).await?;
     let results =
         if plain { results.and_then(|batch| async move { fields(&batch) }).boxed() } else { results };
     Ok(beside(results, pending, schema))
@@ -88,7 +91,7 @@ pub(super) async fn map_partitions(
         async move { batch }
     });
     let request = Request::of_rows(&function, vec![0]);
-    let results = task.run(worker, request, input::one_stream(sent.boxed(), sent_schema))?;
+    let results = task.run(worker, request, input::one_stream(sent.boxed(), sent_schema)).await?;
     Ok(declared(results, schema))
 }
 

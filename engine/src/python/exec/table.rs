@@ -60,7 +60,7 @@ pub(super) async fn table(
         }
         Ok(sent)
     });
-    let results = task.run(worker, request, one_stream(sent.boxed(), sample.schema()))?;
+    let results = task.run(worker, request, one_stream(sent.boxed(), sample.schema())).await?;
     Ok(if keeps_input { laterally(results, pending, schema) } else { declared(results, schema) })
 }
 

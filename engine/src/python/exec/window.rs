@@ -61,7 +61,7 @@ pub(super) async fn window(
         Ok(vec![sent])
     });
     let bytes = frame(parts.boxed(), sample.schema(), batch_is_group(worker.dialect()), false)?;
-    let results = task.run(worker, request, bytes)?;
+    let results = task.run(worker, request, bytes).await?;
     Ok(beside(results, pending, schema))
 }
 

@@ -1,6 +1,7 @@
 //! PySpark's daemon: one process for each interpreter and environment, which forks the workers.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,19 +16,12 @@ use uuid::Uuid;
 
 use super::header::Dialect;
 use super::{Worker, WorkerError};
+use crate::python_modules;
 
 /// How long the imports of the daemon may take.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
 /// What a path of a socket may be long, in bytes, less the name that PySpark gives it.
 const LONGEST_SOCKET_DIR: usize = 107 - 42;
-/// The package with what runs beside PySpark; part of the program, so that it fits always.
-const PACKAGE: &[(&str, &str)] = &[
-    ("__init__.py", include_str!("../../../../python/cerium_worker/__init__.py")),
-    ("files.py", include_str!("../../../../python/cerium_client/files.py")),
-    ("daemon.py", include_str!("../../../../python/cerium_worker/daemon.py")),
-    ("plain.py", include_str!("../../../../python/cerium_worker/plain.py")),
-];
-
 /// Which Python runs functions, and with which environment variables.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Interpreter {
@@ -146,14 +140,10 @@ impl Home {
         let failed = |source| WorkerError::Files(parent.display().to_string(), source);
         let home =
             tempfile::Builder::new().prefix("py-").rand_bytes(6).tempdir_in(&parent).map_err(failed)?;
-        let package = home.path().join("cerium_worker");
-        fs::create_dir(&package).map_err(failed)?;
         for folder in ["files", "faults"] {
             fs::create_dir(home.path().join(folder)).map_err(failed)?;
         }
-        for (name, text) in PACKAGE {
-            fs::write(package.join(name), text).map_err(failed)?;
-        }
+        python_modules::write(home.path()).map_err(failed)?;
         Ok(Self(home))
     }
 }
@@ -258,7 +248,12 @@ impl Drop for Daemon {
 
 fn spawn(interpreter: &Interpreter, secret: &str) -> Result<Child, WorkerError> {
     let home = home()?;
-    let mut path = home.as_os_str().to_owned();
+    let mut path = OsString::new();
+    if let Some(folder) = python_modules::folder_before() {
+        path.push(folder);
+        path.push(":");
+    }
+    path.push(home);
     let inherited =
         interpreter.environment.get("PYTHONPATH").cloned().or_else(|| std::env::var("PYTHONPATH").ok());
     if let Some(inherited) = inherited.filter(|inherited| !inherited.is_empty()) {

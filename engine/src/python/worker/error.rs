@@ -45,6 +45,9 @@ pub enum WorkerError {
     /// A file of the session could not be had.
     #[error("cannot fetch the file {0} for Python workers: {1}")]
     Fetch(String, String),
+    /// A function uses a broadcast that is no longer there.
+    #[error("Attempted to use Broadcast({0}) after it was destroyed")]
+    Destroyed(i64),
     /// The connection broke: the worker is gone.
     #[error(
         "Python worker exited unexpectedly (crashed). Consider setting \

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use cerium_spark::python::eval_type;
 
+use super::super::work::Function;
 use super::WorkerError;
 
 /// Big-endian numbers and texts with their length, as Java's DataOutput writes them.
@@ -37,16 +38,20 @@ impl Writer {
         self.bytes(value.as_bytes());
     }
 
-    /// The directory that goes on Python's path, what in it goes there too, and no broadcasts.
-    pub fn files(&mut self, folder: &str, includes: &[String]) {
+    /// The directory that goes on Python's path, what in it goes there too, and broadcasts.
+    pub fn files(&mut self, folder: &str, includes: &[String], broadcasts: &BTreeMap<i64, String>) {
         self.text(folder);
         self.int(includes.len() as i32);
         for include in includes {
             self.text(include);
         }
-        // No broadcast server, no broadcasts.
+        // No server of broadcasts: they are in files.
         self.bool(false);
-        self.int(0);
+        self.int(broadcasts.len() as i32);
+        for (id, file) in broadcasts {
+            self.long(*id);
+            self.text(file);
+        }
     }
 
     fn ints(&mut self, values: &[i32]) {
@@ -118,12 +123,12 @@ const PLACE: &str = "spark.cerium.internal.partition";
 pub struct TaskIds {
     /// Stage.
     pub stage: i32,
-    /// Partition within the stage.
+    /// Partition of the plan's node, which in a union is another number than that within the stage.
     pub partition: i32,
     /// Attempt, from 0.
     pub attempt: i32,
-    /// Partition of the plan's node, which in a union is another number than that within the stage.
-    pub place: i32,
+    /// Its number within the stage; another attempt has another.
+    pub task: i32,
 }
 
 /// A function and which columns it gets.
@@ -133,6 +138,15 @@ pub struct FunctionCall {
     pub arguments: Vec<(i32, Option<String>)>,
     /// The pickled function.
     pub command: Bytes,
+    /// Under which its profiles are put together.
+    pub result_id: i64,
+}
+
+impl FunctionCall {
+    /// A call of `function`.
+    pub fn new(function: &Function, arguments: Vec<(i32, Option<String>)>) -> Self {
+        Self { arguments, command: function.command.clone(), result_id: function.result_id }
+    }
 }
 
 /// A table function and which columns it gets.
@@ -181,8 +195,12 @@ pub struct Header {
     pub files: String,
     /// Archives in it that go there too.
     pub includes: Vec<String>,
+    /// The files of the broadcasts that are used, by their numbers in the program.
+    pub broadcasts: BTreeMap<i64, String>,
     /// The kind of the functions.
     pub eval_type: i32,
+    /// The profiler they run under.
+    pub profiler: Option<String>,
     /// Settings.
     pub conf: BTreeMap<String, String>,
     /// `bounded` or `unbounded` for each function over a window.
@@ -209,7 +227,7 @@ impl Header {
             }
             self.context(&mut out);
         }
-        out.files(&self.files, &self.includes);
+        out.files(&self.files, &self.includes, &self.broadcasts);
         out.int(self.eval_type);
         self.settings(&mut out, dialect);
         match &self.body {
@@ -236,12 +254,12 @@ impl Header {
         out.int(0);
         out.int(1);
         out.text(PLACE);
-        out.text(&self.ids.place.to_string());
+        out.text(&self.ids.partition.to_string());
     }
 
     /// A number that no other attempt of the job has.
     fn attempt_id(&self) -> i64 {
-        (i64::from(self.ids.stage) << 40) | (i64::from(self.ids.partition) << 8) | i64::from(self.ids.attempt)
+        (i64::from(self.ids.stage) << 40) | (i64::from(self.ids.task) << 8) | i64::from(self.ids.attempt)
     }
 
     fn context_json(&self, dialect: Dialect) -> String {
@@ -255,7 +273,7 @@ impl Header {
             "taskAttemptId": self.attempt_id(),
             "cpus": 1,
             "resources": {},
-            "localProperties": {PLACE: self.ids.place.to_string()},
+            "localProperties": {PLACE: self.ids.partition.to_string()},
         });
         if dialect >= Dialect::V4_3 {
             context["cpuAmount"] = 1.0.into();
@@ -266,6 +284,9 @@ impl Header {
     fn settings(&self, out: &mut Writer, dialect: Dialect) {
         if dialect >= Dialect::V4_2 {
             let mut runner = self.conf.clone();
+            if let Some(profiler) = &self.profiler {
+                runner.insert("spark.sql.pyspark.udf.profiler".into(), profiler.clone());
+            }
             let mut eval = BTreeMap::new();
             if let Some(bounds) = &self.window_bounds {
                 runner.insert("window_bound_types".into(), bounds.clone());
@@ -301,9 +322,12 @@ impl Header {
     }
 
     fn functions(&self, out: &mut Writer, dialect: Dialect, calls: &[FunctionCall]) {
-        // No profiler.
-        if matches!(dialect, Dialect::V4_0 | Dialect::V4_1) {
-            out.bool(false);
+        let in_header = matches!(dialect, Dialect::V4_0 | Dialect::V4_1);
+        if in_header {
+            out.bool(self.profiler.is_some());
+            if let Some(profiler) = &self.profiler {
+                out.text(profiler);
+            }
         }
         out.int(calls.len() as i32);
         let named = dialect >= Dialect::V4_2 || (dialect >= Dialect::V4_0 && names_arguments(self.eval_type));
@@ -311,8 +335,8 @@ impl Header {
             arguments(out, &call.arguments, named);
             out.int(1);
             out.bytes(&call.command);
-            if dialect >= Dialect::V4_2 {
-                out.long(0);
+            if dialect >= Dialect::V4_2 || (in_header && self.profiler.is_some()) {
+                out.long(call.result_id);
             }
         }
     }
@@ -353,87 +377,4 @@ fn table_function(out: &mut Writer, dialect: Dialect, table: &TableFunction) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_choose_dialects() {
-        assert_eq!(Dialect::of("3.5.9").unwrap(), Dialect::V3_5);
-        assert_eq!(Dialect::of("4.2.0.dev1").unwrap(), Dialect::V4_2);
-        let error = Dialect::of("5.0.0").unwrap_err().to_string();
-        assert!(error.starts_with("PySpark 5.0.0 on executors is not supported"), "{error}");
-        assert!(Dialect::of("3.4.1").is_err());
-    }
-
-    /// The end of a table function's header, written down from PySpark's `read_udtf`.
-    #[test]
-    fn table_functions_are_told_their_partitions_and_what_analyze_said() {
-        let table = TableFunction {
-            arguments: vec![(1, None)],
-            command: Bytes::from_static(b"P"),
-            schema: "{}".into(),
-            name: "f".into(),
-            tables: vec![1],
-            partition_fields: vec![2],
-            analyzed: Some(Bytes::from_static(b"A")),
-        };
-        let mut out = Writer::default();
-        table_function(&mut out, Dialect::V4_1, &table);
-        let mut expected = Writer::default();
-        expected.ints(&[1]); // one argument, its column
-        expected.bool(false); // without a keyword
-        expected.ints(&[2]);
-        expected.bool(true);
-        for bytes in [&b"A"[..], b"P", b"{}", b"f"] {
-            expected.bytes(bytes);
-        }
-        assert_eq!(out.into_bytes(), expected.into_bytes());
-    }
-
-    /// The layout of a pandas function in each version, written down from PySpark's `worker.py`.
-    #[test]
-    fn dialects_differ_where_pyspark_does() {
-        let header = Header {
-            ids: TaskIds { stage: 1, partition: 2, attempt: 0, place: 2 },
-            python_version: "3.11".into(),
-            files: "/f".into(),
-            includes: vec![],
-            eval_type: eval_type::SCALAR_PANDAS,
-            conf: BTreeMap::new(),
-            window_bounds: None,
-            input_schema: None,
-            body: Body::Functions(vec![FunctionCall {
-                arguments: vec![(0, Some("x".into()))],
-                command: Bytes::from_static(b"P"),
-            }]),
-        };
-        let hex = |dialect| {
-            header.encode(dialect).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-        };
-        let start = "0000000200000004332e3131";
-        let context = "000000010000000200000000000001000000020000000001" // stage, partition, attempt, id, cpus
-            .to_owned()
-            + "0000000000000001" // resources, properties
-            + "0000001f737061726b2e63657269756d2e696e7465726e616c2e706172746974696f6e"
-            + "0000000132"; // the name and value of one
-        let files = "000000022f66000000000000000000"; // files, includes, broadcasts
-        let kind = "000000c8";
-        let named = "0000000100000000010000000178";
-        let command = "000000010000000150";
-        assert_eq!(
-            hex(Dialect::V3_5),
-            format!(
-                "{start}000000000000000000{context}{files}{kind}00000000000000010000000100000000{command}"
-            )
-        );
-        assert_eq!(
-            hex(Dialect::V4_1),
-            format!("{start}00{context}{files}{kind}000000000000000001{named}{command}")
-        );
-        let newest = hex(Dialect::V4_3);
-        assert!(newest.starts_with("fffffff8"), "{newest}");
-        let tail = format!("{files}{kind}000000000000000000000001{named}{command}0000000000000000");
-        assert!(newest.ends_with(&tail), "{newest}");
-        assert!(hex(Dialect::V4_2).starts_with(start));
-    }
-}
+mod tests;

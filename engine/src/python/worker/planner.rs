@@ -1,5 +1,7 @@
 //! Questions about functions that are asked while a query is planned.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use cerium_spark::python::analyze::{Analyzed, OrderingColumn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
@@ -42,7 +44,7 @@ impl Question {
     fn encode(&self, dialect: Dialect) -> Vec<u8> {
         let mut out = Writer::default();
         out.text(&self.python_version);
-        out.files(&self.files, &self.includes);
+        out.files(&self.files, &self.includes, &BTreeMap::new());
         if dialect >= Dialect::V4_2 {
             // No settings.
             out.int(0);

@@ -17,6 +17,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
+use super::super::accumulators::Accumulators;
 use super::super::idle::{Activity, Patience, Watched};
 use super::connection::Stream;
 use super::daemon::Interpreter;
@@ -37,51 +38,64 @@ const BUFFER: usize = 65536;
 /// The batches a worker makes.
 pub type Results = BoxStream<'static, Result<RecordBatch>>;
 
-/// Runs a task on a worker: `header` and `input` are written to it, its batches are the results.
-/// Dropping the results kills the worker; at their end it goes back to the others.
-pub fn run(
-    interpreter: Interpreter,
-    worker: Worker,
-    patience: Patience,
-    header: Vec<u8>,
-    input: BoxStream<'static, Result<Bytes>>,
-) -> Result<Results> {
-    let stream = worker.stream().map_err(WorkerError::Crashed)?;
-    let (reader, writer) = tokio::io::split(stream);
-    let activity = Activity::new();
-    let reader = Watched { reader, activity: Arc::clone(&activity) };
-    let task = Task {
-        reader: BufReader::with_capacity(BUFFER, reader),
-        writer: Some(SpawnedTask::spawn(feed(writer, header, input, Arc::clone(&activity)))),
-        decoder: None,
-        worker,
-        interpreter,
-        patience,
-        activity,
-    };
-    Ok(stream::try_unfold(task, |mut task| async move {
-        match task.next().await? {
-            Some(batch) => Ok(Some((batch, task))),
-            None => {
-                task.finish();
-                Ok(None)
+/// A task and who does it.
+pub struct Task {
+    /// What started the worker.
+    pub interpreter: Interpreter,
+    /// Who does it.
+    pub worker: Worker,
+    /// How long the worker may be idle.
+    pub patience: Patience,
+    /// Take what the worker sends at its end.
+    pub accumulators: Accumulators,
+}
+
+impl Task {
+    /// Runs the task: `header` and `input` are written to the worker, its batches are the results.
+    /// Dropping the results kills the worker; at their end it goes back to the others.
+    pub fn run(self, header: Vec<u8>, input: BoxStream<'static, Result<Bytes>>) -> Result<Results> {
+        let stream = self.worker.stream().map_err(WorkerError::Crashed)?;
+        let (reader, writer) = tokio::io::split(stream);
+        let activity = Activity::new();
+        let reader = Watched { reader, activity: Arc::clone(&activity) };
+        let running = Running {
+            reader: BufReader::with_capacity(BUFFER, reader),
+            writer: Some(SpawnedTask::spawn(feed(writer, header, input, Arc::clone(&activity)))),
+            phase: Phase::Between,
+            task: self,
+            activity,
+        };
+        Ok(stream::try_unfold(running, |mut running| async move {
+            match running.next().await? {
+                Some(batch) => Ok(Some((batch, running))),
+                None => {
+                    running.finish();
+                    Ok(None)
+                }
             }
-        }
-    })
-    .boxed())
+        })
+        .boxed())
+    }
 }
 
 type Reader = BufReader<Watched<tokio::io::ReadHalf<Box<dyn Stream>>>>;
 
-struct Task {
+/// Where the worker is with its results.
+enum Phase {
+    /// Between Arrow streams.
+    Between,
+    /// In an Arrow stream.
+    Stream(Decoder),
+    /// At the end, with these updates of accumulators.
+    Done(Vec<Bytes>),
+}
+
+struct Running {
     reader: Reader,
     /// Writes the input; `None` once all is written.
     writer: Option<SpawnedTask<Result<()>>>,
-    /// Decodes the Arrow stream that the worker is in.
-    decoder: Option<Decoder>,
-    worker: Worker,
-    interpreter: Interpreter,
-    patience: Patience,
+    phase: Phase,
+    task: Task,
     activity: Arc<Activity>,
 }
 
@@ -113,18 +127,19 @@ async fn feed(
     Ok(())
 }
 
-impl Task {
+impl Running {
     /// The next batch; `None` when the worker is done.
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let (patience, activity) = (self.patience, Arc::clone(&self.activity));
+        let (patience, activity) = (self.task.patience, Arc::clone(&self.activity));
         let read = patience.over(&activity, self.read()).await;
-        read.map_err(|error| self.interpreter.fault(self.worker.pid()).map_or(error, Into::into))
+        let task = &self.task;
+        read.map_err(|error| task.interpreter.fault(task.worker.pid()).map_or(error, Into::into))
     }
 
     async fn read(&mut self) -> Result<Option<RecordBatch>> {
-        let timings = self.worker.dialect().timings();
-        let Self { reader, writer, decoder, interpreter, .. } = self;
-        let mut read = pin!(read(reader, decoder, interpreter, timings));
+        let timings = self.task.worker.dialect().timings();
+        let Self { reader, writer, phase, task, .. } = self;
+        let mut read = pin!(read(reader, phase, &task.interpreter, timings));
         loop {
             let Some(writing) = writer.as_mut() else { return read.await };
             // An error of the input must not wait for results.
@@ -139,38 +154,41 @@ impl Task {
         }
     }
 
-    /// Gives the worker back.
+    /// Gives the worker back, and on what it sent at its end.
     fn finish(self) {
-        let Self { worker, interpreter, reader, writer, .. } = self;
+        let Self { task, phase, reader, writer, .. } = self;
         // Both halves belong to the runtime; the worker's own socket stays open.
         drop((reader, writer));
-        Workers::shared().give_back(&interpreter, worker);
+        if let Phase::Done(updates) = phase {
+            task.accumulators.add(updates);
+        }
+        Workers::shared().give_back(&task.interpreter, task.worker);
     }
 }
 
 /// Reads on until a batch is complete or the worker is done.
 async fn read(
     reader: &mut Reader,
-    decoder: &mut Option<Decoder>,
+    phase: &mut Phase,
     interpreter: &Interpreter,
     timings: usize,
 ) -> Result<Option<RecordBatch>> {
     loop {
-        if let Some(decoding) = decoder {
+        if let Phase::Stream(decoding) = phase {
             match read_message(reader, decoding).await? {
                 Message::Batch(batch) => return Ok(Some(batch)),
                 Message::Other => {}
-                Message::End => *decoder = None,
+                Message::End => *phase = Phase::Between,
             }
             continue;
         }
         match int(reader).await? {
-            ARROW_STREAM => *decoder = Some(Decoder::default()),
+            ARROW_STREAM => *phase = Phase::Stream(Decoder::default()),
             EXCEPTION => {
                 return Err(interpreter.raised(&bytes(reader).await?).into());
             }
             TIMING => {
-                read_end(reader, interpreter, timings).await?;
+                *phase = Phase::Done(read_end(reader, interpreter, timings).await?);
                 return Ok(None);
             }
             other => return Err(WorkerError::Protocol(format!("the number {other}")).into()),
@@ -178,8 +196,9 @@ async fn read(
     }
 }
 
-/// What follows the results: times, memory, accumulators and whether the worker goes on.
-async fn read_end(reader: &mut Reader, interpreter: &Interpreter, timings: usize) -> Result<()> {
+/// What follows the results: times, memory, accumulators and whether the worker goes on. Gives the updates
+/// of accumulators.
+async fn read_end(reader: &mut Reader, interpreter: &Interpreter, timings: usize) -> Result<Vec<Bytes>> {
     for _ in 0..timings + 2 {
         reader.read_i64().await.map_err(WorkerError::Crashed)?;
     }
@@ -188,11 +207,12 @@ async fn read_end(reader: &mut Reader, interpreter: &Interpreter, timings: usize
         EXCEPTION => return Err(interpreter.raised(&bytes(reader).await?).into()),
         other => return Err(WorkerError::Protocol(format!("the number {other} after its results")).into()),
     }
+    let mut updates = Vec::new();
     for _ in 0..int(reader).await? {
-        bytes(reader).await?;
+        updates.push(bytes(reader).await?.into());
     }
     match int(reader).await? {
-        END_OF_STREAM => Ok(()),
+        END_OF_STREAM => Ok(updates),
         other => Err(WorkerError::Protocol(format!("the number {other} at its end")).into()),
     }
 }
