@@ -165,14 +165,7 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
 
     def _control(self, operation, **arguments):
         """The answer of the server to an operation beyond Spark Connect."""
-        from pyspark.errors import UnsupportedOperationException
-
-        try:
-            return control.ask(self._session, operation, **arguments)
-        except UnsupportedOperationException:
-            if operation == "application":
-                return {"id": "local", "name": "", "web_url": None, "default_parallelism": 2, "start_time": 0, "conf": {}}
-            raise
+        return control.ask(self._session, operation, **arguments)
 
     # What is made of the program's own data.
 

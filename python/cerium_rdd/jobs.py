@@ -37,17 +37,7 @@ class Jobs:
 
     def _count_partitions(self, relation):
         """How many partitions a relation has."""
-        from pyspark.errors import UnsupportedOperationException
-
         text = control.text_of_plan(relation, self._session.client)
-        try:
-            return int(self._control("partitions", plan=text)["partitions"])
-        except UnsupportedOperationException:
-            from cerium_rdd.rdd import RDD
-            from cerium_rdd.source import Source
-
-            probe = RDD(Source.of_batches(relation, None), self).mapPartitions(lambda elements: [1])
-            return sum(self._fetch(probe._batches()))
         return int(self._control("partitions", plan=text)["partitions"])
 
     # Properties of the thread.

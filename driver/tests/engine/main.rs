@@ -17,4 +17,5 @@ mod python;
 mod python_faults;
 mod python_tables;
 mod queries;
+mod rdd;
 mod ui;

@@ -1,0 +1,76 @@
+//! Programs with a `SparkContext`, as a user runs them.
+
+use tempfile::TempDir;
+
+use super::python::{err, printed, run_text};
+
+#[test]
+fn a_context_does_what_classic_pyspark_does() {
+    let folder = TempDir::new().unwrap();
+    let text = r#"
+import operator
+from pyspark import SparkConf, SparkContext, TaskContext
+from pyspark.sql import Row, SparkSession
+
+sc = SparkContext(conf=SparkConf().setMaster("local[2]").setAppName("rdds"))
+factor, seen = sc.broadcast({"a": 10, "b": 100}), sc.accumulator(0)
+
+def scaled(pair):
+    seen.add(1)
+    return pair[0], pair[1] * factor.value[pair[0]]
+
+pairs = sc.parallelize([("a", 1), ("b", 2), ("a", 3)], 3).map(scaled)
+print(sorted(pairs.reduceByKey(operator.add).collect()), seen.value)
+placed = sc.parallelize(range(8), 2).keyBy(lambda n: n).partitionBy(3, lambda n: n)
+print(placed.values().glom().collect())
+kept = placed.mapPartitionsWithIndex(lambda index, part: [(index, len(list(part)))]).cache()
+print(kept.collect(), kept.union(kept).count(), kept.getNumPartitions())
+print(sorted(pairs.join(sc.parallelize([("b", "x")])).collect()))
+print(sc.parallelize(range(100), 20).filter(lambda n: n > 90).take(3))
+
+spark = SparkSession(sc)
+frame = spark.range(0, 6, 1, 3)
+print(frame.rdd.map(lambda row: row.id).glom().collect(), frame.rdd.getNumPartitions())
+print(sc.parallelize([Row(id=1, name="x")]).toDF().collect())
+
+sc.setLocalProperty("color", "red")
+print(sc.parallelize([1], 1).map(lambda _: TaskContext.get().getLocalProperty("color")).collect())
+print(sc.defaultParallelism > 0, sc.applicationId != "", len(sc.getExecutorMemoryStatus()) >= 1)
+sc.setLogLevel("ERROR")
+"#;
+    let output = run_text(&folder, text, "");
+    assert_eq!(
+        printed(&output),
+        "[('a', 40), ('b', 200)] 3
+[[0, 3, 6], [1, 4, 7], [2, 5]]
+[(0, 3), (1, 3), (2, 2)] 6 3
+[('b', (200, 'x'))]
+[91, 92, 93]
+[[0, 1], [2, 3], [4, 5]] 3
+[Row(id=1, name='x')]
+['red']
+True True True
+"
+    );
+}
+
+#[test]
+fn what_a_task_raises_is_told_with_the_programs_own_lines() {
+    let folder = TempDir::new().unwrap();
+    let text = r#"
+from pyspark.sql import SparkSession
+sc = SparkSession.builder.getOrCreate().sparkContext
+def divide(n):
+    return 1 // n
+try:
+    sc.parallelize([1]).map(lambda n: sc.parallelize([n]).count()).collect()
+except Exception as error:
+    print(type(error).__name__, "CONTEXT_ONLY_VALID_ON_DRIVER" in str(error))
+sc.parallelize([1, 0]).map(divide).collect()
+"#;
+    let output = run_text(&folder, text, "");
+    assert!(!output.status.success());
+    let told = err(&output);
+    assert!(told.contains("return 1 // n") && told.contains("ZeroDivisionError"), "{told}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "PicklingError True\n");
+}
