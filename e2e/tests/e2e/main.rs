@@ -6,6 +6,7 @@ mod api_connect;
 mod api_input;
 mod api_kinds;
 mod api_manners;
+mod api_odd;
 mod api_operator;
 mod api_schedule;
 mod api_upgrade;

@@ -33,6 +33,12 @@ fn cases() -> Vec<Bad> {
             words: &["driver container failed", "/opt/programs/missing.sql"],
         },
         Bad {
+            name: "rights",
+            program: "SELECT 1",
+            changes: json!({"spec": {"driver": {"serviceAccount": "default"}}}),
+            words: &["driver container failed", "its service account needs the verb get on pods"],
+        },
+        Bad {
             name: "syntax",
             program: "SELECT 1;\nSELEC 2;",
             changes: json!({}),
