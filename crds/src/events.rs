@@ -26,6 +26,8 @@ pub const APPLICATION_INVALIDATING: &str = "SparkApplicationInvalidating";
 pub const APPLICATION_WEBHOOK_FIELDS_UPDATED: &str = "SparkApplicationWebhookFieldsUpdated";
 /// The spec changed and the application could not be told to run again.
 pub const APPLICATION_SPEC_UPDATE_FAILED: &str = "SparkApplicationSpecUpdateFailed";
+/// The running driver was told to have another number of executors, as the spec says so now.
+pub const APPLICATION_SCALED: &str = "SparkApplicationScaled";
 /// Fields of the manifest have no effect, and why.
 pub const APPLICATION_FIELDS_IGNORED: &str = "SparkApplicationFieldsIgnored";
 /// A Service, Ingress or PodDisruptionBudget of the driver was refused, and why; the application runs.
@@ -47,6 +49,8 @@ pub const DRIVER_NOT_FOUND: &str = "SparkDriverNotFound";
 pub const CONNECT_SERVER_CREATED: &str = "SparkConnectServerCreated";
 /// The server pod is being replaced: the specification changed, or it ended.
 pub const CONNECT_SERVER_REPLACED: &str = "SparkConnectServerReplaced";
+/// The running server was told to have another number of executors.
+pub const CONNECT_SCALED: &str = "SparkConnectScaled";
 /// The server answers.
 pub const CONNECT_READY: &str = "SparkConnectReady";
 /// The server answers no more.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::application::SparkApplicationSpec;
 use crate::names::fnv1a;
+use crate::scale::scale_keys;
 
 /// Fields that may change at any time without an effect on what runs.
 const FREE: &[&[&str]] = &[&["suspend"], &["timeToLiveSeconds"]];
@@ -19,6 +20,14 @@ const EXECUTOR_PODS: &[&[&str]] = &[
     &["executor", "schedulerName"],
 ];
 
+/// How many executors there are: a driver of Cerium's engine can be told while it runs.
+const EXECUTOR_COUNT: &[&[&str]] = &[
+    &["executor", "instances"],
+    &["dynamicAllocation", "initialExecutors"],
+    &["dynamicAllocation", "minExecutors"],
+    &["dynamicAllocation", "maxExecutors"],
+];
+
 /// What changed between two specifications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Change {
@@ -27,6 +36,11 @@ pub enum Change {
     None,
     /// Only where new executors are placed.
     ExecutorPods,
+    /// Only how many executors there may be.
+    ExecutorCount {
+        /// And where new ones are placed.
+        placed: bool,
+    },
     /// Something that what runs was started with.
     Application,
 }
@@ -38,22 +52,48 @@ pub fn fingerprint(spec: &SparkApplicationSpec) -> Result<String, serde_json::Er
         take(&mut application, path);
     }
     let pods: Vec<Value> = EXECUTOR_PODS.iter().map(|path| take(&mut application, path)).collect();
-    Ok(format!("{:016x}-{:016x}", digest(&application), digest(&Value::from(pods))))
+    let (whole, pods) = (digest(&application), digest(&Value::from(pods)));
+    take_count(&mut application);
+    Ok(format!("{whole:016x}-{pods:016x}-{:016x}", digest(&application)))
+}
+
+/// Takes out how many executors there may be, and what holds nothing else.
+fn take_count(application: &mut Value) {
+    for path in EXECUTOR_COUNT {
+        take(application, path);
+    }
+    for key in scale_keys() {
+        take(application, &["sparkConf", key]);
+    }
+    for parent in ["dynamicAllocation", "sparkConf"] {
+        if application[parent].as_object().is_some_and(serde_json::Map::is_empty) {
+            take(application, &[parent]);
+        }
+    }
 }
 
 /// What changed since the fingerprint `old` was taken; nothing if there is none.
 pub fn change(old: &str, new: &str) -> Change {
-    let (old_application, old_pods) = old.split_once('-').unwrap_or((old, ""));
-    let (new_application, new_pods) = new.split_once('-').unwrap_or((new, ""));
     if old.is_empty() {
-        Change::None
-    } else if old_application != new_application {
-        Change::Application
-    } else if old_pods != new_pods {
-        Change::ExecutorPods
-    } else {
-        Change::None
+        return Change::None;
     }
+    let (old_whole, old_pods, old_uncounted) = parts(old);
+    let (new_whole, new_pods, new_uncounted) = parts(new);
+    if old_whole == new_whole {
+        if old_pods == new_pods { Change::None } else { Change::ExecutorPods }
+    } else if !old_uncounted.is_empty() && old_uncounted == new_uncounted {
+        Change::ExecutorCount { placed: old_pods != new_pods }
+    } else {
+        Change::Application
+    }
+}
+
+/// Of the specification without the pods of executors, of these, and of the former without the number of
+/// executors; the last was not written by the first versions of the operator.
+fn parts(fingerprint: &str) -> (&str, &str, &str) {
+    let (whole, rest) = fingerprint.split_once('-').unwrap_or((fingerprint, ""));
+    let (pods, uncounted) = rest.split_once('-').unwrap_or((rest, ""));
+    (whole, pods, uncounted)
 }
 
 /// Takes the field at this path out.
@@ -119,7 +159,25 @@ mod tests {
                 Change::ExecutorPods,
             ),
             ("{}", "{driver: {nodeSelector: {disk: ssd}}}", Change::Application),
-            ("{}", "{executor: {instances: 3, nodeSelector: {disk: ssd}}}", Change::Application),
+            ("{}", "{executor: {instances: 3}}", Change::ExecutorCount { placed: false }),
+            (
+                "{executor: {instances: 1}}",
+                "{executor: {instances: 3, nodeSelector: {disk: ssd}}}",
+                Change::ExecutorCount { placed: true },
+            ),
+            (
+                "{dynamicAllocation: {enabled: true}}",
+                "{dynamicAllocation: {enabled: true, minExecutors: 1, maxExecutors: 4}}",
+                Change::ExecutorCount { placed: false },
+            ),
+            ("{}", "{dynamicAllocation: {initialExecutors: 2}}", Change::ExecutorCount { placed: false }),
+            (
+                "{}",
+                "{sparkConf: {spark.dynamicAllocation.maxExecutors: '4'}}",
+                Change::ExecutorCount { placed: false },
+            ),
+            ("{}", "{dynamicAllocation: {enabled: true, maxExecutors: 4}}", Change::Application),
+            ("{}", "{executor: {instances: 3, cores: 2}}", Change::Application),
             ("{arguments: ['1']}", "{arguments: ['2']}", Change::Application),
         ];
         for (old, new, expected) in cases {
@@ -130,5 +188,14 @@ mod tests {
     #[test]
     fn without_an_earlier_fingerprint_nothing_changed() {
         assert_eq!(change("", &fingerprint(&spec("{}")).unwrap()), Change::None);
+    }
+
+    #[test]
+    fn fingerprints_of_the_first_versions_count_on() {
+        let of = |text: &str| fingerprint(&spec(text)).unwrap();
+        let old = |text: &str| of(text).rsplit_once('-').unwrap().0.to_owned();
+        assert_eq!(change(&old("{}"), &of("{}")), Change::None);
+        assert_eq!(change(&old("{}"), &of("{executor: {nodeSelector: {disk: ssd}}}")), Change::ExecutorPods);
+        assert_eq!(change(&old("{}"), &of("{executor: {instances: 3}}")), Change::Application);
     }
 }

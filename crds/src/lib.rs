@@ -22,6 +22,7 @@ pub mod plan;
 pub mod progress;
 pub mod quantity;
 pub mod refusals;
+pub mod scale;
 pub mod scheduled;
 mod schema;
 pub mod spark_conf;

@@ -9,6 +9,8 @@ use crate::validate::without_effect;
 
 /// As in Kubeflow.
 const SAME: &str = "";
+/// What a driver takes while it runs.
+const LIVE: &str = "A change reaches a running driver of Cerium's engine, which is not started again.";
 
 /// A field, or a group whose fields share one fate, and what is different from Kubeflow.
 pub const FIELDS: &[(&str, &str)] = &[
@@ -65,7 +67,7 @@ pub const FIELDS: &[(&str, &str)] = &[
         "Names that are too long end in another hash. What is refused, for example by a quota, is an event and keeps no application from running.",
     ),
     ("spec.driverIngressOptions", "As `spec.sparkUIOptions`."),
-    ("spec.dynamicAllocation", SAME),
+    ("spec.dynamicAllocation", LIVE),
     (
         "spec.driverPodDisruptionBudget",
         "Made with the submission and removed at the end; a change meanwhile counts from the next submission.",
@@ -79,7 +81,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("spec.driver.serviceLabels", SAME),
     ("spec.driver.ports", SAME),
     ("spec.driver.priorityClassName", SAME),
-    ("spec.executor.instances", SAME),
+    ("spec.executor.instances", LIVE),
     ("spec.executor.coreRequest", SAME),
     ("spec.executor.javaOptions", SAME),
     ("spec.executor.lifecycle", "On Spark its own hook wins where decommissioning is on."),

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cerium_conf::{ConfError, SparkConf};
+use cerium_crds::scale::Scale;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::executors::{ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState};
+use crate::executors::{ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState, ProviderEvent};
 use crate::scheduler::Scheduler;
 use failures::Failures;
 pub use policy::{DynamicPolicy, DynamicSettings, Policy};
@@ -34,7 +35,7 @@ pub struct TooManyFailures {
 
 /// The running allocation of one application.
 pub struct Allocation {
-    replacements: mpsc::UnboundedSender<(Policy, Failures)>,
+    replacements: mpsc::UnboundedSender<Rules>,
     fatal: watch::Receiver<Option<TooManyFailures>>,
     task: JoinHandle<()>,
 }
@@ -52,8 +53,7 @@ impl Allocation {
         scheduler: Scheduler,
         provider: Arc<dyn ExecutorProvider>,
     ) -> Result<Self, ConfError> {
-        let policy = Policy::from_conf(conf)?;
-        let failures = Failures::from_conf(conf, policy.most())?;
+        let rules = Rules::of(conf.clone())?;
         let (event_sender, events) = mpsc::unbounded_channel();
         provider.start(scheduler.url(), event_sender);
         let (fatal_sender, fatal) = watch::channel(None);
@@ -61,8 +61,7 @@ impl Allocation {
         let allocator = Allocator {
             scheduler,
             provider,
-            policy,
-            failures,
+            rules,
             roster: Roster::default(),
             started: Instant::now(),
             fatal: fatal_sender,
@@ -76,10 +75,9 @@ impl Allocation {
     /// # Errors
     /// A value that cannot be read, or that contradicts another; nothing has changed then.
     pub fn restart(&self, conf: &SparkConf) -> Result<(), ConfError> {
-        let policy = Policy::from_conf(conf)?;
-        let failures = Failures::from_conf(conf, policy.most())?;
+        let rules = Rules::of(conf.clone())?;
         // Nobody receives it where too many executors have failed; jobs end with that.
-        let _ = self.replacements.send((policy, failures));
+        let _ = self.replacements.send(rules);
         Ok(())
     }
 
@@ -99,11 +97,37 @@ impl Allocation {
     }
 }
 
+/// How many executors there are to be, and how many may fail.
+struct Rules {
+    conf: SparkConf,
+    policy: Policy,
+    failures: Failures,
+}
+
+impl Rules {
+    fn of(conf: SparkConf) -> Result<Self, ConfError> {
+        let policy = Policy::from_conf(&conf)?;
+        let failures = Failures::from_conf(&conf, policy.most())?;
+        Ok(Self { conf, policy, failures })
+    }
+
+    /// The same application with another number of executors. Answers whether that is another one.
+    fn rescale(&mut self, scale: &Scale) -> Result<bool, ConfError> {
+        let next = Self::of(scale.on(self.conf.clone()))?;
+        if next.conf == self.conf {
+            return Ok(false);
+        }
+        self.conf = next.conf;
+        self.policy.follow(next.policy);
+        self.failures.follow(&next.failures);
+        Ok(true)
+    }
+}
+
 struct Allocator {
     scheduler: Scheduler,
     provider: Arc<dyn ExecutorProvider>,
-    policy: Policy,
-    failures: Failures,
+    rules: Rules,
     roster: Roster,
     started: Instant,
     fatal: watch::Sender<Option<TooManyFailures>>,
@@ -112,18 +136,19 @@ struct Allocator {
 impl Allocator {
     async fn run(
         mut self,
-        mut events: mpsc::UnboundedReceiver<ExecutorEvent>,
-        mut replaced: mpsc::UnboundedReceiver<(Policy, Failures)>,
+        mut events: mpsc::UnboundedReceiver<ProviderEvent>,
+        mut replaced: mpsc::UnboundedReceiver<Rules>,
     ) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(event) => self.on_event(event).await,
+                    Some(ProviderEvent::Executor(event)) => self.on_event(event).await,
+                    Some(ProviderEvent::Scale(scale)) => self.rescale(&scale),
                     None => return,
                 },
-                Some((policy, failures)) = replaced.recv() => self.restart(policy, failures).await,
+                Some(rules) = replaced.recv() => self.restart(rules).await,
                 _ = ticks.tick() => self.balance().await,
             }
             if self.fatal.borrow().is_some() {
@@ -132,8 +157,16 @@ impl Allocator {
         }
     }
 
-    async fn restart(&mut self, policy: Policy, failures: Failures) {
-        (self.policy, self.failures) = (policy, failures);
+    fn rescale(&mut self, scale: &Scale) {
+        match self.rules.rescale(scale) {
+            Ok(true) => tracing::info!("the application may have other executors: {scale}"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the number of executors stays as it is"),
+        }
+    }
+
+    async fn restart(&mut self, rules: Rules) {
+        self.rules = rules;
         let ids = self.roster.release_all();
         tracing::info!(count = ids.len(), "replacing executors, as the program asks for others");
         for id in &ids {
@@ -171,7 +204,7 @@ impl Allocator {
 
     fn count_failure(&mut self, reason: &str) {
         let now = self.now();
-        if let Some(limit) = self.failures.add(now, self.roster.len()) {
+        if let Some(limit) = self.rules.failures.add(now, self.roster.len()) {
             let failure = TooManyFailures { limit, last: reason.to_string() };
             tracing::error!("{failure}");
             self.fatal.send_replace(Some(failure));
@@ -184,7 +217,7 @@ impl Allocator {
         let registered =
             load.executors.iter().filter_map(|executor| executor.id.parse().ok()).map(ExecutorId);
         if self.roster.observe(now, registered) {
-            self.failures.recovered();
+            self.rules.failures.recovered();
         }
         for (id, reason) in self.roster.overdue(now) {
             tracing::warn!(executor = %id, "giving up executor: {reason}");
@@ -193,7 +226,7 @@ impl Allocator {
             self.count_failure(&reason);
         }
 
-        let decision = self.policy.decide(now, &load);
+        let decision = self.rules.policy.decide(now, &load);
         for executor_id in decision.release {
             let Ok(id) = executor_id.parse().map(ExecutorId) else { continue };
             if self.scheduler.fence(&executor_id).await {
@@ -208,7 +241,7 @@ impl Allocator {
             tracing::info!(count = surplus.len(), "withdrawing requests for executors no longer needed");
             self.provider.release(&surplus);
         }
-        if self.failures.may_request(now) {
+        if self.rules.failures.may_request(now) {
             let wanted = self.roster.request(decision.target);
             if !wanted.is_empty() {
                 tracing::info!(count = wanted.len(), target = decision.target, "requesting executors");

@@ -7,6 +7,7 @@ use std::fmt;
 
 use cerium_conf::{ConfError, SparkConf};
 use cerium_crds::progress::Progress;
+use cerium_crds::scale::Scale;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -50,8 +51,17 @@ pub struct ExecutorEvent {
     pub state: ExecutorState,
 }
 
+/// What a provider reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderEvent {
+    /// Something about one executor.
+    Executor(ExecutorEvent),
+    /// Whoever watches over the application says anew how many executors it may have.
+    Scale(Scale),
+}
+
 /// Where a provider's reports go.
-pub type EventSender = mpsc::UnboundedSender<ExecutorEvent>;
+pub type EventSender = mpsc::UnboundedSender<ProviderEvent>;
 
 /// Starts and ends executors. Calls return at once; what became of them is reported as events.
 pub trait ExecutorProvider: Send + Sync {

@@ -17,6 +17,7 @@ use crate::error::{ApiFailure, Problem};
 use crate::pods::PodFacts;
 
 pub mod exposure;
+pub mod scale;
 
 /// What came of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,6 +31,7 @@ use crate::reconcile::Context;
 use crate::scope::Span;
 
 pub mod decide;
+mod scale;
 mod service;
 pub mod status;
 
@@ -208,7 +209,11 @@ async fn take_further(
             Step::Replace(why) => {
                 notes.push(pass.replace(pod.as_ref(), why).await?);
             }
-            Step::Wait(_) => {}
+            Step::Wait(_) => {
+                if let Some(pod) = pod.as_ref().filter(|_| is_live(&server)) {
+                    notes.extend(pass.scale(pod, valid).await?);
+                }
+            }
         }
         let old_service = connect.status.as_ref().and_then(|status| status.server.as_ref());
         let old_service = old_service.and_then(|server| server.service_name.as_deref());
@@ -382,6 +387,11 @@ fn classify(pod: Option<&Pod>, uid: &str, fingerprint: Option<&str>) -> Server {
         deleting: pod.metadata.deletion_timestamp.is_some(),
         ended: ended(pod),
     })
+}
+
+/// Whether the server was made from the specification and goes on.
+fn is_live(server: &Server) -> bool {
+    matches!(server, Server::Ours(pod) if pod.current && !pod.deleting && pod.ended.is_none())
 }
 
 /// When and after what time the server ended, if it did.

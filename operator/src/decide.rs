@@ -9,8 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::events::DRIVER_NOT_FOUND_TEXT;
 
+mod change;
 mod startup;
 
+use change::{can_be_scaled, needs_another_run};
 pub use startup::{Blocked, BlockedKind};
 use startup::{Verdict, blocked_for_too_long};
 
@@ -166,6 +168,8 @@ pub enum Decision {
         /// What to write into `errorMessage`.
         message: Message,
     },
+    /// Tell the driver, which goes on, how many executors it may have.
+    Scale,
     /// Delete the driver pod and wait until it is gone.
     RemoveDriver,
     /// Delete the application: its time to live is over.
@@ -187,7 +191,10 @@ impl Decision {
     /// The changes of state this decision may lead to.
     pub fn edges(&self, from: Phase) -> Vec<(Phase, Phase)> {
         match self {
-            Decision::Wait { .. } | Decision::RemoveDriver | Decision::DeleteApplication => Vec::new(),
+            Decision::Wait { .. }
+            | Decision::Scale
+            | Decision::RemoveDriver
+            | Decision::DeleteApplication => Vec::new(),
             Decision::Reserve => vec![(from, reserved_phase(from))],
             Decision::Adopt => vec![(from, Phase::Submitted)],
             Decision::Submit => vec![(from, Phase::Submitted), (from, Phase::SubmissionFailed)],
@@ -224,10 +231,11 @@ pub fn decide(situation: &Situation, patience: Patience, now: Timestamp) -> Deci
         | Phase::Failing
         | Phase::SubmissionFailed
         | Phase::Failed
-            if *change == Change::Application =>
+            if needs_another_run(*phase, *change) =>
         {
             move_to(Phase::Invalidating, Message::Clear)
         }
+        Phase::Submitted | Phase::Running | Phase::Unknown if can_be_scaled(situation) => Decision::Scale,
         Phase::New | Phase::PendingRerun | Phase::Resuming => decide_submission(history, *change, driver),
         Phase::Submitted | Phase::Running | Phase::Unknown => decide_by_driver(situation, patience, now),
         Phase::Succeeding => {

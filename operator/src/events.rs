@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use cerium_crds::application::SparkApplicationStatus;
+use cerium_crds::conditions::VALID;
 use cerium_crds::fingerprint::Change;
+use cerium_crds::scale::Scale;
 use cerium_crds::{ApplicationStateType as Phase, DriverState, ExecutorState, events as reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -40,6 +42,21 @@ impl Note {
 /// What stands around the driver pod could not all be made.
 pub fn not_exposed(refusal: String) -> Note {
     Note::new(reasons::APPLICATION_NOT_EXPOSED, refusal)
+}
+
+/// The driver was told how many executors it may have.
+pub fn scaled(name: &str, scale: &Scale) -> Note {
+    let message = format!("the driver of SparkApplication {name} goes on with {scale}");
+    Note::new(reasons::APPLICATION_SCALED, message)
+}
+
+/// The driver cannot be told how many executors it may have.
+pub fn not_scaled(name: &str, why: &str) -> Note {
+    let message = format!(
+        "the driver of SparkApplication {name} keeps the number of executors it has until the next \
+         submission: {why}"
+    );
+    Note::new(reasons::APPLICATION_SPEC_UPDATE_FAILED, message)
 }
 
 /// What the change from one status to the next means in events.
@@ -90,22 +107,36 @@ fn note_of_change(
         return None;
     }
     match (change, phase) {
-        (Change::Application, Phase::Completed) => Some(Note::new(
+        (Change::Application | Change::ExecutorCount { .. }, Phase::Completed) => Some(Note::new(
             reasons::APPLICATION_SPEC_UPDATE_FAILED,
             format!(
                 "the specification of SparkApplication {name} changed after it completed: it does not run \
                  again; to run the new one delete the application and create it again"
             ),
         )),
-        (Change::ExecutorPods, phase) if !phase.is_terminal() => Some(Note::new(
-            reasons::APPLICATION_WEBHOOK_FIELDS_UPDATED,
-            format!(
-                "SparkApplication {name} says anew where its executors are placed: executors of the next \
+        (Change::ExecutorCount { .. }, Phase::Submitted | Phase::Running | Phase::Unknown)
+            if old.submitted_spec == next.submitted_spec && !problem(next).is_empty() =>
+        {
+            Some(not_scaled(name, problem(next)))
+        }
+        (Change::ExecutorPods | Change::ExecutorCount { placed: true }, phase) if !phase.is_terminal() => {
+            Some(Note::new(
+                reasons::APPLICATION_WEBHOOK_FIELDS_UPDATED,
+                format!(
+                    "SparkApplication {name} says anew where its executors are placed: executors of the next \
                  submission will be"
-            ),
-        )),
+                ),
+            ))
+        }
         _ => None,
     }
+}
+
+/// What is wrong with the specification, as the condition says.
+fn problem(status: &SparkApplicationStatus) -> &str {
+    let mut all = status.conditions.iter().flatten();
+    let valid = all.find(|condition| condition.type_ == VALID && condition.status == "False");
+    valid.map(|condition| condition.message.as_str()).unwrap_or_default()
 }
 
 fn old_error(status: &SparkApplicationStatus) -> &str {

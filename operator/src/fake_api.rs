@@ -209,6 +209,7 @@ impl World {
                     for part in ["data", "spec"] {
                         object[part] = body[part].take();
                     }
+                    object["metadata"]["annotations"] = body["metadata"]["annotations"].take();
                 }
                 self.stamp(&mut object, false);
                 self.objects.insert(key, object.clone());

@@ -11,6 +11,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 
 use crate::applications::Applications;
 use crate::apply::exposure::{self, Exposed};
+use crate::apply::scale::{self, Told};
 use crate::apply::{self, ApplyError, Outcome};
 use crate::batch;
 use crate::build::{Exposure, Runtime, Submission, build};
@@ -30,7 +31,8 @@ use crate::status::{self, Basis, StatusError};
 use crate::unapplied::unapplied;
 use cerium_crds::fingerprint::{Change, change, fingerprint};
 use cerium_crds::labels;
-use cerium_crds::plan::ValidatedApplication;
+use cerium_crds::plan::{Run, ValidatedApplication};
+use cerium_crds::scale::Scale;
 use cerium_crds::validate::{Invalid, driver_pod_name, validate_for};
 
 /// What every pass needs.
@@ -175,7 +177,13 @@ async fn step(
     let spec_fingerprint = fingerprint(&application.spec)
         .map_err(|source| ReconcileError::Fingerprint { name: key.name.clone(), source })?;
     let change = match change(old.submitted_spec.as_deref().unwrap_or_default(), &spec_fingerprint) {
-        Change::ExecutorPods if !context.policy.partial_restart => Change::Application,
+        Change::ExecutorPods | Change::ExecutorCount { placed: true } if !context.policy.partial_restart => {
+            Change::Application
+        }
+        // Spark's own driver is told nothing while it runs.
+        Change::ExecutorCount { .. } if validated.as_ref().is_ok_and(|valid| valid.run != Run::Native) => {
+            Change::Application
+        }
         change => change,
     };
     let startup = startup_timeout(application);
@@ -235,6 +243,23 @@ async fn step(
                     Ok(Step::Done(Some(LEFTOVER_CHECK)))
                 }
             }
+        }
+        Decision::Scale => {
+            let (Ok(valid), Some(pod)) = (&validated, &observation.driver_pod) else {
+                return Ok(Step::Done(Some(LEFTOVER_CHECK)));
+            };
+            let scale = Scale::of(&valid.conf);
+            let told = scale::tell(&context.client, &key.namespace, &pod.name, &pod.uid, &scale).await;
+            let note = match told.map_err(ReconcileError::Apply)? {
+                Told::Done => events::scaled(&key.name, &scale),
+                Told::Refused(why) => events::not_scaled(&key.name, &why),
+                Told::Gone => return Ok(Step::Done(Some(LEFTOVER_CHECK))),
+            };
+            // Before it is written: what is written is not told again.
+            work.tell(&[note]).await;
+            work.write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
+                .await
+                .map(Step::next)
         }
         Decision::RemoveDriver => {
             let written = work

@@ -93,6 +93,10 @@ impl Basis<'_> {
         if let Decision::Move { to, message } = decision {
             self.enter(&mut next, *to, message);
         }
+        if *decision == Decision::Scale {
+            // The driver goes on, with what the specification says now.
+            next.submitted_spec = Some(self.fingerprint.to_owned());
+        }
         let phase = next.application_state.state;
         next.executor_state =
             executors::states(next.executor_state.take(), &observation.executors, phase, max_executors);

@@ -8,9 +8,12 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::SparkConnect;
-use crate::application::{ApplicationType, DriverSpec, ExecutorSpec, SparkApplicationSpec, SparkPodSpec};
+use crate::application::{
+    ApplicationType, DriverSpec, DynamicAllocation, ExecutorSpec, SparkApplicationSpec, SparkPodSpec,
+};
 use crate::plan::ValidatedApplication;
 use crate::refusals::MAX_CONNECT_NAME;
+use crate::scale::scale_keys;
 use crate::validate::{FieldError, Invalid, validate};
 use crate::{SparkApplication, names};
 
@@ -156,10 +159,22 @@ fn as_application(connect: &SparkConnect) -> SparkApplication {
     }
 }
 
-/// A hash of the specification without what the Service is made of.
+/// A hash of the specification without what the Service is made of, and without how many executors there may
+/// be: a server is told that while it runs.
 fn fingerprint(connect: &SparkConnect) -> Result<String, serde_json::Error> {
     let mut spec = connect.spec.clone();
     spec.server.service = None;
+    spec.executor.instances = None;
+    if let Some(allocation) = &mut spec.dynamic_allocation {
+        allocation.initial_executors = None;
+        allocation.min_executors = None;
+        allocation.max_executors = None;
+    }
+    if let Some(conf) = &mut spec.spark_conf {
+        conf.retain(|key, _| !scale_keys().contains(&key.as_str()));
+    }
+    spec.dynamic_allocation = spec.dynamic_allocation.filter(|rest| *rest != DynamicAllocation::default());
+    spec.spark_conf = spec.spark_conf.filter(|rest| !rest.is_empty());
     Ok(names::fingerprint(&serde_json::to_string(&spec)?))
 }
 

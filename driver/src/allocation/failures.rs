@@ -35,6 +35,11 @@ impl Failures {
         Self { limit, validity, times: VecDeque::new(), in_a_row: 0, next_try: Duration::ZERO }
     }
 
+    /// From now on as many failures are too many as for an application started with `other`.
+    pub fn follow(&mut self, other: &Self) {
+        self.limit = other.limit;
+    }
+
     /// Counts a failure; `executors` is the number of executors left. Answers with the limit when
     /// it is exceeded. Where the number of executors is not bounded, it follows their number.
     pub fn add(&mut self, now: Duration, executors: usize) -> Option<usize> {

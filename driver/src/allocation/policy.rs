@@ -57,10 +57,18 @@ impl Policy {
         Ok(Self::Dynamic(Box::new(DynamicPolicy::new(settings))))
     }
 
+    /// Goes on as `next` has it, without forgetting who has been idle since when.
+    pub fn follow(&mut self, next: Self) {
+        match (self, next) {
+            (Self::Dynamic(policy), Self::Dynamic(next)) => policy.follow(next.settings),
+            (policy, next) => *policy = next,
+        }
+    }
+
     /// The decision for this moment. `now` is the time since the application started.
     pub fn decide(&mut self, now: Duration, load: &ClusterLoad) -> Decision {
         match self {
-            Self::Fixed(count) => Decision { target: *count, release: vec![] },
+            Self::Fixed(count) => Decision { target: *count, release: beyond(load, *count) },
             Self::Dynamic(policy) => policy.decide(now, load),
         }
     }
@@ -78,6 +86,13 @@ impl Policy {
 pub const DEFAULT_INSTANCES: u32 = 2;
 /// Stands for no upper bound.
 const UNBOUNDED: usize = i32::MAX as usize;
+
+/// Idle executors, no more than there are above `most`. Busy ones go when they are done, holders of output
+/// when nobody needs it any more.
+fn beyond(load: &ClusterLoad, most: usize) -> Vec<String> {
+    let idle = load.executors.iter().rev().filter(|one| one.running_tasks == 0 && !one.holds_shuffle);
+    idle.take(load.executors.len().saturating_sub(most)).map(|executor| executor.id.clone()).collect()
+}
 
 impl DynamicSettings {
     /// Reads and checks the settings.
@@ -138,6 +153,13 @@ impl DynamicPolicy {
         Self { settings, target, step: 1, initializing: true, add_at: None, idle_since: BTreeMap::new() }
     }
 
+    /// Takes other settings; the target moves as far as the new bounds say.
+    fn follow(&mut self, settings: DynamicSettings) {
+        let wanted = if self.initializing { settings.initial } else { self.target };
+        self.target = wanted.clamp(settings.min, settings.max);
+        self.settings = settings;
+    }
+
     fn decide(&mut self, now: Duration, load: &ClusterLoad) -> Decision {
         let expired = self.expired(now, load);
         if !expired.is_empty() || load.pending_tasks + load.running_tasks > 0 {
@@ -147,10 +169,10 @@ impl DynamicPolicy {
         if !self.initializing {
             self.move_target(now, load);
         }
-        let mut left = load.executors.len();
-        let mut release = Vec::new();
+        let mut release = beyond(load, self.settings.max);
+        let mut left = load.executors.len() - release.len();
         for executor_id in expired {
-            if left > self.settings.min && left > self.target {
+            if left > self.settings.min && left > self.target && !release.contains(&executor_id) {
                 left -= 1;
                 release.push(executor_id);
             }
@@ -334,6 +356,45 @@ mod tests {
     fn the_ratio_scales_the_need() {
         let mut policy = DynamicPolicy::new(DynamicSettings { ratio: 0.5, initial: 50, ..settings() });
         assert_eq!(policy.decide(secs(0), &load(10, &[])).target, 5);
+    }
+
+    fn conf(entries: &[(&str, &str)]) -> SparkConf {
+        entries.iter().copied().collect()
+    }
+
+    #[test]
+    fn fewer_fixed_executors_are_kept_as_soon_as_the_others_are_idle() {
+        let of = |count: &str| Policy::from_conf(&conf(&[("spark.executor.instances", count)])).unwrap();
+        let mut policy = of("3");
+        assert_eq!(policy.decide(secs(0), &load(0, &[0, 0, 0])), Decision { target: 3, release: vec![] });
+        policy.follow(of("1"));
+        let mut held = load(0, &[1, 0, 0]);
+        held.executors[2].holds_shuffle = true;
+        assert_eq!(policy.decide(secs(1), &held), Decision { target: 1, release: vec!["2".into()] });
+        assert_eq!(policy.decide(secs(2), &load(0, &[1])).release, [""; 0]);
+        policy.follow(of("4"));
+        assert_eq!(policy.decide(secs(3), &load(0, &[1])), Decision { target: 4, release: vec![] });
+    }
+
+    #[test]
+    fn new_bounds_count_at_once() {
+        let bounds = |min: &str, max: &str| {
+            let entries = [
+                ("spark.dynamicAllocation.enabled", "true"),
+                ("spark.dynamicAllocation.minExecutors", min),
+                ("spark.dynamicAllocation.maxExecutors", max),
+            ];
+            Policy::from_conf(&conf(&entries)).unwrap()
+        };
+        let mut policy = bounds("0", "8");
+        // Work for one executor, then none.
+        policy.decide(secs(0), &load(0, &[1, 0, 0]));
+        assert_eq!(policy.decide(secs(1), &load(0, &[0, 0, 0])).target, 0);
+        policy.follow(bounds("2", "8"));
+        assert_eq!(policy.decide(secs(2), &load(0, &[0, 0, 0])), Decision { target: 2, release: vec![] });
+        // Above the new maximum nobody's idle time is waited for, but a task is.
+        policy.follow(bounds("0", "1"));
+        assert_eq!(policy.decide(secs(3), &load(0, &[0, 1, 1])).release, ["1"]);
     }
 
     #[test]

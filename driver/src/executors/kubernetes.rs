@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cerium_conf::{ConfError, SparkConf, env, keys, paths};
 use cerium_crds::progress::{PROGRESS_ANNOTATION, Progress};
+use cerium_crds::scale::{SCALE_ANNOTATION, Scale};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -19,7 +20,7 @@ use kube::{Api, Client};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::{EventSender, ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState, Exit};
+use super::{EventSender, ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState, Exit, ProviderEvent};
 use pod::{Condition, Stamp};
 
 /// How long a pod may wait for its image, or for what its container refers to, before it counts as failed.
@@ -219,6 +220,8 @@ struct Worker {
     connection: Option<(String, EventSender)>,
     queue: VecDeque<ExecutorId>,
     tracked: BTreeMap<ExecutorId, Tracked>,
+    /// What the driver's own pod said last of how many executors there may be.
+    scale: Option<String>,
     next_batch: Instant,
     refusal_pause: Duration,
 }
@@ -240,6 +243,7 @@ impl Worker {
             connection: None,
             queue: VecDeque::new(),
             tracked: BTreeMap::new(),
+            scale: None,
             next_batch: Instant::now(),
             refusal_pause: FIRST_REFUSAL_PAUSE,
         }
@@ -271,7 +275,8 @@ impl Worker {
                     }
                     None => return,
                 },
-                Some(event) = events.next() => match event {
+                // Not before there is somebody to report to.
+                Some(event) = events.next(), if self.connection.is_some() => match event {
                     Ok(watcher::Event::Init) => listed.clear(),
                     Ok(watcher::Event::InitApply(pod)) => {
                         listed.extend(pod::executor_id(&pod));
@@ -291,7 +296,7 @@ impl Worker {
     fn report(&mut self, id: ExecutorId, state: ExecutorState) {
         if let Some((_, events)) = &self.connection {
             // Without a receiver the application is over.
-            let _ = events.send(ExecutorEvent { id, state });
+            let _ = events.send(ProviderEvent::Executor(ExecutorEvent { id, state }));
         }
     }
 
@@ -332,6 +337,10 @@ impl Worker {
     }
 
     async fn observe(&mut self, pod: &Pod) {
+        if pod.metadata.name.as_ref() == Some(&self.driver_pod) {
+            self.observe_driver(pod);
+            return;
+        }
         let Some(id) = pod::executor_id(pod) else { return };
         let condition = pod::condition(pod);
         if let Condition::Ended(exit) = condition {
@@ -351,6 +360,28 @@ impl Worker {
             }
         }
         self.report_condition(id, condition);
+    }
+
+    /// The operator writes on the driver's own pod how many executors there may be from now on.
+    fn observe_driver(&mut self, pod: &Pod) {
+        let Some(text) = pod.metadata.annotations.as_ref().and_then(|all| all.get(SCALE_ANNOTATION)) else {
+            return;
+        };
+        if self.scale.as_ref() == Some(text) {
+            return;
+        }
+        self.scale = Some(text.clone());
+        match text.parse::<Scale>() {
+            Ok(scale) => {
+                if let Some((_, events)) = &self.connection {
+                    // Without a receiver the application is over.
+                    let _ = events.send(ProviderEvent::Scale(scale));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(pod = self.driver_pod, %error, "cannot read the annotation {SCALE_ANNOTATION}");
+            }
+        }
     }
 
     fn report_condition(&mut self, id: ExecutorId, condition: Condition) {

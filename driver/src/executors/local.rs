@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::{EventSender, ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState, Exit};
+use super::{EventSender, ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState, Exit, ProviderEvent};
 
 /// Why local executors cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -192,7 +192,7 @@ async fn watch(
 ) {
     let report = |state| {
         // Without a receiver the application is over and nobody asks any more.
-        let _ = events.send(ExecutorEvent { id, state });
+        let _ = events.send(ProviderEvent::Executor(ExecutorEvent { id, state }));
     };
     let exit = match child {
         Err(error) => {

@@ -12,7 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use cerium_conf::SparkConf;
 use cerium_driver::executors::kubernetes::KubernetesProvider;
-use cerium_driver::executors::{ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState};
+use cerium_driver::executors::{ExecutorEvent, ExecutorId, ExecutorProvider, ExecutorState, ProviderEvent};
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ impl Server {
 }
 
 async fn list(State(server): State<Arc<Server>>, Query(query): Query<BTreeMap<String, String>>) -> Response {
-    assert_eq!(query["labelSelector"], "spark-app-selector=spark-1,spark-role=executor");
+    assert_eq!(query["labelSelector"], "spark-app-selector=spark-1");
     if !query.contains_key("watch") {
         // What is there is sent to those who watch.
         let list = json!({ "kind": "PodList", "apiVersion": "v1", "metadata": { "resourceVersion": "1" }, "items": [] });
@@ -99,7 +99,7 @@ async fn delete(State(server): State<Arc<Server>>, Path((_, name)): Path<(String
 struct Application {
     server: Arc<Server>,
     provider: KubernetesProvider,
-    events: mpsc::UnboundedReceiver<ExecutorEvent>,
+    events: mpsc::UnboundedReceiver<ProviderEvent>,
 }
 
 impl Application {
@@ -135,19 +135,26 @@ impl Application {
 
     /// The next event that is not about waiting.
     async fn next(&mut self) -> (u64, ExecutorState) {
-        let event = async {
-            loop {
-                let ExecutorEvent { id, state } = self.events.recv().await.unwrap();
-                if !matches!(state, ExecutorState::Pending(_)) {
-                    return (id.0, state);
-                }
+        loop {
+            let ExecutorEvent { id, state } = self.event().await;
+            if !matches!(state, ExecutorState::Pending(_)) {
+                return (id.0, state);
             }
-        };
-        tokio::time::timeout(PATIENCE, event).await.expect("an event")
+        }
+    }
+
+    async fn report(&mut self) -> ProviderEvent {
+        tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("a report").unwrap()
+    }
+
+    async fn event(&mut self) -> ExecutorEvent {
+        let of_executor =
+            |report| if let ProviderEvent::Executor(event) = report { Some(event) } else { None };
+        of_executor(self.report().await).expect("a report on an executor")
     }
 
     async fn pending(&mut self, id: u64) {
-        let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("an event").unwrap();
+        let event = self.event().await;
         assert_eq!(event.id, ExecutorId(id));
         assert!(matches!(event.state, ExecutorState::Pending(_)), "{event:?}");
     }
@@ -200,4 +207,24 @@ async fn pods_are_made_watched_and_deleted() {
 
     app.provider.stop().await;
     assert_eq!(app.server.names(), ["flights-driver"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_drivers_own_pod_says_how_many_executors_there_may_be() {
+    let mut app = Application::start().await;
+    let server = Arc::clone(&app.server);
+    let annotate = |key: &str, text: &str| {
+        let mut driver = server.pods.lock().unwrap()["flights-driver"].clone();
+        driver.metadata.annotations.get_or_insert_default().insert(key.to_owned(), text.to_owned());
+        server.put("MODIFIED", driver);
+    };
+    let scale = |text: &str| ProviderEvent::Scale(text.parse().unwrap());
+    annotate("cerium.dev/executors", "spark.executor.instances=3");
+    assert_eq!(app.report().await, scale("spark.executor.instances=3"));
+    // Neither its own reports nor a text that is none are taken for a change.
+    annotate("cerium.dev/progress", "stages 0/1, tasks 0/4");
+    annotate("cerium.dev/executors", "three");
+    annotate("cerium.dev/executors", "spark.executor.instances=5");
+    assert_eq!(app.report().await, scale("spark.executor.instances=5"));
+    app.provider.stop().await;
 }

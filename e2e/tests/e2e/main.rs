@@ -8,6 +8,7 @@ mod api_kinds;
 mod api_manners;
 mod api_odd;
 mod api_operator;
+mod api_scale;
 mod api_schedule;
 mod api_upgrade;
 mod run_allocation;

@@ -96,6 +96,19 @@ async fn run_a_client_works_through_the_service_and_idle_executors_go() -> Resul
         let running = executors(scope).await?;
         ensure!(running.len() == 1, "{} executors instead of one", running.len());
 
+        // Their number alone reaches the server that runs.
+        let made = scope.pod_api().get("shared-server").await?;
+        for count in [2, 1] {
+            let wanted = json!({"spec": {"executor": {"instances": count}}}).to_string();
+            scope
+                .kubectl(&["patch", "sparkconnect", "shared", "--type", "merge", "--patch", &wanted])
+                .await?;
+            let what = format!("{count} executors");
+            until(&what, LIMIT, async || Ok((executors(scope).await?.len() == count).then_some(()))).await?;
+        }
+        let same = scope.pod_api().get("shared-server").await?;
+        ensure!(same.metadata.uid == made.metadata.uid, "the server was replaced");
+
         scope.kubectl(&["delete", "sparkconnect", "shared", "--wait=false"]).await?;
         until("all to be gone", LIMIT, async || {
             let left = scope.pods("sparkoperator.k8s.io/connect-name=shared").await?;

@@ -154,6 +154,22 @@ async fn a_changed_specification_replaces_the_server_and_one_of_the_service_does
 }
 
 #[tokio::test]
+async fn a_running_server_is_told_of_another_number_of_executors_once() {
+    let stage = Stage::new(json!({}));
+    stage.pass().await;
+    stage.pod_is(running());
+    stage.pass().await;
+    stage.writes();
+    stage.change("sparkconnects", "shared", |connect| connect["spec"]["executor"]["instances"] = json!(5));
+    stage.pass().await;
+    assert_eq!(stage.writes(), ["PUT pods/shared-server"]);
+    let pod = stage.api.get("pods", "shared-server").unwrap();
+    assert_eq!(pod["metadata"]["annotations"]["cerium.dev/executors"], "spark.executor.instances=5");
+    stage.pass().await;
+    assert_eq!(stage.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_server_that_ends_is_started_again_after_a_pause() {
     let stage = Stage::new(json!({}));
     stage.pass().await;

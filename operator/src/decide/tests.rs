@@ -380,12 +380,34 @@ fn a_changed_specification_restarts_what_is_under_way_or_failed_and_nothing_else
         assert_eq!(restarts, restarted.contains(&phase), "{phase:?}");
         changed.change = Change::ExecutorPods;
         assert_ne!(decide_now(&changed), enter(Phase::Invalidating), "{phase:?}");
+        // A driver that runs is told; without one, another run may go better.
+        changed.change = Change::ExecutorCount { placed: true };
+        let runs = matches!(phase, Phase::Submitted | Phase::Running | Phase::Unknown);
+        assert_eq!(decide_now(&changed) == Decision::Scale, runs, "{phase:?}");
+        let restarts = decide_now(&changed) == enter(Phase::Invalidating);
+        assert_eq!(restarts, restarted.contains(&phase) && !runs, "{phase:?}");
     }
     assert_eq!(
         decide_now(&situation(Phase::Invalidating, ours(DriverProgress::Running))),
         Decision::RemoveDriver
     );
     assert_eq!(decide_now(&situation(Phase::Invalidating, Driver::Absent)), enter(Phase::PendingRerun));
+}
+
+#[test]
+fn a_driver_is_told_of_its_executors_only_while_it_can_listen_and_the_number_is_right() {
+    let changed = |driver: Driver, invalid: Option<&str>| {
+        let mut running = situation(Phase::Running, driver);
+        running.change = Change::ExecutorCount { placed: false };
+        running.wish.invalid = invalid.map(str::to_owned);
+        decide_now(&running)
+    };
+    let stay = Decision::Wait { requeue: None };
+    assert_eq!(changed(ours(DriverProgress::Running), Some("minExecutors is larger")), stay);
+    let succeeding = move_to(Phase::Succeeding, Message::Clear);
+    assert_eq!(changed(ours(DriverProgress::Succeeded), None), succeeding);
+    let pod = DriverPod { current: true, deleting: true, lingers: false, state: DriverProgress::Running };
+    assert_eq!(changed(Driver::Ours(pod), None), stay);
 }
 
 #[test]

@@ -158,6 +158,16 @@ impl Stage {
         panic!("stuck in {}", self.state());
     }
 
+    /// The messages of the events with this reason.
+    fn events(&self, reason: &str) -> Vec<String> {
+        let world = self.api.world();
+        let events = world
+            .objects
+            .iter()
+            .filter(|((plural, _, _), event)| plural == "events" && event["reason"] == reason);
+        events.map(|(_, event)| event["message"].as_str().unwrap().to_owned()).collect()
+    }
+
     fn reasons(&self) -> Vec<String> {
         let world = self.api.world();
         let events = world.objects.iter().filter(|((plural, _, _), _)| plural == "events");
@@ -649,6 +659,78 @@ async fn where_executors_are_placed_restarts_nothing_if_partial_restart_is_on() 
         }
         assert_eq!(stage.api.world().drivers.len(), drivers, "{partial_restart}");
     }
+}
+
+#[tokio::test]
+async fn a_running_driver_is_told_of_another_number_of_executors_wherever_the_process_is_killed() {
+    for write in 0..4 {
+        for cut in [Cut::Before(write), Cut::After(write)] {
+            let stage = Stage::new(json!({"dynamicAllocation": {"enabled": true, "maxExecutors": 4}}));
+            stage.play_until(Phase::Running).await;
+            let submission = stage.status().submission_id;
+            stage.edit(|application| {
+                application["spec"]["executor"]["instances"] = json!(3);
+                application["spec"]["dynamicAllocation"]["maxExecutors"] = json!(8);
+            });
+            stage.api.world().cut_from_now(cut);
+            // The names of events follow from the time.
+            pass_time(1);
+            stage.play(0).await;
+            assert_eq!(stage.state(), Phase::Completed, "{cut:?}");
+            assert_eq!(stage.api.world().drivers.len(), 1, "{cut:?}");
+            assert_eq!(stage.status().submission_id, submission, "{cut:?}");
+            let pod = stage.api.get("pods", "pi-driver").unwrap();
+            assert_eq!(
+                pod["metadata"]["annotations"]["cerium.dev/executors"],
+                "spark.dynamicAllocation.maxExecutors=8, spark.executor.instances=3",
+                "{cut:?}"
+            );
+            assert!(stage.reasons().contains(&"SparkApplicationScaled".to_owned()), "{cut:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn executors_of_which_the_driver_cannot_be_told_leave_it_alone_and_are_told_of() {
+    let refusal = "pods \"pi-driver\" is forbidden: cannot update resource \"pods\"";
+    for (bounds, refuse, why) in [
+        (json!({"enabled": true, "minExecutors": 9, "maxExecutors": 4}), None, "must not be larger"),
+        (
+            json!({"enabled": true, "maxExecutors": 8}),
+            Some(("PUT pods", 403, "Forbidden", refusal)),
+            "is forbidden",
+        ),
+    ] {
+        let stage = Stage::new(json!({"dynamicAllocation": {"enabled": true, "maxExecutors": 4}}));
+        stage.play_until(Phase::Running).await;
+        stage.edit(|application| application["spec"]["dynamicAllocation"] = bounds);
+        stage.api.world().refuse = refuse;
+        for _ in 0..3 {
+            // The names of events follow from the time.
+            pass_time(1);
+            stage.pass().await.unwrap();
+        }
+        assert_eq!(stage.state(), Phase::Running);
+        let pod = stage.api.get("pods", "pi-driver").unwrap();
+        assert!(pod["metadata"]["annotations"]["cerium.dev/executors"].is_null());
+        let told = stage.events("SparkApplicationSpecUpdateFailed");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains(why), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn sparks_own_driver_runs_anew_with_another_number_of_executors() {
+    let stage = Stage::new(json!({
+        "sparkConf": {"spark.cerium.engine": "spark"}, "image": "spark:4.1.1", "type": "Scala",
+        "mainClass": "Pi", "mainApplicationFile": "local:///pi.jar",
+    }));
+    stage.play_until(Phase::Running).await;
+    stage.edit(|application| application["spec"]["executor"]["instances"] = json!(3));
+    stage.pass().await.unwrap();
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    assert_eq!(stage.api.world().drivers.len(), 2);
 }
 
 #[tokio::test]

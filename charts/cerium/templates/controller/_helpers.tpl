@@ -107,7 +107,7 @@ access to Secrets.
   verbs: [update]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, update, delete]
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, update, delete]

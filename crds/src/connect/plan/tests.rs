@@ -95,4 +95,10 @@ fn the_service_alone_does_not_change_the_pods() {
     let fingerprint = |overlay: &str| validate_connect(&connect(overlay)).unwrap().fingerprint;
     assert_eq!(fingerprint("{}"), fingerprint("server: {service: {spec: {type: NodePort}}}"));
     assert_ne!(fingerprint("{}"), fingerprint("server: {cores: 2}"));
+    // Nor does the number of executors, of which a server is told.
+    assert_eq!(fingerprint("{}"), fingerprint("executor: {instances: 7}"));
+    assert_eq!(fingerprint("{}"), fingerprint("sparkConf: {spark.dynamicAllocation.maxExecutors: '7'}"));
+    let allocation = |bound: &str| fingerprint(&format!("dynamicAllocation: {{enabled: true{bound}}}"));
+    assert_eq!(allocation(""), allocation(", minExecutors: 1, maxExecutors: 7"));
+    assert_ne!(fingerprint("{}"), allocation(""));
 }

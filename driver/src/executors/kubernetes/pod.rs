@@ -38,15 +38,9 @@ impl Stamp {
         names::executor_pod_name(&self.prefix, id.0)
     }
 
-    /// Selects all executor pods of the application.
+    /// Selects all pods of the application, the driver's own among them.
     pub fn selector(&self) -> String {
-        format!(
-            "{}={},{}={}",
-            labels::SPARK_APP_SELECTOR,
-            self.application_id,
-            labels::SPARK_ROLE,
-            labels::ROLE_EXECUTOR
-        )
+        format!("{}={}", labels::SPARK_APP_SELECTOR, self.application_id)
     }
 
     /// The pod of an executor.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cerium_conf::{paths, ports};
 use cerium_crds::connect::{CONTAINER_PORT_NAME, PORT, PORT_NAME, ValidatedConnect};
+use cerium_crds::scale::{SCALE_ANNOTATION, Scale};
 use cerium_crds::{GROUP, labels, names};
 use k8s_openapi::api::core::v1::Probe;
 use k8s_openapi::api::core::v1::{
@@ -57,6 +58,7 @@ pub fn server(
     own_labels.insert(labels::SPARK_ROLE.to_owned(), labels::ROLE_CONNECT_SERVER.to_owned());
     let annotations = pod.metadata.annotations.get_or_insert_default();
     annotations.insert(labels::CONNECT_FINGERPRINT.to_owned(), connect.fingerprint.clone());
+    annotations.insert(SCALE_ANNOTATION.to_owned(), Scale::of(&application.conf).to_string());
     if let Some(spec) = &mut pod.spec {
         for volume in spec.volumes.iter_mut().flatten() {
             if let Some(source) =
