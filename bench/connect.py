@@ -4,31 +4,18 @@ Prints one JSON object: medians in milliseconds, null for what the server does n
 """
 
 import json
-import statistics
 import sys
-import time
 
 import numpy as np
 import pandas as pd
+from measure import median_ms, session
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 
 WARM_UP = 10
 
 
-def median_ms(action, runs):
-    for _ in range(min(WARM_UP, runs)):
-        action()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        action()
-        times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(times)
-
-
 def main():
-    spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
+    spark = session(sys.argv[1])
     small = spark.range(1000).selectExpr("id as a", "id % 10 as b")
     sums = small.groupBy("b").sum("a")
     assert sorted(tuple(row) for row in sums.collect())[0] == (0, sum(range(0, 1000, 10)))
@@ -38,11 +25,11 @@ def main():
         assert len(spark.createDataFrame(large).toPandas()) == len(large)
 
     figures = {
-        "select": median_ms(lambda: spark.sql("select 1").collect(), 200),
-        "aggregate": median_ms(sums.collect, 50),
+        "select": median_ms(lambda: spark.sql("select 1").collect(), 200, WARM_UP),
+        "aggregate": median_ms(sums.collect, 50, WARM_UP),
     }
     try:
-        figures["pandas"] = median_ms(there_and_back, 5)
+        figures["pandas"] = median_ms(there_and_back, 5, 5)
     except PySparkException as error:
         print(f"no rows from pandas: {error}", file=sys.stderr)
         figures["pandas"] = None

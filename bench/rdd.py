@@ -7,35 +7,15 @@ milliseconds.
 import json
 import operator
 import random
-import statistics
 import sys
-import time
 
-from pyspark.sql import SparkSession
+from measure import median_ms, session
 
 PI_PARTITIONS = 100
 PI_POINTS = 100_000 * PI_PARTITIONS
 PAIRS = 5_000_000
 KEYS = 100_000
 PARTITIONS = 4
-
-
-def median_ms(action, runs=3, warm_up=1):
-    for _ in range(warm_up):
-        action()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        action()
-        times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(times)
-
-
-def session(where):
-    builder = SparkSession.builder.config("spark.ui.enabled", "false")
-    if where.startswith("sc://"):
-        return builder.remote(where).getOrCreate()
-    return builder.master(where).getOrCreate()
 
 
 def inside(_):
@@ -58,7 +38,7 @@ def main():
         counts = pairs.reduceByKey(operator.add)
         assert counts.filter(lambda pair: pair[1] == PAIRS // KEYS).count() == KEYS
 
-    figures = {"pi": median_ms(pi), "reduce": median_ms(reduce_by_key)}
+    figures = {"pi": median_ms(pi, 3), "reduce": median_ms(reduce_by_key, 3)}
     spark.stop()
     print(json.dumps(figures))
 

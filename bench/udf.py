@@ -4,34 +4,14 @@ Prints one JSON object: medians in milliseconds.
 """
 
 import json
-import statistics
 import sys
-import time
 
-from pyspark.sql import SparkSession
+from measure import median_ms, session
 from pyspark.sql.functions import pandas_udf, udf
 
 PANDAS_ROWS = 10_000_000
 PLAIN_ROWS = 2_000_000
 PARTITIONS = 2
-
-
-def median_ms(action, runs, warm_up=1):
-    for _ in range(warm_up):
-        action()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        action()
-        times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(times)
-
-
-def session(where):
-    builder = SparkSession.builder.config("spark.ui.enabled", "false")
-    if where.startswith("sc://"):
-        return SparkSession.builder.remote(where).getOrCreate()
-    return builder.master(where).getOrCreate()
 
 
 def main():
