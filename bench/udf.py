@@ -8,6 +8,7 @@ import sys
 
 from measure import median_ms, session
 from pyspark.sql.functions import pandas_udf, udf
+from udf_one_row import one_row
 
 PANDAS_ROWS = 10_000_000
 PLAIN_ROWS = 2_000_000
@@ -31,12 +32,10 @@ def main():
         sums = numbers.select(function("id").alias("x")).agg({"x": "sum"})
         assert sums.collect()[0][0] == rows * rows
 
-    one = spark.range(0, 1, 1, 1)
-    with_function, without = one.select(plain("id")), one.selectExpr("id * 2 + 1")
     figures = {
         "pandas": median_ms(lambda: total(vectorised, PANDAS_ROWS), 3),
         "plain": median_ms(lambda: total(plain, PLAIN_ROWS), 3),
-        "reused": median_ms(with_function.collect, 50, 10) - median_ms(without.collect, 50, 10),
+        "one_row": one_row(spark),
     }
     spark.stop()
     print(json.dumps(figures))

@@ -11,6 +11,8 @@ mod flights;
 mod manifest;
 mod process;
 mod rdd;
+mod script;
+mod server;
 mod soak;
 mod tpch;
 mod udf;
@@ -23,6 +25,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 
 use figure::Report;
+use script::Peers;
 
 /// What to measure, and with which binaries.
 #[derive(Parser)]
@@ -114,11 +117,13 @@ fn main() -> Result<ExitCode> {
     }
     let spark = arguments.spark_python.clone();
     let spark = spark.unwrap_or_else(|| arguments.cache.join("spark/4.1.1/bin/python"));
+    let peers = Peers { driver: &driver, python: &python, spark: &spark };
     if arguments.parts.contains(&Part::Udf) {
-        udf::measure(&driver, &python, &spark, &mut report).context("measuring Python functions")?;
+        udf::UDF.measure(&peers, &mut report).context("measuring Python functions")?;
+        udf::measure_new_worker(&driver, &python, &mut report).context("measuring Python functions")?;
     }
     if arguments.parts.contains(&Part::Rdd) {
-        rdd::measure(&driver, &python, &spark, &mut report).context("measuring RDDs")?;
+        rdd::RDD.measure(&peers, &mut report).context("measuring RDDs")?;
     }
     if arguments.parts.contains(&Part::Soak) {
         soak::measure(&driver, &python, &mut report).context("measuring growth")?;

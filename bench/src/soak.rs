@@ -5,9 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::connect::start_cerium;
 use crate::figure::Report;
 use crate::process;
+use crate::server::start_cerium;
 
 /// Name, sessions and queries of each.
 const PHASES: [(&str, u32, u32); 2] =
@@ -29,7 +29,7 @@ pub fn measure(driver: &Path, python: &Path, report: &mut Report) -> Result<()> 
         report.skipped.push(format!("soak: no {}; scripts/python makes it", python.display()));
         return Ok(());
     }
-    let (server, remote) = start_cerium(driver, python)?;
+    let (server, remote) = start_cerium(driver, python, &[])?;
     let use_it = |sessions: u32, queries: u32| -> Result<()> {
         let output = Command::new(python)
             .args(["-W", "ignore", "bench/soak.py", &remote, &sessions.to_string(), &queries.to_string()])

@@ -9,3 +9,4 @@ pub mod s3;
 pub mod scope;
 pub mod tunnel;
 pub mod wait;
+pub mod watch;

@@ -45,6 +45,8 @@ keys! {
     PYSPARK_PYTHON: String = NAME, "spark.pyspark.python", none, "2.1.0", Start;
     /// Python of the program. Default: that of `spark.pyspark.python`, unless `PYSPARK_DRIVER_PYTHON` is set.
     PYSPARK_DRIVER_PYTHON: String = NAME, "spark.pyspark.driver.python", none, "2.1.0", Start;
+    /// Give a Python worker the next task as well; else each task starts a new one.
+    PYTHON_WORKER_REUSE: bool = BOOL, "spark.python.worker.reuse", "true", "1.2.0", Start;
     /// Python files (.py, .zip, .egg, .whl) that the program can import, separated by commas. Set by
     /// `spec.deps.pyFiles`.
     SUBMIT_PY_FILES: Vec<String> = LIST, "spark.submit.pyFiles", "", "1.0.1", Start;

@@ -61,3 +61,30 @@ fn memory_above_the_limit_is_an_error_of_the_function() {
     assert!(told.contains("MemoryError\nA Python worker may use 2048 MiB"), "{told}");
     assert!(told.ends_with("after: 3\n"), "{told}");
 }
+
+/// The process of each of three tasks, one after another.
+fn workers(conf: &str) -> Vec<String> {
+    let folder = TempDir::new().unwrap();
+    let program = "
+import os
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+spark = SparkSession.builder.getOrCreate()
+who = udf(lambda x: os.getpid(), 'long')
+for _ in range(3):
+    print(spark.range(1).select(who('id')).collect()[0][0])
+";
+    let output = run_text(&folder, program, &format!("  sparkConf: {{{conf}}}"));
+    printed(&output).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_worker_does_the_next_task_unless_told_otherwise() {
+    let mut reused = workers("");
+    reused.dedup();
+    assert_eq!(reused.len(), 1, "{reused:?}");
+    let mut new = workers("spark.python.worker.reuse: 'false'");
+    assert_eq!(new.len(), 3, "{new:?}");
+    new.dedup();
+    assert_eq!(new.len(), 3, "{new:?}");
+}

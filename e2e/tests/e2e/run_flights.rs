@@ -1,6 +1,6 @@
 //! The whole way as a user goes it: install, apply, look, delete, uninstall.
 
-use std::process::Stdio;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +10,7 @@ use cerium_e2e::flights;
 use cerium_e2e::s3::S3;
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
-use tokio::io::AsyncReadExt;
+use cerium_e2e::watch::Watch;
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -23,30 +23,14 @@ async fn run_flights_as_a_user() -> Result<()> {
         let s3 = S3::start(scope).await?;
         s3.put_flights().await?;
 
-        let columns = "custom-columns=STATE:.status.applicationState.state";
-        let arguments = [
-            "--namespace",
-            &scope.namespace,
-            "get",
-            "sparkapp",
-            "--watch",
-            "--no-headers",
-            "--output",
-            columns,
-        ];
-        let mut watch = scope.cluster.command("kubectl", &arguments).stdout(Stdio::piped()).spawn()?;
-        let mut seen = watch.stdout.take().context("no output")?;
+        let states = ["sparkapp", "--output", "custom-columns=STATE:.status.applicationState.state"];
+        let states = Watch::start(scope, &states)?;
+        let columns = "custom-columns=NAME:.metadata.name,INIT:.spec.initContainers[*].name";
+        let role = "spark-role=executor,sparkoperator.k8s.io/app-name=flights";
+        let executors = Watch::start(scope, &["pods", "--selector", role, "--output", columns])?;
 
         scope.apply(&std::fs::read_to_string(repository().join("examples/flights-cluster.yaml"))?).await?;
         let application = Application::new(scope, "flights");
-        let executors = application.wait_executors(2, LIMIT).await?;
-        for pod in &executors {
-            let init = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
-            ensure!(
-                init.map(|container| container.name.as_str()).eq(["cerium-engine"]),
-                "no engine is copied into the image"
-            );
-        }
         let status = application.wait_state("COMPLETED", LIMIT).await?;
 
         let log = application.driver_log().await?;
@@ -62,10 +46,13 @@ async fn run_flights_as_a_user() -> Result<()> {
         let executor_states = status["executorState"].as_object().context("no executorState")?;
         ensure!(executor_states.len() == 2, "not two executors in the status: {executor_states:?}");
 
-        watch.kill().await?;
-        let mut text = String::new();
-        seen.read_to_string(&mut text).await?;
-        let states: Vec<_> = text.split_whitespace().collect();
+        // Both may have come and gone between two looks.
+        let executors: BTreeSet<_> = executors.end().await?.into_iter().collect();
+        ensure!(
+            executors.len() == 2 && executors.iter().all(|pod| pod.ends_with(" cerium-engine")),
+            "not two executors with the engine copied into the image: {executors:?}"
+        );
+        let states = states.end().await?;
         let mut rest = states.iter();
         for state in ["SUBMITTED", "RUNNING", "COMPLETED"] {
             ensure!(rest.any(|seen| *seen == state), "kubectl did not show {state} in its turn: {states:?}");

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use bytes::Bytes;
-use cerium_conf::SparkConf;
+use cerium_conf::{SparkConf, keys};
 use cerium_spark::error::SparkError;
 use cerium_spark::python::eval_type;
+use cerium_spark::session::bad_conf;
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
 use futures::stream::BoxStream;
@@ -134,6 +135,7 @@ impl PythonTask {
             interpreter: self.interpreter.within(&folder),
             worker,
             patience: Patience::of(&self.spark),
+            reuse: self.spark.get(&keys::PYTHON_WORKER_REUSE).map_err(bad_conf)?,
             accumulators: self.accumulators.clone(),
         };
         task.run(header, input)

@@ -46,13 +46,15 @@ pub struct Task {
     pub worker: Worker,
     /// How long the worker may be idle.
     pub patience: Patience,
+    /// Whether the worker may do another task; else it ends with this one.
+    pub reuse: bool,
     /// Take what the worker sends at its end.
     pub accumulators: Accumulators,
 }
 
 impl Task {
     /// Runs the task: `header` and `input` are written to the worker, its batches are the results.
-    /// Dropping the results kills the worker; at their end it goes back to the others.
+    /// Dropping the results kills the worker; at their end it goes back to the others, if it may be used again.
     pub fn run(self, header: Vec<u8>, input: BoxStream<'static, Result<Bytes>>) -> Result<Results> {
         let stream = self.worker.stream().map_err(WorkerError::Crashed)?;
         let (reader, writer) = tokio::io::split(stream);
@@ -162,7 +164,9 @@ impl Running {
         if let Phase::Done(updates) = phase {
             task.accumulators.add(updates);
         }
-        Workers::shared().give_back(&task.interpreter, task.worker);
+        if task.reuse {
+            Workers::shared().give_back(&task.interpreter, task.worker);
+        }
     }
 }
 
