@@ -6,16 +6,14 @@ use cerium_crds::{ApplicationStateType as Phase, SparkApplication, events as rea
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Client;
 use kube::runtime::watcher;
 use serde_json::json;
 
 use crate::apply::pod_selector;
 use crate::events::Note;
-use crate::kind::{Kind, ObjectKey, Refusal, Requeue, Trigger, api, trigger};
+use crate::kind::{Kind, ObjectKey, Reach, Refusal, Requeue, Trigger, trigger};
 use crate::pods::InitialList;
 use crate::reconcile::{Context, ReconcileError, reconcile};
-use crate::scope::Span;
 
 /// The SparkApplications of one span.
 pub struct Applications {
@@ -29,13 +27,11 @@ impl Kind for Applications {
 
     const CONTROLLER: &'static str = "spark-application-controller";
 
-    fn triggers(self: &Arc<Self>, client: &Client, span: &Span) -> Vec<Trigger> {
+    fn triggers(self: &Arc<Self>, reach: &Reach) -> Vec<Trigger> {
         let this = self.clone();
         let mut list = InitialList::default();
         let config = watcher::Config::default().labels(&pod_selector());
-        vec![trigger(api::<Pod>(client, span), config, "pods", move |event| {
-            this.context.pods.take_in(event, &mut list)
-        })]
+        vec![trigger::<Pod>(reach, config, "pods", move |event| this.context.pods.take_in(event, &mut list))]
     }
 
     fn reconcile<'a>(

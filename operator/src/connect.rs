@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::api::PostParams;
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
 use crate::apply::{self, ApplyError, adjust_config_map, already_exists, refusal};
@@ -24,11 +24,10 @@ use crate::decide::DriverProgress;
 use crate::ensure::{Ensured, ensure};
 use crate::error::{ApiFailure, Problem, chain};
 use crate::events::Note;
-use crate::kind::{Kind, ObjectKey, Refusal, Requeue, Trigger, api, trigger};
+use crate::kind::{Kind, ObjectKey, Reach, Refusal, Requeue, Trigger, trigger};
 use crate::observe::driver_progress;
 use crate::pods::{InitialList, PodFacts, PodPhase};
 use crate::reconcile::Context;
-use crate::scope::Span;
 
 pub mod decide;
 mod scale;
@@ -95,7 +94,7 @@ impl Kind for Connects {
 
     const CONTROLLER: &'static str = "spark-connect-controller";
 
-    fn triggers(self: &Arc<Self>, client: &Client, span: &Span) -> Vec<Trigger> {
+    fn triggers(self: &Arc<Self>, reach: &Reach) -> Vec<Trigger> {
         let this = self.clone();
         let mut list = InitialList::default();
         let pods =
@@ -105,10 +104,10 @@ impl Kind for Connects {
             format!("{}={},{}", labels::CREATED_BY_SPARK_OPERATOR, labels::TRUE, labels::CONNECT_NAME);
         let services = watcher::Config::default().labels(&services);
         vec![
-            trigger(api::<Pod>(client, span), pods, "server pods", move |event| {
+            trigger::<Pod>(reach, pods, "server pods", move |event| {
                 this.context.pods.take_in(event, &mut list)
             }),
-            trigger(api::<Service>(client, span), services, "server services", of_service),
+            trigger::<Service>(reach, services, "server services", of_service),
         ]
     }
 

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Problem;
 use crate::events::Note;
-use crate::scope::Span;
+use crate::scope::{Admission, Span};
 
 pub mod malformed;
 pub mod trigger;
@@ -56,7 +56,7 @@ pub trait Kind: Send + Sync + Sized + 'static {
     const CONTROLLER: &'static str;
 
     /// Watches of other objects; each names the objects to look at again. Called once.
-    fn triggers(self: &Arc<Self>, client: &Client, span: &Span) -> Vec<Trigger>;
+    fn triggers(self: &Arc<Self>, reach: &Reach) -> Vec<Trigger>;
 
     /// Takes an object as far as it goes now. `fresh` tells that it was just read from the API server, not
     /// from the cache.
@@ -82,13 +82,25 @@ pub struct Refusal {
     pub note: Note,
 }
 
-/// The objects of a kind that belong to a watch.
-pub fn api<K>(client: &Client, span: &Span) -> Api<K>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-{
-    match span {
-        Span::Cluster => Api::all(client.clone()),
-        Span::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+/// What the watches of one span reach.
+pub struct Reach {
+    /// The API server.
+    pub client: Client,
+    /// The span.
+    pub span: Span,
+    /// The namespaces of this shard.
+    pub admission: Arc<Admission>,
+}
+
+impl Reach {
+    /// The objects of a kind in the span.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        match &self.span {
+            Span::Cluster => Api::all(self.client.clone()),
+            Span::Namespace(namespace) => Api::namespaced(self.client.clone(), namespace),
+        }
     }
 }

@@ -17,8 +17,10 @@ use prometheus_client::registry::Registry;
 use crate::kind::ObjectKey;
 
 mod process;
+mod requests;
 mod work;
 
+pub use requests::RequestMetrics;
 pub use work::{Reconciling, WorkMetrics};
 
 /// What the metrics look like.
@@ -91,6 +93,8 @@ pub struct Metrics {
     states: Family<InState, Gauge>,
     /// Queues and workers.
     pub work: WorkMetrics,
+    /// Requests to the API server.
+    pub requests: RequestMetrics,
     leading: Gauge,
     scheduled_runs: Family<ScheduledRun, Counter>,
 }
@@ -121,6 +125,7 @@ impl Metrics {
             executors_failed: Family::default(),
             states: Family::default(),
             work: WorkMetrics::default(),
+            requests: RequestMetrics::default(),
             leading: Gauge::default(),
             scheduled_runs: Family::default(),
         };
@@ -172,6 +177,7 @@ impl Metrics {
             &self.start_seconds_histogram,
         );
         self.work.register(&mut registry);
+        self.requests.register(&mut registry);
         registry.register(
             "cerium_applications",
             "Applications that are there, by state",

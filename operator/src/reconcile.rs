@@ -3,37 +3,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cerium_crds::application::{RestartPolicy, RestartPolicyType, SparkApplicationStatus};
+use cerium_crds::fingerprint::{Change, change, fingerprint};
+use cerium_crds::plan::Run;
+use cerium_crds::scale::Scale;
+use cerium_crds::validate::{driver_pod_name, validate_for};
 use cerium_crds::{ApplicationStateType as Phase, SparkApplication};
 use futures::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
-use kube::{Api, Client, Resource, ResourceExt};
+use jiff::Timestamp;
+use kube::{Api, Client, ResourceExt};
 
-use crate::applications::Applications;
-use crate::apply::exposure::{self, Exposed};
+use crate::apply::exposure;
 use crate::apply::scale::{self, Told};
-use crate::apply::{self, ApplyError, Outcome};
+use crate::apply::{self, Outcome};
 use crate::batch;
-use crate::build::{Exposure, Runtime, Submission, build};
-use crate::cli::{Policy, parse_duration};
-use crate::config_files;
-use crate::decide::{Decision, Driver, History, Restart, Situation, Wish, decide};
-use crate::demand::Demand;
-use crate::error::{ApiFailure, Problem, chain};
+use crate::cli::Policy;
+use crate::decide::{Decision, Driver, decide};
 use crate::events;
-use crate::kind::{Kind, ObjectKey, Requeue};
+use crate::kind::{ObjectKey, Requeue};
 use crate::metrics::Metrics;
-use crate::observe::{Observation, ObserveError, Subject, observe};
+use crate::observe::{Subject, observe};
 use crate::podgroups;
 use crate::pods::{PodCache, PodFacts};
-use crate::quota;
-use crate::status::{self, Basis, StatusError};
+use crate::status::Basis;
 use crate::unapplied::unapplied;
-use cerium_crds::fingerprint::{Change, change, fingerprint};
-use cerium_crds::labels;
-use cerium_crds::plan::{Run, ValidatedApplication};
-use cerium_crds::scale::Scale;
-use cerium_crds::validate::{Invalid, driver_pod_name, validate_for};
+
+mod error;
+mod submission;
+mod wish;
+mod work;
+
+pub use error::ReconcileError;
+use submission::{exposure_of, submit};
+use wish::{situation, startup_timeout, wish};
+use work::Work;
 
 /// What every pass needs.
 pub struct Context {
@@ -49,60 +51,6 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: fn() -> Timestamp,
-}
-
-/// A pass that could not be finished.
-#[derive(Debug, thiserror::Error)]
-pub enum ReconcileError {
-    /// Looking at the pods failed.
-    #[error(transparent)]
-    Observe(ObserveError),
-    /// Making or removing an object failed.
-    #[error(transparent)]
-    Apply(ApplyError),
-    /// Writing the status failed.
-    #[error(transparent)]
-    Status(StatusError),
-    /// The specification has no form in JSON: a fault of the operator.
-    #[error("internal: failed to take the fingerprint of SparkApplication {name}")]
-    Fingerprint {
-        /// Its name.
-        name: String,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// Reading the application again failed.
-    #[error("failed to read SparkApplication {name}")]
-    Read {
-        /// Its name.
-        name: String,
-        /// Why.
-        #[source]
-        source: kube::Error,
-    },
-}
-
-impl Problem for ReconcileError {
-    fn category(&self) -> &'static str {
-        match self {
-            ReconcileError::Observe(error) => error.category(),
-            ReconcileError::Apply(error) => error.category(),
-            ReconcileError::Status(error) => error.category(),
-            ReconcileError::Read { .. } => "read",
-            ReconcileError::Fingerprint { .. } => "fingerprint",
-        }
-    }
-
-    fn failure(&self) -> ApiFailure {
-        match self {
-            ReconcileError::Observe(error) => error.failure(),
-            ReconcileError::Apply(error) => error.failure(),
-            ReconcileError::Status(error) => error.failure(),
-            ReconcileError::Read { source, .. } => ApiFailure::of(source),
-            ReconcileError::Fingerprint { .. } => ApiFailure::Transient,
-        }
-    }
 }
 
 /// The longest chain of steps is that of a retry whose old driver is gone already: FAILING, PENDING_RERUN,
@@ -131,16 +79,27 @@ async fn take_steps(
     }
     let mut current = application.clone();
     let mut fresh = fresh;
+    let mut untold = Vec::new();
     for _ in 0..MAX_STEPS {
-        match Box::pin(step(context, &current, fresh)).await? {
-            Step::Done(requeue) => return Ok(requeue),
-            Step::Next(next) => {
+        let mut notes = Vec::new();
+        // The next step does not wait until the one before is told.
+        let (result, ()) = futures::join!(
+            Box::pin(step(context, &current, fresh, &mut notes)),
+            work::tell(context, &current, &untold)
+        );
+        untold = notes;
+        match result {
+            Ok(Step::Next(next)) => {
                 current = *next;
                 fresh = true;
             }
-            Step::Gone => return Ok(None),
+            ended => {
+                work::tell(context, &current, &untold).await;
+                return ended.map(|step| if let Step::Done(requeue) = step { requeue } else { None });
+            }
         }
     }
+    work::tell(context, &current, &untold).await;
     // Every step was written, so nothing is lost by going on later.
     Ok(Some(Duration::from_secs(1)))
 }
@@ -158,6 +117,7 @@ async fn step(
     context: &Context,
     application: &SparkApplication,
     fresh: bool,
+    notes: &mut Vec<events::Note>,
 ) -> Result<Step, ReconcileError> {
     let now = whole_seconds((context.clock)());
     let old = application.status.clone().unwrap_or_default();
@@ -209,7 +169,7 @@ async fn step(
         fingerprint: &spec_fingerprint,
         now,
     };
-    let work = Work { context, application, old: &old, ignored: &ignored, change, now };
+    let mut work = Work { context, application, old: &old, ignored: &ignored, change, now, notes };
     match &decision {
         Decision::Reserve => {
             let id = uuid::Uuid::new_v4().to_string();
@@ -228,8 +188,7 @@ async fn step(
             match outcome {
                 Outcome::Submitted => {
                     let written = work.write(basis.submitted(&exposed.info)).await?;
-                    let notes: Vec<_> = exposed.refusals.into_iter().map(events::not_exposed).collect();
-                    work.tell(&notes).await;
+                    work.notes.extend(exposed.refusals.into_iter().map(events::not_exposed));
                     Ok(Step::next(written))
                 }
                 Outcome::Refused(text) => {
@@ -256,7 +215,7 @@ async fn step(
                 Told::Gone => return Ok(Step::Done(Some(LEFTOVER_CHECK))),
             };
             // Before it is written: what is written is not told again.
-            work.tell(&[note]).await;
+            work::tell(context, application, &[note]).await;
             work.write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
                 .await
                 .map(Step::next)
@@ -311,125 +270,6 @@ impl Step {
 /// How often a driver pod that has to go is looked at, should the event of its end be lost.
 const LEFTOVER_CHECK: Duration = Duration::from_secs(5);
 
-/// Writing the status, and telling about it.
-struct Work<'a> {
-    context: &'a Context,
-    application: &'a SparkApplication,
-    old: &'a SparkApplicationStatus,
-    ignored: &'a str,
-    change: Change,
-    now: Timestamp,
-}
-
-impl Work<'_> {
-    async fn write(&self, next: SparkApplicationStatus) -> Result<SparkApplication, ReconcileError> {
-        if self.application.status.as_ref() == Some(&next) {
-            return Ok(self.application.clone());
-        }
-        let (before, after) = (self.old.application_state.state, next.application_state.state);
-        let written = status::write(&self.context.client, self.application, next.clone())
-            .await
-            .map_err(ReconcileError::Status)?;
-        let name = self.application.name_any();
-        if before != after {
-            tracing::info!(
-                namespace = self.application.namespace().unwrap_or_default(),
-                application = name,
-                from = before.as_str(),
-                to = after.as_str(),
-                error_message = next.application_state.error_message.as_deref().unwrap_or_default(),
-                "state changed"
-            );
-        }
-        self.context.metrics.status_changed(self.application, self.old, &next, self.now);
-        let notes = events::notes(&name, self.old, &next, self.ignored, self.change);
-        self.tell(&notes).await;
-        Ok(written)
-    }
-
-    async fn tell(&self, notes: &[events::Note]) {
-        let about = self.application.object_ref(&());
-        let time = (self.context.clock)();
-        self.context.events.publish(Applications::CONTROLLER, &about, notes, time).await;
-    }
-}
-
-async fn submit(
-    context: &Context,
-    validated: &Result<ValidatedApplication, Invalid>,
-    application: &SparkApplication,
-    old: &SparkApplicationStatus,
-    driver_exists: bool,
-) -> Result<(Outcome, Exposed), ReconcileError> {
-    let ended = |outcome| Ok((outcome, Exposed::default()));
-    let mut valid = match validated {
-        Ok(valid) => valid.clone(),
-        Err(invalid) => return ended(Outcome::Refused(invalid.to_string())),
-    };
-    let group = match batch::arrange(&mut valid, &application.spec, context.policy.batch.as_ref()) {
-        Ok(group) => group,
-        Err(error) => return ended(Outcome::Prevented(error.to_string())),
-    };
-    let runtime = Runtime {
-        image: context.policy.runtime_image.clone(),
-        pull_policy: context.policy.runtime_image_pull_policy.clone(),
-        exposure: context.policy.exposure.clone(),
-    };
-    let completed = config_files::completed(&context.client, &valid).await.map_err(ReconcileError::Apply)?;
-    let valid = match completed {
-        Ok(valid) => valid,
-        Err(text) => return ended(Outcome::Refused(text)),
-    };
-    let objects = match build(&valid, &submission_of(old), &runtime) {
-        Ok(objects) => objects,
-        Err(error) => return ended(Outcome::Refused(chain(&error))),
-    };
-    // A driver that is there already is counted by the quota itself.
-    if context.policy.enforce_quotas && !driver_exists {
-        let demand = Demand::of(&valid);
-        let full = quota::check(&context.client, &valid.namespace, &demand).await;
-        if let Some(text) = full.map_err(ReconcileError::Apply)? {
-            return ended(Outcome::Prevented(text));
-        }
-    }
-    if let Some(group) = group
-        && let Some(outcome) =
-            podgroups::apply(&context.client, &group).await.map_err(ReconcileError::Apply)?
-    {
-        return ended(outcome);
-    }
-    let outcome = apply::submit(&context.client, &objects).await.map_err(ReconcileError::Apply)?;
-    let exposed = match outcome {
-        Outcome::Submitted => {
-            exposure::expose(&context.client, &objects.exposure).await.map_err(ReconcileError::Apply)?
-        }
-        Outcome::Refused(_) | Outcome::Prevented(_) | Outcome::Leftover { .. } | Outcome::Vanishing => {
-            Exposed::default()
-        }
-    };
-    Ok((outcome, exposed))
-}
-
-/// The submission in the status.
-fn submission_of(status: &SparkApplicationStatus) -> Submission {
-    Submission {
-        id: status.submission_id.clone().unwrap_or_default(),
-        time: status.last_submission_attempt_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-    }
-}
-
-/// What was made around the driver pod of the submission in the status.
-fn exposure_of(
-    context: &Context,
-    validated: &Result<ValidatedApplication, Invalid>,
-    old: &SparkApplicationStatus,
-) -> Exposure {
-    validated.as_ref().map_or_else(
-        |_| Exposure::default(),
-        |valid| crate::build::exposure(valid, &submission_of(old), &context.policy.exposure),
-    )
-}
-
 /// The garbage collector deletes all once the application is gone; what holds it back (a finalizer of
 /// somebody else) does not hold back the end of its driver.
 async fn remove_driver_of_deleted(
@@ -479,77 +319,6 @@ async fn reread(context: &Context, application: &SparkApplication) -> Result<Ste
 /// The status keeps whole seconds.
 fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
-/// What the annotation says about how long the driver may take to start; an error says that it is wrong.
-fn startup_timeout(application: &SparkApplication) -> Result<Option<SignedDuration>, String> {
-    let key = labels::DRIVER_STARTUP_TIMEOUT;
-    let Some(text) = application.annotations().get(key) else { return Ok(None) };
-    let told = |problem: &str| format!("metadata.annotations[{key}] has no effect: {problem}");
-    let limit = parse_duration(text).map_err(|error| told(&error.to_string()))?;
-    SignedDuration::try_from(limit).map(Some).map_err(|_| told("it is too long"))
-}
-
-fn wish(
-    application: &SparkApplication,
-    validated: &Result<ValidatedApplication, Invalid>,
-    startup: Option<SignedDuration>,
-    policy: &Policy,
-) -> Wish {
-    let spec = &application.spec;
-    let time_to_live = spec.time_to_live_seconds.map(SignedDuration::from_secs);
-    Wish {
-        suspend: spec.suspend == Some(true),
-        restart: restart(spec.restart_policy.as_ref()),
-        time_to_live: time_to_live.or(policy.default_time_to_live),
-        invalid: validated.as_ref().err().map(ToString::to_string),
-        startup,
-    }
-}
-
-fn situation(
-    wish: Wish,
-    change: Change,
-    old: &SparkApplicationStatus,
-    observation: &Observation,
-) -> Situation {
-    let phase = old.application_state.state;
-    let reservable = matches!(phase, Phase::New | Phase::PendingRerun | Phase::Resuming);
-    // This operator writes the driver's name together with the id; Kubeflow's empties it before a rerun and
-    // keeps the id of the last submission.
-    let noted = old.driver_info.pod_name.is_some();
-    let has_id = old.submission_id.as_deref().is_some_and(|id| !id.is_empty());
-    let submitted = old.submission_attempts.unwrap_or(0) > 0;
-    Situation {
-        phase,
-        wish,
-        history: History {
-            reserved: reservable && has_id && noted,
-            inherited: reservable && !noted && (has_id || (phase == Phase::New && !submitted)),
-            submission_attempts: old.submission_attempts.unwrap_or(0),
-            execution_attempts: old.execution_attempts.unwrap_or(0),
-            last_submission: old.last_submission_attempt_time.as_ref().map(|time| time.0),
-            terminated: old.termination_time.as_ref().map(|time| time.0),
-        },
-        change,
-        driver: observation.driver.clone(),
-    }
-}
-
-/// Pause between attempts where the manifest names none.
-const DEFAULT_RETRY_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
-
-/// The restart policy with its defaults.
-fn restart(policy: Option<&RestartPolicy>) -> Restart {
-    let policy = policy.cloned().unwrap_or_default();
-    let interval = |seconds: Option<i64>| seconds.map_or(DEFAULT_RETRY_INTERVAL, SignedDuration::from_secs);
-    Restart {
-        policy: policy.policy.unwrap_or(RestartPolicyType::Never),
-        submission_retries: policy.on_submission_failure_retries.unwrap_or(0),
-        run_retries: policy.on_failure_retries.unwrap_or(0),
-        submission_interval: interval(policy.on_submission_failure_retry_interval),
-        run_interval: interval(policy.on_failure_retry_interval),
-    }
 }
 
 #[cfg(test)]

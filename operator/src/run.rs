@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::http::uri::Authority;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -82,8 +84,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     policy.batch.as_ref().map_or(Ok(()), BatchSchedulers::check).map_err(RunError::BatchScheduler)?;
     scope.shard.check().map_err(RunError::Shard)?;
     let shutdown = on_signal()?;
-    let client = client(kubeconfig).await?;
     let (metrics, registry) = Metrics::new(metrics);
+    let client = client(kubeconfig, &metrics).await?;
     let metrics = Arc::new(metrics);
     let (readiness, ready) = watch::channel(Readiness::Starting);
 
@@ -151,7 +153,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     }
 }
 
-async fn client(kubeconfig: Option<std::path::PathBuf>) -> Result<Client, RunError> {
+async fn client(kubeconfig: Option<std::path::PathBuf>, metrics: &Metrics) -> Result<Client, RunError> {
     let config = match kubeconfig {
         None => Config::infer().await.map_err(RunError::Infer)?,
         Some(path) => {
@@ -160,7 +162,9 @@ async fn client(kubeconfig: Option<std::path::PathBuf>) -> Result<Client, RunErr
             Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.map_err(error)?
         }
     };
-    Client::try_from(config).map_err(RunError::Client)
+    let host = config.cluster_url.authority().map_or("", Authority::as_str).to_owned();
+    let client = ClientBuilder::try_from(config).map_err(RunError::Client)?;
+    Ok(client.with_layer(&metrics.requests.of_host(&host)).build())
 }
 
 /// A token that SIGTERM and SIGINT cancel.

@@ -12,9 +12,8 @@ use kube::runtime::watcher;
 use serde_json::json;
 
 use crate::events::Note;
-use crate::kind::{Kind, ObjectKey, Refusal, Requeue, Trigger, api, trigger};
+use crate::kind::{Kind, ObjectKey, Reach, Refusal, Requeue, Trigger, trigger};
 use crate::metrics::Metrics;
-use crate::scope::Span;
 
 pub mod child;
 pub mod cron;
@@ -49,11 +48,11 @@ impl Kind for Schedules {
 
     const CONTROLLER: &'static str = "scheduled-spark-application-controller";
 
-    fn triggers(self: &Arc<Self>, client: &Client, span: &Span) -> Vec<Trigger> {
+    fn triggers(self: &Arc<Self>, reach: &Reach) -> Vec<Trigger> {
         let this = self.clone();
         let mut list = InitialRuns::default();
         let config = watcher::Config::default().labels(labels::SCHEDULED_APP_NAME);
-        vec![trigger(api::<Child>(client, span), config, "runs of schedules", move |event| {
+        vec![trigger::<Child>(reach, config, "runs of schedules", move |event| {
             this.runs.take_in(event, &mut list)
         })]
     }

@@ -1,15 +1,17 @@
 //! A watch of other objects that tells which objects of a kind to look at again.
 
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Resource};
+use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use super::ObjectKey;
+use super::{ObjectKey, Reach};
 use crate::error::chain;
+use crate::scope::Admission;
 
 /// A watch of other objects.
 pub struct Trigger {
@@ -19,20 +21,27 @@ pub struct Trigger {
     pub ready: watch::Receiver<bool>,
 }
 
-/// Watches objects of the kind `O`; `take_in` says which objects an event is about. `what` names them in the
-/// log, in the plural.
+/// Watches objects of the kind `O` in the namespaces of this shard; `take_in` says which objects an event is about.
+/// `what` names them in the log, in the plural.
 pub fn trigger<O>(
-    api: Api<O>,
+    reach: &Reach,
     config: watcher::Config,
     what: &'static str,
     mut take_in: impl FnMut(&Event<O>) -> Vec<ObjectKey> + Send + 'static,
 ) -> Trigger
 where
-    O: Resource + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
+    O: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
 {
     let (listed, ready) = watch::channel(false);
-    let keys = watcher(api, config)
+    let admission = reach.admission.clone();
+    let keys = watcher(reach.api::<O>(), config)
         .default_backoff()
+        .try_filter(move |event| futures::future::ready(is_of_shard(&admission, event)))
         .map(move |event| {
             let changed = match &event {
                 Ok(event) => take_in(event),
@@ -49,4 +58,14 @@ where
         .flatten()
         .boxed();
     Trigger { keys, ready }
+}
+
+/// Of the objects of other shards nothing is kept.
+pub(super) fn is_of_shard<O: ResourceExt>(admission: &Admission, event: &Event<O>) -> bool {
+    match event {
+        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
+            admission.is_of_shard(&object.namespace().unwrap_or_default())
+        }
+        Event::Init | Event::InitDone => true,
+    }
 }

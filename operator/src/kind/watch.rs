@@ -15,12 +15,13 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, applier};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::malformed::{self, MalformedError};
-use super::{Kind, ObjectKey, Requeue, api};
+use super::trigger::is_of_shard;
+use super::{Kind, ObjectKey, Reach, Requeue};
 use crate::error::{ApiFailure, Problem, Retry, backoff, chain};
 use crate::metrics::Metrics;
 use crate::scope::{Admission, Span};
@@ -104,10 +105,12 @@ impl<K: Kind> KindWatch<K> {
         admitted: mpsc::UnboundedReceiver<String>,
     ) -> Prepared<K> {
         let kind = Arc::new(kind);
+        let reach =
+            Reach { client: shared.client.clone(), span: span.clone(), admission: shared.admission.clone() };
         let (store, writer) = kube::runtime::reflector::store::<Watched<K>>();
         let mut requests = Vec::new();
         let mut ready = Vec::new();
-        for trigger in kind.triggers(&shared.client, span) {
+        for trigger in kind.triggers(&reach) {
             ready.push(trigger.ready);
             let keys = trigger.keys;
             requests.push(keys.map(|key| Ok(reference::<K>(&key).into())).boxed());
@@ -116,7 +119,7 @@ impl<K: Kind> KindWatch<K> {
         let metrics = shared.metrics.clone();
         metrics.work.set_concurrency(K::CONTROLLER, shared.concurrency);
         let watch = Arc::new(KindWatch { shared, kind, ready, failures: Mutex::default() });
-        requests.push(watch.clone().own_requests(span, writer));
+        requests.push(watch.clone().own_requests(&reach, writer));
         let queue = stream::select_all(requests).inspect(move |request| {
             if let Ok(ReconcileRequest { obj_ref, .. }) = request {
                 let key = key_of(obj_ref.namespace.clone(), obj_ref.name.clone());
@@ -127,12 +130,11 @@ impl<K: Kind> KindWatch<K> {
     }
 
     /// Requests for the objects themselves.
-    fn own_requests(self: Arc<Self>, span: &Span, writer: Writer<Watched<K>>) -> Requests<K> {
-        watcher(api::<Watched<K>>(&self.shared.client, span), watcher::Config::default())
+    fn own_requests(self: Arc<Self>, reach: &Reach, writer: Writer<Watched<K>>) -> Requests<K> {
+        watcher(reach.api::<Watched<K>>(), watcher::Config::default())
             .default_backoff()
             .try_filter({
-                let admission = self.shared.admission.clone();
-                // Of the objects of other shards nothing is kept.
+                let admission = reach.admission.clone();
                 move |event| futures::future::ready(is_of_shard(&admission, event))
             })
             .modify(|object| object.meta_mut().managed_fields = None)
@@ -294,15 +296,6 @@ impl<K: Kind> Prepared<K> {
 
 fn key_of(namespace: Option<String>, name: String) -> ObjectKey {
     ObjectKey { namespace: namespace.unwrap_or_default(), name }
-}
-
-fn is_of_shard<O: ResourceExt>(admission: &Admission, event: &Event<O>) -> bool {
-    match event {
-        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
-            admission.is_of_shard(&object.namespace().unwrap_or_default())
-        }
-        Event::Init | Event::InitDone => true,
-    }
 }
 
 fn reference<K: Kind>(key: &ObjectKey) -> ObjectRef<Watched<K>> {
