@@ -32,6 +32,8 @@ pub const APPLICATION_SCALED: &str = "SparkApplicationScaled";
 pub const APPLICATION_FIELDS_IGNORED: &str = "SparkApplicationFieldsIgnored";
 /// A Service, Ingress or PodDisruptionBudget of the driver was refused, and why; the application runs.
 pub const APPLICATION_NOT_EXPOSED: &str = "SparkApplicationNotExposed";
+/// The API server does not keep all of the status: its definition of the kind is another operator's, or an older one.
+pub const APPLICATION_DEFINITION_OUTDATED: &str = "SparkApplicationDefinitionOutdated";
 
 /// A run of a schedule was started.
 pub const SCHEDULED_RUN_STARTED: &str = "ScheduledSparkApplicationRunStarted";
@@ -82,7 +84,7 @@ pub fn executor_reason(state: ExecutorState) -> &'static str {
 
 /// Whether events with this reason are warnings; the others are normal.
 pub fn is_warning(reason: &str) -> bool {
-    const WARNINGS: [&str; 20] = [
+    const WARNINGS: [&str; 21] = [
         APPLICATION_SUBMISSION_FAILED,
         APPLICATION_FAILED,
         APPLICATION_PENDING_RERUN,
@@ -92,6 +94,7 @@ pub fn is_warning(reason: &str) -> bool {
         APPLICATION_INVALIDATING,
         APPLICATION_SPEC_UPDATE_FAILED,
         APPLICATION_NOT_EXPOSED,
+        APPLICATION_DEFINITION_OUTDATED,
         SCHEDULED_RUN_SKIPPED,
         SCHEDULED_RUN_REFUSED,
         SCHEDULED_INVALID,

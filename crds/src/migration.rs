@@ -16,7 +16,7 @@ const LIVE: &str = "A change reaches a running driver of Cerium's engine, which 
 pub const FIELDS: &[(&str, &str)] = &[
     (
         "spec.type",
-        "SQL comes on top. Java, Scala and R run on the Spark of the image; Python on Cerium's engine, or on Spark by `sparkConf: {spark.cerium.engine: spark}` or the operator's `--default-engine=spark`.",
+        "SQL comes on top. Java, Scala and R run on the Spark of the image; Python on Cerium's engine, or on Spark by `sparkConf: {spark.cerium.engine: spark}` or the operator's `--default-engine=spark` (chart: `controller.defaultEngine`).",
     ),
     ("spec.sparkVersion", SAME),
     ("spec.mode", "`client` is refused; Kubeflow accepts it and does not carry it out."),

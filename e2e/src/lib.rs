@@ -3,6 +3,7 @@
 pub mod application;
 pub mod cluster;
 pub mod flights;
+pub mod kubeflow;
 pub mod operator;
 pub mod python;
 pub mod s3;

@@ -77,29 +77,33 @@ impl Scope {
 
     /// Installs the chart into the namespace, for the applications in it alone.
     pub async fn install_chart(&self) -> Result<()> {
+        self.bring_chart("install").await
+    }
+
+    /// Brings the release that is there already to the chart.
+    pub async fn upgrade_chart(&self) -> Result<()> {
+        self.bring_chart("upgrade").await
+    }
+
+    async fn bring_chart(&self, command: &str) -> Result<()> {
         let chart = repository().join("charts/cerium");
         let chart = chart.to_str().context("the path of the repository is not UTF-8")?;
-        let namespaces = format!("spark.jobNamespaces={{{}}}", self.namespace);
         let tag = image_tag();
-        let operator_tag = format!("image.tag={tag}");
-        let runtime_tag = format!("runtime.image.tag={tag}");
-        let registry = format!("image.registry={}", image_registry());
-        let runtime_registry = format!("runtime.image.registry={}", image_registry());
-        let mut arguments = vec!["install", "spark-operator", chart, "--namespace", &self.namespace];
+        let registry = image_registry();
+        let mut arguments = vec![command, "spark-operator", chart, "--namespace", &self.namespace];
         arguments.extend(["--wait", "--timeout", "90s"]);
-        for value in [
-            "image.repository=cerium-operator",
-            "runtime.image.repository=cerium-runtime",
-            "controller.logLevel=debug",
-            "controller.driverStartupTimeout=20s",
-            &operator_tag,
-            &runtime_tag,
-            &registry,
-            &runtime_registry,
-            &namespaces,
-        ] {
-            arguments.extend(["--set", value]);
-        }
+        let values = [
+            "image.repository=cerium-operator".to_owned(),
+            "runtime.image.repository=cerium-runtime".to_owned(),
+            "controller.logLevel=debug".to_owned(),
+            "controller.driverStartupTimeout=20s".to_owned(),
+            format!("image.tag={tag}"),
+            format!("runtime.image.tag={tag}"),
+            format!("image.registry={registry}"),
+            format!("runtime.image.registry={registry}"),
+            format!("spark.jobNamespaces={{{}}}", self.namespace),
+        ];
+        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
         self.cluster.helm(&arguments).await?;
         Ok(())
     }

@@ -42,6 +42,13 @@ impl Kind for Applications {
         reconcile(&self.context, object, fresh)
     }
 
+    fn begins(status: &serde_json::Value) -> bool {
+        let state = status["applicationState"]["state"].as_str().unwrap_or_default();
+        [Phase::New, Phase::SubmissionFailed, Phase::PendingRerun, Phase::Resuming]
+            .iter()
+            .any(|phase| phase.as_str() == state)
+    }
+
     /// Fails an application that was not submitted yet; one that runs is left alone.
     fn refusal(name: &str, old_status: &serde_json::Value, problem: &str, now: Timestamp) -> Option<Refusal> {
         let state = old_status["applicationState"]["state"].as_str().unwrap_or_default();

@@ -74,7 +74,7 @@ pub struct StartFlags {
     #[arg(long, env = "CERIUM_SHARD_INDEX", default_value_t = 0)]
     shard_index: u32,
 
-    /// Applications worked on at once.
+    /// New applications worked on at once; as many again that are under way do not wait behind them.
     #[arg(long, env = "CERIUM_CONTROLLER_THREADS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     controller_threads: u16,
 

@@ -119,6 +119,10 @@ impl Kind for Connects {
         reconcile(&self.context, object, fresh)
     }
 
+    fn begins(status: &serde_json::Value) -> bool {
+        status["server"].is_null()
+    }
+
     /// Fails one that has no server yet; one that runs is left alone.
     fn refusal(name: &str, old_status: &serde_json::Value, problem: &str, now: Timestamp) -> Option<Refusal> {
         if !old_status["server"]["podName"].is_null() || old_status["state"] == "Failed" {
@@ -370,7 +374,7 @@ impl Pass<'_> {
         }
         let time = (self.context.clock)();
         let about = self.connect.object_ref(&());
-        self.context.events.publish(Connects::CONTROLLER, &about, &notes, time).await;
+        self.context.events.publish(Connects::CONTROLLER, &about, &notes, time);
         Ok(())
     }
 }

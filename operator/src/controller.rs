@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::applications::Applications;
@@ -23,7 +23,7 @@ use crate::error::chain;
 use crate::events::Recorder;
 use crate::http::Readiness;
 use crate::kind::Kind;
-use crate::kind::watch::{KindWatch, Shared};
+use crate::kind::watch::{KindWatch, Permits, Shared};
 use crate::metrics::Metrics;
 use crate::pods::PodCache;
 use crate::reconcile::Context;
@@ -47,6 +47,8 @@ pub struct Controller {
     pub cache_sync_timeout: Duration,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
+    /// Publishes events.
+    pub events: Recorder,
     /// Whether this process leads; until it does, it only watches.
     pub leading: watch::Receiver<bool>,
     /// Told when the first lists are complete.
@@ -100,12 +102,13 @@ impl Controller {
             return Ok(());
         }
         let admission = Arc::new(Admission::new(self.scope.clone()));
+        let permits = Arc::new(Permits::new(self.concurrency));
         let mut loops = Loops {
             shared: Shared {
                 client: self.client.clone(),
                 admission: admission.clone(),
                 leading: self.leading.clone(),
-                permits: Arc::new(Semaphore::new(usize::from(self.concurrency))),
+                permits: permits.clone(),
                 metrics: self.metrics.clone(),
                 concurrency: self.concurrency,
             },
@@ -124,6 +127,9 @@ impl Controller {
             running
                 .push(watch_namespaces(self.client.clone(), admission, admitted, shutdown.clone()).boxed());
         }
+        let end = shutdown.clone();
+        // What waits for its turn then is found again by whoever comes next.
+        running.push(async move { end.cancelled().map(|()| permits.close()).await }.boxed());
         let timeout = self.cache_sync_timeout;
         let sync = async {
             for (kind, span, listed) in listed {
@@ -140,11 +146,18 @@ impl Controller {
             }
             Ok(())
         };
-        let work = futures::future::join_all(running);
+        let worked = CancellationToken::new();
+        let work = async {
+            let all = async {
+                futures::future::join_all(running).await;
+                worked.cancel();
+            };
+            futures::join!(all, self.events.run(worked.clone()));
+        };
         tokio::pin!(work);
         tokio::select! {
             result = sync => result?,
-            _ = &mut work => return Ok(()),
+            () = &mut work => return Ok(()),
             // Until its first list is there kube's queue waits for it, for ever if the watch has
             // ended. Nothing is lost: what was begun is found and gone on with at the next start.
             () = shutdown.cancelled() => return Ok(()),
@@ -160,7 +173,7 @@ impl Controller {
     fn context(&self) -> Context {
         Context {
             client: self.client.clone(),
-            events: Recorder::new(self.client.clone()),
+            events: self.events.clone(),
             pods: PodCache::default(),
             policy: self.policy.clone(),
             metrics: self.metrics.clone(),

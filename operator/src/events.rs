@@ -44,6 +44,14 @@ pub fn not_exposed(refusal: String) -> Note {
     Note::new(reasons::APPLICATION_NOT_EXPOSED, refusal)
 }
 
+/// The definition of the kind is not Cerium's.
+pub fn definition_outdated() -> Note {
+    let message = "the definition of SparkApplication on this cluster is older than the operator: conditions, progress \
+                   and changes of the specification are not kept; helm upgrade --install cerium-crds \
+                   charts/cerium-crds --take-ownership brings it up to date";
+    Note::new(reasons::APPLICATION_DEFINITION_OUTDATED, message.to_owned())
+}
+
 /// The driver was told how many executors it may have.
 pub fn scaled(name: &str, scale: &Scale) -> Note {
     let message = format!("the driver of SparkApplication {name} goes on with {scale}");
@@ -205,7 +213,9 @@ pub async fn publish(
     notes: &[Note],
     now: Timestamp,
 ) {
-    Recorder::new(client.clone()).publish(component, about, notes, now).await;
+    let recorder = Recorder::new(client.clone());
+    recorder.publish(component, about, notes, now);
+    recorder.deliver().await;
 }
 
 #[cfg(test)]

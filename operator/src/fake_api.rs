@@ -32,6 +32,8 @@ pub struct World {
     pub cut: Option<Cut>,
     /// Answers given instead of carrying out a write: what it starts with, code, reason, message.
     pub refuse: Option<(&'static str, u16, &'static str, &'static str)>,
+    /// Fields of a status that the definition of its kind does not know.
+    pub unknown: &'static [&'static str],
     begun: usize,
     off: bool,
     versions: u64,
@@ -204,7 +206,11 @@ impl World {
                     return status(409, "Conflict", "the object has been modified");
                 }
                 if subresource == Some("status") {
-                    object["status"] = body["status"].take();
+                    let mut status = body["status"].take();
+                    if let Some(fields) = status.as_object_mut() {
+                        fields.retain(|field, _| !self.unknown.contains(&field.as_str()));
+                    }
+                    object["status"] = status;
                 } else {
                     for part in ["data", "spec"] {
                         object[part] = body[part].take();

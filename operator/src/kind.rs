@@ -14,6 +14,7 @@ use crate::error::Problem;
 use crate::events::Note;
 use crate::scope::{Admission, Span};
 
+pub mod kept;
 pub mod malformed;
 pub mod trigger;
 pub mod watch;
@@ -65,6 +66,10 @@ pub trait Kind: Send + Sync + Sized + 'static {
         object: &'a Self::Object,
         fresh: bool,
     ) -> BoxFuture<'a, Result<Requeue, Self::Error>>;
+
+    /// Whether the next step of an object with this status is to begin something, and so may wait behind what is
+    /// under way.
+    fn begins(status: &serde_json::Value) -> bool;
 
     /// How an object that cannot be read is told so; `None` if its status already is beyond that. Pure.
     fn refusal(name: &str, old_status: &serde_json::Value, problem: &str, now: Timestamp) -> Option<Refusal>;

@@ -18,6 +18,7 @@ use crate::kind::ObjectKey;
 
 mod process;
 mod requests;
+mod under_way;
 mod work;
 
 pub use requests::RequestMetrics;

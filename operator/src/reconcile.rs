@@ -79,27 +79,16 @@ async fn take_steps(
     }
     let mut current = application.clone();
     let mut fresh = fresh;
-    let mut untold = Vec::new();
     for _ in 0..MAX_STEPS {
-        let mut notes = Vec::new();
-        // The next step does not wait until the one before is told.
-        let (result, ()) = futures::join!(
-            Box::pin(step(context, &current, fresh, &mut notes)),
-            work::tell(context, &current, &untold)
-        );
-        untold = notes;
-        match result {
-            Ok(Step::Next(next)) => {
+        match Box::pin(step(context, &current, fresh)).await? {
+            Step::Done(requeue) => return Ok(requeue),
+            Step::Next(next) => {
                 current = *next;
                 fresh = true;
             }
-            ended => {
-                work::tell(context, &current, &untold).await;
-                return ended.map(|step| if let Step::Done(requeue) = step { requeue } else { None });
-            }
+            Step::Gone => return Ok(None),
         }
     }
-    work::tell(context, &current, &untold).await;
     // Every step was written, so nothing is lost by going on later.
     Ok(Some(Duration::from_secs(1)))
 }
@@ -117,7 +106,6 @@ async fn step(
     context: &Context,
     application: &SparkApplication,
     fresh: bool,
-    notes: &mut Vec<events::Note>,
 ) -> Result<Step, ReconcileError> {
     let now = whole_seconds((context.clock)());
     let old = application.status.clone().unwrap_or_default();
@@ -169,7 +157,7 @@ async fn step(
         fingerprint: &spec_fingerprint,
         now,
     };
-    let mut work = Work { context, application, old: &old, ignored: &ignored, change, now, notes };
+    let work = Work { context, application, old: &old, ignored: &ignored, change, now };
     match &decision {
         Decision::Reserve => {
             let id = uuid::Uuid::new_v4().to_string();
@@ -188,7 +176,8 @@ async fn step(
             match outcome {
                 Outcome::Submitted => {
                     let written = work.write(basis.submitted(&exposed.info)).await?;
-                    work.notes.extend(exposed.refusals.into_iter().map(events::not_exposed));
+                    let notes: Vec<_> = exposed.refusals.into_iter().map(events::not_exposed).collect();
+                    work.tell(&notes);
                     Ok(Step::next(written))
                 }
                 Outcome::Refused(text) => {
@@ -215,7 +204,8 @@ async fn step(
                 Told::Gone => return Ok(Step::Done(Some(LEFTOVER_CHECK))),
             };
             // Before it is written: what is written is not told again.
-            work::tell(context, application, &[note]).await;
+            work.tell(&[note]);
+            context.events.deliver().await;
             work.write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
                 .await
                 .map(Step::next)

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::{BatchSchedulers, UnknownScheduler};
 use crate::cli::Settings;
 use crate::controller::{Controller, ControllerError};
+use crate::events::Recorder;
 use crate::http::{self, Readiness, ServeError};
 use crate::leader::{Candidate, LeaderError};
 use crate::metrics::Metrics;
@@ -115,6 +116,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
             concurrency,
             cache_sync_timeout,
             metrics: metrics.clone(),
+            events: Recorder::new(client.clone()),
             leading,
             readiness: readiness.clone(),
         };

@@ -65,6 +65,11 @@ impl Kind for Schedules {
         self.take_steps(object, fresh)
     }
 
+    /// A run is due at its time, whatever else goes on.
+    fn begins(_: &serde_json::Value) -> bool {
+        false
+    }
+
     fn refusal(
         name: &str,
         old_status: &serde_json::Value,

@@ -97,6 +97,8 @@ async fn measure(arguments: &Arguments) -> Result<Table> {
     let operator = Operator::start(&plane, &arguments.operator).await?;
     let timeline = Timeline::start(&plane.client);
     note(&format!("{} applications one by one", arguments.few))?;
+    // With the first object of a kind the API server prepares itself for the kind.
+    load::one_by_one(&plane.client, &timeline, "first-", 1).await?;
     table.0.extend(idle(&plane, &timeline, arguments.few).await?);
     log.news()?;
     note(&format!("{} applications at once", arguments.rush))?;

@@ -3,9 +3,11 @@
 mod api_admission;
 mod api_batch;
 mod api_connect;
+mod api_exposure;
 mod api_input;
 mod api_kinds;
 mod api_manners;
+mod api_namespace;
 mod api_odd;
 mod api_operator;
 mod api_scale;

@@ -1,64 +1,104 @@
 //! Publishes events; a repeated one is counted, and many similar ones become one.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::memory::{Memory, Writing};
 use super::{MAX_MESSAGE, Note};
 use crate::error::{ApiFailure, chain};
 use crate::status::truncated;
 
-/// Publishes events; clones share what they remember.
+/// Events that are being written at once.
+const AT_ONCE: usize = 4;
+/// Events that wait at most: an API server that is down must not fill the memory. What is too much is dropped.
+const WAITING: usize = 10_000;
+/// How long the last events may take when the process ends.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Publishes events, behind the work they are about; clones share what they remember and what waits.
 #[derive(Clone)]
 pub struct Recorder {
     client: Client,
     memory: Arc<Mutex<Memory>>,
+    outbox: Arc<Outbox>,
+}
+
+#[derive(Default)]
+struct Outbox {
+    waiting: Mutex<VecDeque<Letter>>,
+    filled: Notify,
+}
+
+/// An event that is to be written.
+struct Letter {
+    writing: Writing,
+    event: Event,
 }
 
 impl Recorder {
     /// A recorder that remembers nothing yet.
     pub fn new(client: Client) -> Recorder {
-        Recorder { client, memory: Arc::default() }
+        Recorder { client, memory: Arc::default(), outbox: Arc::default() }
     }
 
-    /// Publishes events on an object. A failure is logged: an event is a hint, not a state. `component` is
-    /// who reports.
-    pub async fn publish(
-        &self,
-        component: &'static str,
-        about: &ObjectReference,
-        notes: &[Note],
-        now: Timestamp,
-    ) {
-        let writings: Vec<(&Note, Writing)> = {
-            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-            let written = notes.iter().map(|note| Some((note, memory.take_in(component, about, note, now)?)));
-            written.flatten().collect()
-        };
-        let api: Api<Event> =
-            Api::namespaced(self.client.clone(), about.namespace.as_deref().unwrap_or_default());
-        let written = writings.iter().map(|(note, writing)| {
-            let event = event(component, about, note, writing, now);
-            let api = &api;
-            async move {
-                if let Err(error) = write(api, writing, &event).await {
-                    tracing::warn!(
-                        namespace = about.namespace.as_deref().unwrap_or_default(),
-                        name = about.name.as_deref().unwrap_or_default(),
-                        reason = note.reason,
-                        error = chain(&error),
-                        "event could not be published"
-                    );
-                }
+    /// Notes events on an object for [`Recorder::run`] to write. `component` is who reports.
+    pub fn publish(&self, component: &'static str, about: &ObjectReference, notes: &[Note], now: Timestamp) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.outbox.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for note in notes {
+            let Some(writing) = memory.take_in(component, about, note, now) else { continue };
+            if waiting.len() >= WAITING {
+                tracing::warn!(
+                    reason = note.reason,
+                    waiting = waiting.len(),
+                    "event was dropped: too many wait"
+                );
+                continue;
             }
-        });
-        futures::future::join_all(written).await;
+            let event = event(component, about, note, &writing, now);
+            waiting.push_back(Letter { writing, event });
+        }
+        self.outbox.filled.notify_one();
+    }
+
+    /// Writes events as they come until `end`, then those that still wait.
+    pub async fn run(&self, end: CancellationToken) {
+        while end.run_until_cancelled(self.outbox.filled.notified()).await.is_some() {
+            self.deliver().await;
+        }
+        if tokio::time::timeout(LAST, self.deliver()).await.is_err() {
+            tracing::warn!("the last events were not written within {LAST:?}");
+        }
+    }
+
+    /// Writes all events that wait. A failure is logged: an event is a hint, not a state.
+    pub async fn deliver(&self) {
+        let next = || self.outbox.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let write = |Letter { writing, event }: Letter| async move {
+            let about = &event.involved_object;
+            let api = Api::namespaced(self.client.clone(), about.namespace.as_deref().unwrap_or_default());
+            if let Err(error) = write(&api, &writing, &event).await {
+                tracing::warn!(
+                    namespace = about.namespace.as_deref().unwrap_or_default(),
+                    name = about.name.as_deref().unwrap_or_default(),
+                    reason = event.reason.as_deref().unwrap_or_default(),
+                    error = chain(&error),
+                    "event could not be published"
+                );
+            }
+        };
+        stream::iter(std::iter::from_fn(next)).for_each_concurrent(AT_ONCE, write).await;
     }
 }
 

@@ -9,7 +9,6 @@ use futures::channel::mpsc;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Error as QueueError, ReconcileRequest};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -19,6 +18,7 @@ use kube::{Api, Client, Resource};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::kept::Kept;
 use super::malformed::{self, MalformedError};
 use super::trigger::is_of_shard;
 use super::{Kind, ObjectKey, Reach, Requeue};
@@ -26,9 +26,7 @@ use crate::error::{ApiFailure, Problem, Retry, backoff, chain};
 use crate::metrics::Metrics;
 use crate::scope::{Admission, Span};
 
-/// An object as the watch hands it over: one that cannot be read does not end the watch.
-pub type Watched<K> = DeserializeGuard<<K as Kind>::Object>;
-type Requests<K> = BoxStream<'static, Result<ReconcileRequest<Watched<K>>, Infallible>>;
+type Requests<K> = BoxStream<'static, Result<ReconcileRequest<Kept<K>>, Infallible>>;
 
 /// What the loops of all kinds share.
 #[derive(Clone)]
@@ -40,11 +38,35 @@ pub struct Shared {
     /// Whether this process leads; until it does, it only watches.
     pub leading: watch::Receiver<bool>,
     /// Objects worked on at once, of all kinds together.
-    pub permits: Arc<Semaphore>,
+    pub permits: Arc<Permits>,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
-    /// Objects worked on at once, as the queue of one loop needs it.
+    /// Objects worked on at once.
     pub concurrency: u16,
+}
+
+/// Who may work. What is under way does not wait behind a thousand new ones: both have workers of their own.
+pub struct Permits {
+    begin: Semaphore,
+    go_on: Semaphore,
+}
+
+impl Permits {
+    /// So many workers for new objects, and as many for those that are under way.
+    pub fn new(workers: u16) -> Permits {
+        let workers = usize::from(workers);
+        Permits { begin: Semaphore::new(workers), go_on: Semaphore::new(workers) }
+    }
+
+    /// Nobody begins any more; who works goes on.
+    pub fn close(&self) {
+        self.begin.close();
+        self.go_on.close();
+    }
+
+    fn of<K: Kind>(&self, object: &Kept<K>) -> &Semaphore {
+        if object.begins() { &self.begin } else { &self.go_on }
+    }
 }
 
 /// The loop of one kind in one span.
@@ -62,6 +84,12 @@ enum WorkError<E: Problem + 'static> {
     Reconcile(E),
     #[error(transparent)]
     Malformed(MalformedError),
+    #[error("internal: what is kept of {name} is no object")]
+    Text {
+        name: String,
+        #[source]
+        source: serde_json::Error,
+    },
     #[error("failed to read {kind} {name}")]
     Read {
         kind: String,
@@ -76,6 +104,7 @@ impl<E: Problem + 'static> Problem for WorkError<E> {
         match self {
             WorkError::Reconcile(error) => error.category(),
             WorkError::Malformed(error) => error.category(),
+            WorkError::Text { .. } => "text",
             WorkError::Read { .. } => "read",
         }
     }
@@ -84,6 +113,7 @@ impl<E: Problem + 'static> Problem for WorkError<E> {
         match self {
             WorkError::Reconcile(error) => error.failure(),
             WorkError::Malformed(error) => error.failure(),
+            WorkError::Text { .. } => ApiFailure::Transient,
             WorkError::Read { source, .. } => ApiFailure::of(source),
         }
     }
@@ -92,7 +122,7 @@ impl<E: Problem + 'static> Problem for WorkError<E> {
 /// A loop that has its watches and is about to run.
 pub struct Prepared<K: Kind> {
     watch: Arc<KindWatch<K>>,
-    store: Store<Watched<K>>,
+    store: Store<Kept<K>>,
     queue: Requests<K>,
 }
 
@@ -107,7 +137,7 @@ impl<K: Kind> KindWatch<K> {
         let kind = Arc::new(kind);
         let reach =
             Reach { client: shared.client.clone(), span: span.clone(), admission: shared.admission.clone() };
-        let (store, writer) = kube::runtime::reflector::store::<Watched<K>>();
+        let (store, writer) = kube::runtime::reflector::store::<Kept<K>>();
         let mut requests = Vec::new();
         let mut ready = Vec::new();
         for trigger in kind.triggers(&reach) {
@@ -130,14 +160,13 @@ impl<K: Kind> KindWatch<K> {
     }
 
     /// Requests for the objects themselves.
-    fn own_requests(self: Arc<Self>, reach: &Reach, writer: Writer<Watched<K>>) -> Requests<K> {
-        watcher(reach.api::<Watched<K>>(), watcher::Config::default())
+    fn own_requests(self: Arc<Self>, reach: &Reach, writer: Writer<Kept<K>>) -> Requests<K> {
+        watcher(reach.api::<Kept<K>>(), watcher::Config::default())
             .default_backoff()
             .try_filter({
                 let admission = reach.admission.clone();
                 move |event| futures::future::ready(is_of_shard(&admission, event))
             })
-            .modify(|object| object.meta_mut().managed_fields = None)
             .reflect(writer)
             .filter_map(move |event| {
                 let request = match event {
@@ -166,30 +195,34 @@ impl<K: Kind> KindWatch<K> {
             .boxed()
     }
 
-    async fn work(&self, object: &Watched<K>) -> Result<Action, WorkError<K::Error>> {
+    async fn work(&self, object: &Kept<K>) -> Result<Action, WorkError<K::Error>> {
         let key = ObjectKey::of(object);
-        self.shared.metrics.work.taken(K::CONTROLLER, &key);
         if !self.shared.admission.admits(&key.namespace) {
+            self.shared.metrics.work.taken(K::CONTROLLER, &key);
             return Ok(Action::await_change());
         }
         if !*self.shared.leading.borrow() {
             // Without a leader to be the process ends.
             let led = self.shared.leading.clone().wait_for(|leading| *leading).await.is_ok();
             // Whoever led before has written much since this object was taken.
+            self.shared.metrics.work.taken(K::CONTROLLER, &key);
             return Ok(if led { Action::requeue(Duration::ZERO) } else { Action::await_change() });
         }
         // What is not listed yet is not gone.
         for ready in &self.ready {
             let _ = ready.clone().wait_for(|ready| *ready).await;
         }
-        let Ok(_permit) = self.shared.permits.acquire().await else { return Ok(Action::await_change()) };
+        let permit = self.shared.permits.of::<K>(object).acquire().await;
+        self.shared.metrics.work.taken(K::CONTROLLER, &key);
+        let Ok(_permit) = permit else { return Ok(Action::await_change()) };
         let measured = self.shared.metrics.work.reconciling(K::CONTROLLER);
-        let result = match &object.0 {
-            Ok(object) => self.reconcile(object).await,
-            Err(broken) => malformed::refuse::<K>(&self.shared.client, broken, Timestamp::now())
+        let result = match object.read().map(|read| read.0) {
+            Ok(Ok(object)) => self.reconcile(&object).await,
+            Ok(Err(broken)) => malformed::refuse::<K>(&self.shared.client, &broken, Timestamp::now())
                 .await
                 .map(|()| None)
                 .map_err(WorkError::Malformed),
+            Err(source) => Err(WorkError::Text { name: key.name.clone(), source }),
         };
         match result {
             Ok(requeue) => {
@@ -228,7 +261,7 @@ impl<K: Kind> KindWatch<K> {
     }
 
     /// What follows on a failure.
-    fn after(&self, object: &Watched<K>, error: &WorkError<K::Error>) -> Action {
+    fn after(&self, object: &Kept<K>, error: &WorkError<K::Error>) -> Action {
         let key = ObjectKey::of(object);
         let failures = {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -266,17 +299,15 @@ impl<K: Kind> Prepared<K> {
     /// Works until `shutdown`; what is under way then is finished.
     pub async fn run(self, shutdown: CancellationToken) {
         let Prepared { watch, store, queue } = self;
-        let concurrency = watch.shared.concurrency;
         let metrics = watch.shared.metrics.clone();
-        let error_policy =
-            |object: Arc<Watched<K>>, error: &WorkError<K::Error>, watch: Arc<KindWatch<K>>| {
-                watch.after(&object, error)
-            };
-        let work = |object: Arc<Watched<K>>, watch: Arc<KindWatch<K>>| {
-            async move { watch.work(&object).await }.boxed()
+        let error_policy = |object: Arc<Kept<K>>, error: &WorkError<K::Error>, watch: Arc<KindWatch<K>>| {
+            watch.after(&object, error)
         };
+        let work =
+            |object: Arc<Kept<K>>, watch: Arc<KindWatch<K>>| async move { watch.work(&object).await }.boxed();
         let queue = queue.take_until(shutdown.cancelled_owned());
-        applier(work, error_policy, watch, store, queue, Config::default().concurrency(concurrency))
+        // All that is asked for waits at the permits: a queue of its own would let new objects block the others.
+        applier(work, error_policy, watch, store, queue, Config::default())
             .for_each(|result| {
                 match result {
                     Err(error @ QueueError::RunnerError(_)) => {
@@ -298,13 +329,13 @@ fn key_of(namespace: Option<String>, name: String) -> ObjectKey {
     ObjectKey { namespace: namespace.unwrap_or_default(), name }
 }
 
-fn reference<K: Kind>(key: &ObjectKey) -> ObjectRef<Watched<K>> {
+fn reference<K: Kind>(key: &ObjectKey) -> ObjectRef<Kept<K>> {
     ObjectRef::new(&key.name).within(&key.namespace)
 }
 
 /// Requests for the objects that waited for their namespace.
 fn requests_of_namespaces<K: Kind>(
-    store: Store<Watched<K>>,
+    store: Store<Kept<K>>,
     admitted: mpsc::UnboundedReceiver<String>,
 ) -> Requests<K> {
     admitted
@@ -316,4 +347,25 @@ fn requests_of_namespaces<K: Kind>(
         })
         .flatten()
         .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::applications::Applications;
+
+    fn application(state: &str) -> Kept<Applications> {
+        let status = serde_json::json!({"applicationState": {"state": state}});
+        serde_json::from_value(serde_json::json!({"metadata": {"name": "pi"}, "status": status})).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_under_way_does_not_wait_behind_new_applications() {
+        let permits = Permits::new(1);
+        let _begun = permits.of::<Applications>(&application("")).acquire().await.unwrap();
+        assert!(permits.of::<Applications>(&application("PENDING_RERUN")).try_acquire().is_err());
+        assert!(permits.of::<Applications>(&application("RUNNING")).try_acquire().is_ok());
+        permits.close();
+        assert!(permits.of::<Applications>(&application("RUNNING")).acquire().await.is_err());
+    }
 }

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::under_way::UnderWay;
 use crate::kind::ObjectKey;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,6 +53,7 @@ pub struct WorkMetrics {
     waited: Seconds<Queue>,
     worked: Seconds<Queue>,
     retries: Family<Queue, Counter>,
+    under_way: UnderWay,
 }
 
 impl Default for WorkMetrics {
@@ -68,6 +70,7 @@ impl Default for WorkMetrics {
             waited: Family::new_with_constructor(seconds),
             worked: Family::new_with_constructor(seconds),
             retries: Family::default(),
+            under_way: UnderWay::default(),
         }
     }
 }
@@ -113,6 +116,7 @@ impl WorkMetrics {
             "Reconciliations repeated after an error",
             self.retries.clone(),
         );
+        registry.register_collector(Box::new(self.under_way.clone()));
     }
 
     /// So many reconciliations of this kind go on at once, at most.
@@ -144,7 +148,9 @@ impl WorkMetrics {
     /// Measures one reconciliation until the guard is told its result or dropped.
     pub fn reconciling(&self, controller: &'static str) -> Reconciling<'_> {
         self.active.get_or_create(&Worker { controller }).inc();
-        Reconciling { metrics: self, controller, begun: Instant::now(), result: "canceled" }
+        let begun = Instant::now();
+        let number = self.under_way.begin(controller, begun);
+        Reconciling { metrics: self, controller, number, begun, result: "canceled" }
     }
 
     /// A reconciliation will be repeated after an error.
@@ -158,6 +164,7 @@ impl WorkMetrics {
 pub struct Reconciling<'a> {
     metrics: &'a WorkMetrics,
     controller: &'static str,
+    number: u64,
     begun: Instant,
     result: &'static str,
 }
@@ -171,7 +178,8 @@ impl Reconciling<'_> {
 
 impl Drop for Reconciling<'_> {
     fn drop(&mut self) {
-        let Reconciling { metrics, controller, begun, result } = *self;
+        let Reconciling { metrics, controller, number, begun, result } = *self;
+        metrics.under_way.end(controller, number);
         let (worker, took) = (Worker { controller }, begun.elapsed().as_secs_f64());
         metrics.active.get_or_create(&worker).dec();
         metrics.reconcile_seconds.get_or_create(&worker).observe(took);

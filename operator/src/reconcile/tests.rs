@@ -140,7 +140,12 @@ impl Stage {
 
     async fn pass(&self) -> Result<Requeue, ReconcileError> {
         match self.application() {
-            Some(application) => reconcile(&self.context(), &application, false).await,
+            Some(application) => {
+                let context = self.context();
+                let result = reconcile(&context, &application, false).await;
+                context.events.deliver().await;
+                result
+            }
             None => Ok(None),
         }
     }

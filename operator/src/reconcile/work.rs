@@ -1,8 +1,8 @@
 //! Writing the status, counting what that means, and telling about it.
 
-use cerium_crds::SparkApplication;
 use cerium_crds::application::SparkApplicationStatus;
 use cerium_crds::fingerprint::Change;
+use cerium_crds::{ApplicationStateType as Phase, SparkApplication};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
@@ -20,13 +20,11 @@ pub(super) struct Work<'a> {
     pub ignored: &'a str,
     pub change: Change,
     pub now: Timestamp,
-    /// What is to be told about the step.
-    pub notes: &'a mut Vec<Note>,
 }
 
 impl Work<'_> {
     /// Writes the status if it changed and returns the application as it is then.
-    pub async fn write(&mut self, next: SparkApplicationStatus) -> Result<SparkApplication, ReconcileError> {
+    pub async fn write(&self, next: SparkApplicationStatus) -> Result<SparkApplication, ReconcileError> {
         if self.application.status.as_ref() == Some(&next) {
             return Ok(self.application.clone());
         }
@@ -46,14 +44,18 @@ impl Work<'_> {
             );
         }
         self.context.metrics.status_changed(self.application, self.old, &next, self.now);
-        self.notes.extend(events::notes(&name, self.old, &next, self.ignored, self.change));
+        let mut notes = events::notes(&name, self.old, &next, self.ignored, self.change);
+        let kept = written.status.as_ref().and_then(|status| status.observed_generation);
+        if before != after && after == Phase::Submitted && kept != next.observed_generation {
+            notes.push(events::definition_outdated());
+        }
+        self.tell(&notes);
         Ok(written)
     }
-}
 
-/// Publishes events about an application.
-pub(super) async fn tell(context: &Context, application: &SparkApplication, notes: &[Note]) {
-    let about = application.object_ref(&());
-    let time = (context.clock)();
-    context.events.publish(Applications::CONTROLLER, &about, notes, time).await;
+    /// Tells something about the application.
+    pub fn tell(&self, notes: &[Note]) {
+        let about = self.application.object_ref(&());
+        self.context.events.publish(Applications::CONTROLLER, &about, notes, (self.context.clock)());
+    }
 }

@@ -220,3 +220,40 @@ async fn a_wrong_specification_fails_at_once_and_is_left_alone() {
     assert_eq!(stage.pass().await.unwrap(), None);
     assert_eq!(stage.api.world().writes.len(), writes);
 }
+
+#[tokio::test]
+async fn with_an_older_definition_it_runs_once_and_says_what_is_missing() {
+    let stage = Stage::new(json!({"restartPolicy": {"type": "OnFailure", "onFailureRetries": 1}}));
+    stage.api.world().unknown = &["observedGeneration", "conditions", "submittedSpec", "progress"];
+    stage.play(0).await;
+    assert_eq!(stage.state(), Phase::Completed);
+    assert_eq!(stage.api.world().drivers.len(), 1);
+    let writes = stage.api.world().writes.clone();
+    stage.pass().await.unwrap();
+    assert!(stage.api.world().writes.len() <= writes.len() + 1, "{writes:?}");
+    let told = stage.events("SparkApplicationDefinitionOutdated");
+    assert!(told.len() == 1 && told[0].contains("cerium-crds"), "{told:?}");
+    // With the right one nothing is to be told.
+    stage.api.world().unknown = &[];
+    stage.pass().await.unwrap();
+    assert_eq!(stage.status().observed_generation, Some(1));
+    assert_eq!((stage.state(), stage.api.world().drivers.len()), (Phase::Completed, 1));
+}
+
+#[tokio::test]
+async fn in_a_namespace_that_goes_nothing_is_made_and_tries_wait_for_their_time() {
+    let stage =
+        Stage::new(json!({"restartPolicy": {"type": "Always", "onSubmissionFailureRetryInterval": 10}}));
+    let text = "configmaps \"pi-driver-conf-map\" is forbidden: unable to create new content in namespace ns because \
+                it is being terminated";
+    stage.api.world().refuse = Some(("POST ", 403, "Forbidden", text));
+    for attempt in 1..=3 {
+        let requeue = stage.pass().await.unwrap();
+        assert_eq!(stage.state(), Phase::SubmissionFailed);
+        assert_eq!(stage.error_message(), format!("failed to run spark-submit: {text}"));
+        assert_eq!(stage.status().submission_attempts, Some(attempt));
+        assert_eq!(requeue, Some(Duration::from_secs(10 * u64::try_from(attempt).unwrap())));
+        pass_time(10 * i64::from(attempt));
+    }
+    assert!(stage.api.world().drivers.is_empty());
+}
