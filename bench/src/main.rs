@@ -124,6 +124,7 @@ fn main() -> Result<ExitCode> {
     }
     if arguments.parts.contains(&Part::Rdd) {
         rdd::RDD.measure(&peers, &mut report).context("measuring RDDs")?;
+        rdd::measure_broadcast(&driver, &python, &mut report).context("measuring RDDs")?;
     }
     if arguments.parts.contains(&Part::Soak) {
         soak::measure(&driver, &python, &mut report).context("measuring growth")?;

@@ -1,8 +1,16 @@
 //! Speed of RDDs, beside Spark's own in the same run.
 
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::script::Script;
+use crate::figure::Report;
+use crate::script::{Script, figures};
+use crate::server::start_cerium;
+
+/// Executors that a value is broadcast to.
+const EXECUTORS: usize = 4;
 
 /// Medians in ms, as the script prints them.
 #[derive(Debug, Deserialize)]
@@ -26,3 +34,29 @@ pub const RDD: Script<Times> = Script {
         report.add("RDD, reduceByKey, time over Spark's", cerium.reduce / spark.reduce, "x", Some(1.0));
     },
 };
+
+/// What came of a broadcast.
+#[derive(Debug, Deserialize)]
+struct Broadcast {
+    /// How often that executor fetched it which did so most often.
+    fetches: f64,
+    /// MiB that each of them got.
+    mib: f64,
+    ms: f64,
+}
+
+/// Adds what it takes to broadcast a large value, and how often it is sent.
+pub fn measure_broadcast(driver: &Path, python: &Path, report: &mut Report) -> Result<()> {
+    if !python.exists() {
+        return Ok(());
+    }
+    eprintln!("rdd: a broadcast");
+    let conf = [&format!("spark.executor.instances={EXECUTORS}"), "spark.executor.cores=1"];
+    let (_server, remote) = start_cerium(driver, python, &conf)?;
+    let sent: Broadcast =
+        figures("bench/broadcast.py", python, &remote).context("measuring a broadcast")?;
+    let what = format!("RDD, broadcast of {} MiB to {EXECUTORS} executors", sent.mib);
+    report.add(format!("{what}, fetches of each"), sent.fetches, "", Some(1.0));
+    report.add(what, sent.ms, "ms", None);
+    Ok(())
+}

@@ -39,7 +39,7 @@ use graph::Load;
 pub use graph::{ExecutorWork, StageState, StageSummary};
 use history::History;
 pub use history::{ExecutorRecord, JobOutcome, JobRecord, Report};
-pub use job::{JobError, JobOutput, JobWatch};
+pub use job::{JobError, JobOutput, JobWatch, Repeated};
 
 /// How often heartbeats are checked, in seconds.
 const EXPIRY_INTERVAL_SECONDS: u64 = 5;

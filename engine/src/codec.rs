@@ -52,7 +52,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     kind: Option<Kind>,
 }
 
@@ -79,6 +79,9 @@ enum Kind {
     SizeHint(bool),
     #[prost(message, tag = "8")]
     KeptPartitions(KeptPartitions),
+    /// What keeps a sort in its place while plans are made: a task runs its input.
+    #[prost(bool, tag = "9")]
+    KeptSort(bool),
     #[prost(message, tag = "11")]
     Recursion(Box<RecursionMessage>),
     #[prost(message, tag = "12")]
@@ -211,6 +214,7 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 let kind = if small { layout::Kind::Small } else { layout::Kind::Unknown };
                 Ok(Arc::new(LayoutExec::new(Arc::clone(input), kind)))
             }
+            Some(Kind::KeptSort(_)) => Ok(Arc::clone(inputs.first().ok_or_else(|| missing("input"))?)),
             Some(Kind::ResultLimit(limit)) => {
                 let input = inputs.first().ok_or_else(|| missing("input"))?;
                 Ok(Arc::new(ResultLimitExec::new(Arc::clone(input), limit)))
@@ -268,13 +272,14 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
             };
             return CeriumNode { kind: Some(Kind::Target(target)) }.encode_to(buf);
         }
-        if let Some(hint) = node.downcast_ref::<LayoutExec>() {
-            let small = match hint.kind() {
-                layout::Kind::Small => true,
-                layout::Kind::Unknown => false,
+        if let Some(layout) = node.downcast_ref::<LayoutExec>() {
+            let kind = match layout.kind() {
+                layout::Kind::Small => Kind::SizeHint(true),
+                layout::Kind::Unknown => Kind::SizeHint(false),
+                layout::Kind::Kept { .. } => Kind::KeptSort(true),
                 other => return Err(DataFusionError::Internal(format!("{other:?} cannot be sent"))),
             };
-            return CeriumNode { kind: Some(Kind::SizeHint(small)) }.encode_to(buf);
+            return CeriumNode { kind: Some(kind) }.encode_to(buf);
         }
         if let Some(recursion) = node.downcast_ref::<RecursionExec>() {
             let message = RecursionMessage::of(recursion.recursion(), self, converter)?;

@@ -13,6 +13,7 @@ import pickle
 import sys
 import tempfile
 import threading
+import uuid
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.util import print_exec
@@ -85,7 +86,9 @@ class Broadcast:
         return broadcast
 
     def _send(self, content):
-        self._hash = self._sc._session.client.cache_artifact(content)
+        # The server knows a file by its content, and equal values are to end one by one. What comes
+        # after a pickle's end is not read.
+        self._hash = self._sc._session.client.cache_artifact(content + uuid.uuid4().bytes)
 
     def dump(self, value, f):
         """Writes the pickle of a value to an open file and closes it."""

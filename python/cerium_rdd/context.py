@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 
+import pyarrow as pa
 from pyspark.accumulators import Accumulator, AddingAccumulatorParam
 from pyspark.conf import SparkConf
 from pyspark.errors import PySparkRuntimeError
@@ -154,13 +155,12 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
     def _next_rdd_id(self):
         return next(self._rdd_ids)
 
-    def _fetch(self, relation):
-        """The elements of a relation of pickled lists, as they arrive."""
+    def _fetch(self, relation, partitions=None):
+        """The elements of a relation of pickled lists as they arrive, or those of some partitions."""
         if self._jsc is None:
             raise PySparkRuntimeError("Cannot call methods on a stopped SparkContext.")
-        client = self._session.client
-        for answer in client.to_table_as_iterator(relation.to_proto(client), {}):
-            if hasattr(answer, "itercolumns"):
+        for answer in control.rows_of(self._session, relation, partitions):
+            if isinstance(answer, pa.RecordBatch):
                 yield from batches.decode(answer.column(0))
 
     def _control(self, operation, **arguments):

@@ -31,9 +31,15 @@ class Jobs:
                     % (partition, total)
                 )
         if all(first < second for first, second in zip(partitions, partitions[1:])):
-            return list(self._fetch(rdd._batches(partitions, steps))) if partitions else []
-        parts = dict(self._fetch(rdd._batches(partitions, steps + (basic.named,))))
+            return list(self._fetch_some(rdd, partitions, steps)) if partitions else []
+        parts = dict(self._fetch_some(rdd, partitions, steps + (basic.named,)))
         return [element for partition in partitions for element in parts[partition]]
+
+    def _fetch_some(self, rdd, partitions, steps):
+        """The elements of some partitions after some steps; the others are not computed."""
+        if rdd._slices() is not None:
+            return self._fetch(rdd._batches(partitions, steps))
+        return self._fetch(rdd._batches(None, steps), sorted(set(partitions)))
 
     def _count_partitions(self, relation):
         """How many partitions a relation has."""

@@ -165,8 +165,9 @@ class WriteKeyed:
                 most = max(most // 2, 1)
 
     def _checked(self, partition):
-        if isinstance(partition, int) and 0 <= partition < self.partitions:
-            return int(partition)
+        # A number of numpy's is one as well.
+        if hasattr(partition, "__index__") and 0 <= operator.index(partition) < self.partitions:
+            return operator.index(partition)
         raise TypeError(
             "a partition must be an integer from 0 to %d, and the partition function gave %r"
             % (self.partitions - 1, partition)

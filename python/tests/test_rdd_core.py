@@ -13,9 +13,10 @@ if ADD_ON not in sys.path:
     sys.path.insert(0, ADD_ON)
 os.environ.setdefault("PYTHONHASHSEED", "0")
 
+import numpy
 import pyspark
 
-from cerium_rdd import batches, install, java, plan, sides, slices, worker
+from cerium_rdd import batches, broadcast, install, java, plan, sides, slices, worker
 from cerium_rdd.partitioner import Partitioner, portable_hash
 from cerium_rdd.steps import basic, placing
 
@@ -93,6 +94,9 @@ class ShuffleTest(unittest.TestCase):
                 self.keyed([(wrong, "x")])
         by_key = placing.ByKey(Partitioner(4, lambda key: -7))
         self.assertEqual(list(by_key(0, [("k", "v")])), [(1, ("k", "v"))])
+        # Spark packs what numpy gives as it packs Python's own.
+        record, = self.keyed([(numpy.int64(3), "x")])
+        self.assertEqual(record.column("p").to_pylist(), [3])
 
     def test_both_sides_come_to_each_partition_of_a_product(self):
         rows = [place for place, _ in sides.Row(3)(1, ["part"])]
@@ -121,6 +125,20 @@ class BatchTest(unittest.TestCase):
 
         loaded = pickle.loads(batches.dumps([Local()]))
         self.assertEqual(loaded[0].value, 1)
+
+
+class BroadcastTest(unittest.TestCase):
+    def test_equal_values_end_one_by_one(self):
+        sent = {}
+        context = mock.Mock(_temp_dir=None)
+        context._session.client.cache_artifact = lambda content: sent.setdefault(content, len(sent))
+        first, second = (broadcast.Broadcast(context, [1, 2]) for _ in range(2))
+        self.assertNotEqual(first._hash, second._hash)
+        # What an executor gets can be read all the same.
+        self.assertEqual([pickle.loads(content) for content in sent], [[1, 2], [1, 2]])
+        for made in (first, second):
+            made.destroy()
+        self.assertEqual(context._control.call_count, 2)
 
 
 class StepTest(unittest.TestCase):

@@ -18,7 +18,8 @@ keys! {
 
     /// Number of cores a task counts for.
     TASK_CPUS: u32 = POSITIVE, "spark.task.cpus", "1", "0.5.0", Start;
-    /// Number of times a task may fail before the query fails.
+    /// Number of times a task may fail before the query fails. Default: 4, but 1 where all executors are processes
+    /// of one machine.
     TASK_MAX_FAILURES: u32 = POSITIVE, "spark.task.maxFailures", "4", "0.8.0", Start;
     /// Number of partitions where nothing else says it. Default: the cores of all executors.
     DEFAULT_PARALLELISM: u32 = POSITIVE, "spark.default.parallelism", none, "0.5.0", Start;

@@ -46,6 +46,8 @@ fn of_command(command: &proto::Command) -> String {
         Some(CommandType::CreateDataframeView(view)) => format!("create view {}", view.name),
         Some(CommandType::CheckpointCommand(_)) => "checkpoint".to_owned(),
         Some(CommandType::MergeIntoTableCommand(merge)) => format!("merge into {}", merge.target_table_name),
+        // Of Cerium's own operations, that which runs jobs.
+        Some(CommandType::Extension(_)) => "collect".to_owned(),
         _ => "command".to_owned(),
     }
 }

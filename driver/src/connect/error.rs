@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::driver::ExecuteError;
-use crate::scheduler::JobError;
+use crate::scheduler::{JobError, Repeated};
 use crate::write::WriteError;
 
 /// Characters of the message in the status; the rest is fetched. Headers have little room.
@@ -29,12 +29,14 @@ pub struct Failure {
     message: String,
     error: Option<SparkError>,
     java_class: &'static str,
+    /// The task that failed too often.
+    repeated: Option<Repeated>,
 }
 
 impl Failure {
     /// A failure without an error class.
     pub fn plain(java_class: &'static str, message: impl Into<String>) -> Self {
-        Self { message: message.into(), error: None, java_class }
+        Self { message: message.into(), error: None, java_class, repeated: None }
     }
 
     /// A message of the client that makes no sense.
@@ -55,6 +57,17 @@ impl Failure {
     /// The error with its class, if it has one.
     pub fn spark_error(&self) -> Option<&SparkError> {
         self.error.as_ref()
+    }
+
+    /// The failure in the words of an RDD's job: Spark tells the task first there, and of DataFrames its error alone.
+    #[must_use]
+    pub fn of_job(self) -> Self {
+        match self.repeated {
+            Some(task) if self.java_class == java::PYTHON => {
+                Self { message: format!("{task}: {}: {}", java::PYTHON, self.message), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// The failure as a status without a way to ask for more.
@@ -148,7 +161,8 @@ impl From<SparkError> for Failure {
             let traceback = text.strip_prefix(WorkerError::RAISED).unwrap_or(text).trim_start();
             return Self::plain(java::PYTHON, traceback);
         }
-        Self { message: error.to_string(), java_class: java::class_of(&error), error: Some(error) }
+        let (message, java_class) = (error.to_string(), java::class_of(&error));
+        Self { message, java_class, error: Some(error), repeated: None }
     }
 }
 
@@ -168,7 +182,9 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         match error {
             ExecuteError::Plan(error) => error.into(),
-            ExecuteError::Job(JobError::Task(failure)) => SparkError::from(failure).into(),
+            ExecuteError::Job(JobError::Task(failure, repeated)) => {
+                Self { repeated, ..SparkError::from(failure).into() }
+            }
             ExecuteError::Conf(error) => error.into(),
             ExecuteError::Job(_)
             | ExecuteError::Result(_)

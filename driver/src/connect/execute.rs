@@ -115,12 +115,12 @@ impl Execution {
         let description = describe(&asked);
         let runner = Runner::new(driver, &description).tagged(self.operation.tags());
         let work = async {
-            match asked {
-                Asked::Relation(relation) => self.relation(&runner, &relation, None).await?,
-                Asked::Command(command) => self.command(&runner, &command).await?,
-            }
+            let outcome = match asked {
+                Asked::Relation(relation) => self.relation(&runner, &relation, None).await,
+                Asked::Command(command) => self.command(&runner, &command).await,
+            };
             self.accumulate(&runner.watch).await;
-            Ok(())
+            outcome
         };
         tokio::select! {
             outcome = work => outcome,
@@ -257,7 +257,8 @@ impl Execution {
                 [("partitions".to_owned(), count.into())].into_iter().collect()
             }
             extension::Asked::CollectPartitions(plan, keep) => {
-                return self.relation(runner, &self.unpacked(plan)?, Some(&keep)).await;
+                let rows = self.relation(runner, &self.unpacked(plan)?, keep.as_deref()).await;
+                return rows.map_err(Failure::of_job);
             }
             extension::Asked::Status(group) => {
                 context::status(&driver.scheduler().report().await, group.as_deref())

@@ -32,8 +32,8 @@ pub enum Asked {
     Application,
     /// How many partitions the rows of a plan come in.
     Partitions(proto::Plan),
-    /// The rows of some partitions of a plan.
-    CollectPartitions(proto::Plan, Vec<usize>),
+    /// The rows of a plan, or of some of its partitions.
+    CollectPartitions(proto::Plan, Option<Vec<usize>>),
     /// Jobs and stages, those of a tag or all.
     Status(Option<String>),
     /// Executors may delete a broadcast.
@@ -59,7 +59,11 @@ pub fn parse(extension: &Any) -> Result<Option<Asked>, Failure> {
         "executor_memory_status" => Asked::ExecutorMemoryStatus,
         "application" => Asked::Application,
         "partitions" => Asked::Partitions(arguments.plan()?),
-        "collect_partitions" => Asked::CollectPartitions(arguments.plan()?, arguments.numbers("partitions")?),
+        "collect_partitions" => {
+            let all = matches!(kind(&message, "partitions"), None | Some(Kind::NullValue(_)));
+            let chosen = if all { None } else { Some(arguments.numbers("partitions")?) };
+            Asked::CollectPartitions(arguments.plan()?, chosen)
+        }
         "status" => Asked::Status(match kind(&message, "group") {
             None | Some(Kind::NullValue(_)) => None,
             Some(_) => Some(arguments.text("group")?.to_owned()),
@@ -160,7 +164,11 @@ mod tests {
         let plan = BASE64_STANDARD.encode(proto::Plan::default().encode_to_vec());
         assert_eq!(
             asked(json!({"cerium": "collect_partitions", "plan": plan, "partitions": [0, 3]})),
-            Ok(Some(Asked::CollectPartitions(proto::Plan::default(), vec![0, 3])))
+            Ok(Some(Asked::CollectPartitions(proto::Plan::default(), Some(vec![0, 3]))))
+        );
+        assert_eq!(
+            asked(json!({"cerium": "collect_partitions", "plan": plan, "partitions": null})),
+            Ok(Some(Asked::CollectPartitions(proto::Plan::default(), None)))
         );
         assert_eq!(asked(json!({"cerium": "status", "group": null})), Ok(Some(Asked::Status(None))));
         assert_eq!(

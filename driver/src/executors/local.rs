@@ -117,6 +117,8 @@ impl ExecutorProvider for LocalProvider {
     fn set_defaults(&self, conf: &mut SparkConf) {
         // What is written is read from the page cache: packing it costs more than it saves.
         conf.set_if_missing(keys::SHUFFLE_COMPRESS.name(), "false");
+        // As Spark's local master.
+        conf.set_if_missing(keys::TASK_MAX_FAILURES.name(), "1");
     }
 
     fn reconfigure(&self, conf: &SparkConf) -> Result<(), ConfError> {

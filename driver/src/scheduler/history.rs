@@ -134,6 +134,11 @@ impl History {
         }
     }
 
+    /// The number of the first stage of a job, 0 where it is not known.
+    pub fn first_stage(&self, job: &JobId) -> u64 {
+        self.log().job(job).map_or(0, |record| record.first_stage)
+    }
+
     /// A job has ended.
     pub fn ended(&self, job: &JobId, state: JobOutcome, now: Timestamp) {
         let mut log = self.log();

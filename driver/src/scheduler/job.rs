@@ -1,6 +1,7 @@
 //! Running one job to its end: submission, status, cancellation and clearing up.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use ballista_core::error::BallistaError;
 use ballista_core::serde::protobuf::{JobStatus, job_status};
 use ballista_core::serde::scheduler::PartitionLocation;
 use ballista_scheduler::cluster::JobState;
+use ballista_scheduler::state::execution_graph::ExecutionGraphBox;
 use bytes::Bytes;
 use cerium_engine::python::{Accumulators, accumulates};
 use cerium_engine::task_failure::TaskFailure;
@@ -32,9 +34,9 @@ const ARCHIVE_PAUSE: Duration = Duration::from_millis(5);
 /// Why a job did not give a result.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// A task failed for good with this error of its own.
+    /// A task failed for good with this error of its own; how often is told where it may be tried again.
     #[error("{0}")]
-    Task(TaskFailure),
+    Task(TaskFailure, Option<Repeated>),
     /// The job failed for another reason, such as stages that failed too often.
     #[error("Job aborted due to stage failure: {0}")]
     Aborted(String),
@@ -44,6 +46,43 @@ pub enum JobError {
     /// The scheduler did not take the job or misreported on it.
     #[error("the scheduler failed")]
     Scheduler(#[source] BallistaError),
+}
+
+/// A task that failed as often as a task may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeated {
+    /// The partition that it computes.
+    pub task: usize,
+    /// The number of its stage in the application.
+    pub stage: u64,
+    /// Times that it failed.
+    pub times: usize,
+}
+
+impl Repeated {
+    /// Finds it in what the scheduler says of a job whose first stage has the number `first_stage`.
+    fn find(text: &str, first_stage: u64) -> Option<Self> {
+        let (subject, rest) = text.split_once(" in Stage ")?;
+        let (stage, rest) = rest.split_once(" failed ")?;
+        let times = rest.split_once(" times")?.0.parse().ok()?;
+        let task = subject.rsplit_once("Task ")?.1.parse().ok()?;
+        // The stages of a job are counted from 1.
+        let stage = first_stage + stage.parse::<u64>().ok()?.checked_sub(1)?;
+        Some(Self { task, stage, times })
+    }
+}
+
+impl fmt::Display for Repeated {
+    /// In Spark's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, stage, times } = self;
+        write!(
+            f,
+            "Job aborted due to stage failure: Task {task} in stage {stage}.0 failed {times} times, most recent \
+             failure: Lost task {task}.{} in stage {stage}.0",
+            times.saturating_sub(1)
+        )
+    }
 }
 
 /// Where the result of a finished job lies. Dropping it deletes the job's files on the executors.
@@ -154,15 +193,16 @@ impl Scheduler {
         running.job_id = None;
         let state = match &outcome {
             Ok(_) => JobOutcome::Succeeded,
-            Err(text) => JobOutcome::Failed(job_error(text).to_string()),
+            Err(text) => JobOutcome::Failed(job_error(text, 0).to_string()),
         };
         self.inner.history.ended(&job_id, state, Timestamp::now());
 
         let locations = match outcome {
             Ok(locations) => locations,
             Err(text) => {
+                let first_stage = self.first_stage_of_failed(&job_id, accumulates.then_some(watch)).await;
                 self.clear_up(job_id);
-                return Err(job_error(&text));
+                return Err(job_error(&text, first_stage));
             }
         };
         let locations = locations
@@ -183,11 +223,32 @@ impl Scheduler {
 
     /// What the tasks of a job that has succeeded add to accumulators.
     async fn accumulated(&self, job_id: &JobId) -> Result<Vec<Bytes>, JobError> {
-        let inner = &self.inner;
+        let graph = self.archived(job_id).await?;
+        Ok(graph::accumulated(graph.as_ref()))
+    }
+
+    /// The number of the first stage of a job that failed. What its tasks add to accumulators counts as far as
+    /// they succeeded, as in Spark.
+    async fn first_stage_of_failed(&self, job_id: &JobId, watch: Option<&JobWatch>) -> u64 {
+        match self.archived(job_id).await {
+            Ok(graph) => {
+                self.inner.history.observed(job_id, graph::summaries(graph.as_ref()));
+                if let Some(watch) = watch {
+                    watch.accumulators.add(graph::accumulated(graph.as_ref()));
+                }
+            }
+            Err(error) => tracing::warn!(%job_id, %error, "looking at a job that failed"),
+        }
+        self.inner.history.first_stage(job_id)
+    }
+
+    /// The graph of a job that has ended.
+    async fn archived(&self, job_id: &JobId) -> Result<ExecutionGraphBox, JobError> {
         // The job moves from the running ones to the archive a moment after its end was announced.
         for _ in 0..ARCHIVE_POLLS {
-            if let Some(graph) = inner.jobs.get_execution_graph(job_id).await.map_err(JobError::Scheduler)? {
-                return Ok(graph::accumulated(graph.as_ref()));
+            let graph = self.inner.jobs.get_execution_graph(job_id).await.map_err(JobError::Scheduler)?;
+            if let Some(graph) = graph {
+                return Ok(graph);
             }
             tokio::time::sleep(ARCHIVE_PAUSE).await;
         }
@@ -243,9 +304,10 @@ fn current_partitions(locations: Vec<PartitionLocation>) -> Vec<PartitionLocatio
     latest.into_values().collect()
 }
 
-fn job_error(text: &str) -> JobError {
+/// The error in what the scheduler says of a job whose first stage has the number `first_stage`.
+fn job_error(text: &str, first_stage: u64) -> JobError {
     if let Some(failure) = TaskFailure::find(text) {
-        return JobError::Task(failure);
+        return JobError::Task(failure, Repeated::find(text, first_stage));
     }
     match text.trim() {
         "Cancelled" => JobError::Cancelled,
@@ -293,11 +355,28 @@ mod tests {
     fn the_users_error_comes_out_of_the_schedulers_text() {
         let failure = TaskFailure::from(SparkError::new("DIVIDE_BY_ZERO", "22012", "Division by zero."));
         let text = format!("Job failed due to stage 1 failed: {failure:?}\n");
-        assert!(job_error(&text).to_string().starts_with("[DIVIDE_BY_ZERO] Division by zero."));
-        assert!(matches!(job_error("Cancelled"), JobError::Cancelled));
+        assert!(job_error(&text, 0).to_string().starts_with("[DIVIDE_BY_ZERO] Division by zero."));
+        assert!(matches!(job_error("Cancelled", 0), JobError::Cancelled));
         assert_eq!(
-            job_error("Job failed due to stage 1 failed: disk full\n").to_string(),
+            job_error("Job failed due to stage 1 failed: disk full\n", 0).to_string(),
             "Job aborted due to stage failure: stage 1 failed: disk full"
         );
+    }
+
+    #[test]
+    fn a_task_that_failed_too_often_is_told_as_spark_tells_it() {
+        let failure = TaskFailure::from(SparkError::new("PYTHON_EXCEPTION", "38000", "Task 9 in Stage 9"));
+        let text = format!(
+            "Job failed due to stage 2 failed: Task 3 in Stage 2 failed 4 times, fail the stage, most recent \
+             failure reason: {failure:?}"
+        );
+        let JobError::Task(_, Some(repeated)) = job_error(&text, 5) else { panic!("a task's error") };
+        // As Spark 4.1.1 on a local cluster says of its third task.
+        assert_eq!(
+            repeated.to_string(),
+            "Job aborted due to stage failure: Task 3 in stage 6.0 failed 4 times, most recent failure: Lost task \
+             3.3 in stage 6.0"
+        );
+        assert_eq!(Repeated::find("Stage 2 has failed 4 times", 0), None);
     }
 }

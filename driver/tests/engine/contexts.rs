@@ -53,6 +53,60 @@ print(sorted(sums.collect()), mapped.value, reduced.value, os.path.exists(FOLDER
 }
 
 #[test]
+fn a_function_that_fails_is_tried_as_often_as_the_conf_says() {
+    let (out, _) = run(
+        "
+from pyspark import TaskContext
+added = sc.accumulator(0)
+def add(x, bad):
+    added.add(1)
+    if x == 3 and TaskContext.get().attemptNumber() < bad:
+        raise ValueError('not yet')
+    return x
+numbers = sc.parallelize(range(4), 4)
+print(numbers.map(lambda x: add(x, 2)).sum(), added.value)
+try:
+    numbers.map(lambda x: add(x, 3)).sum()
+except Exception as error:
+    told = str(error).splitlines()
+    print(type(error).__name__, told[2], told[-1])
+print(added.value)
+",
+        "  executor: {instances: 1, cores: 1}
+  sparkConf: {spark.task.maxFailures: '3'}",
+    );
+    // What Spark 4.1.1 says and adds on a cluster, but for the ids of task and executor.
+    assert_eq!(
+        out,
+        "6 4
+PythonException Job aborted due to stage failure: Task 3 in stage 1.0 failed 3 times, most recent failure: Lost \
+         task 3.2 in stage 1.0: org.apache.spark.api.python.PythonException: Traceback (most recent call last): \
+         ValueError: not yet
+7
+"
+    );
+}
+
+#[test]
+fn only_the_partitions_that_an_action_asks_for_are_computed() {
+    let (out, _) = run(
+        "
+seen = sc.accumulator(0)
+@udf('long')
+def count(x):
+    seen.add(1)
+    return x
+counted = spark.range(0, 100, 1, 10).select(count('id')).rdd
+print(counted.first()[0], seen.value)
+print(sc.runJob(counted, lambda rows: [sum(row[0] for row in rows)], [9, 2, 2]), seen.value)
+",
+        TWO,
+    );
+    // 90 + ... + 99, 20 + ... + 29
+    assert_eq!(out, "0 10\n[945, 245, 245] 30\n");
+}
+
+#[test]
 fn accumulators_count_in_functions_of_dataframes_too() {
     let (out, _) = run(
         "
@@ -80,6 +134,8 @@ def total():
 print(total(), total(), spark.range(3).select(udf(lambda x: squares.value[x], 'long')('id')).collect()[2][0])
 squares.unpersist()
 print(total())
+sc.broadcast([x * x for x in range(100)]).destroy()
+print(total())
 used = sc.parallelize([1], 1).map(lambda x: squares.value[x])
 squares.destroy()
 try:
@@ -90,7 +146,7 @@ except Exception as error:
         TWO,
     );
     // 0 + 1 + ... + 99^2 = 99 * 100 * 199 / 6
-    let (sums, refused) = out.split_once("\n328350\n").unwrap();
+    let (sums, refused) = out.split_once("\n328350\n328350\n").unwrap();
     assert_eq!(sums, "328350 328350 4");
     assert!(refused.contains("Attempted to use Broadcast(0) after it was destroyed"), "{refused}");
     for executor in ["[executor 1]", "[executor 2]"] {

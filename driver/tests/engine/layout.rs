@@ -1,11 +1,12 @@
 //! In what order rows come, and how joins are run.
 
+use cerium_engine::repartition::{RepartitionNode, Scheme};
 use cerium_spark::layout::{JoinHint, Layout, LayoutNode};
 use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::JoinType;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
 use datafusion::physical_plan::{ExecutionPlanProperties, displayable};
 
 use crate::app::App;
@@ -29,6 +30,38 @@ async fn ranges_sorted_within_are_sorted_as_a_whole() {
     let sorted = LayoutNode::new(ranged, Layout::Sorted(keys())).into_plan();
     let expected: Vec<i64> = (0..1500).rev().map(|k| 3 * k).collect();
     assert_eq!(values(&app, &sorted).await, expected);
+    app.driver.stop().await;
+}
+
+/// Pairs of a row's number and its column, after a shuffle that follows the numbering.
+async fn numbered_and_spread(app: &App, sorted: LogicalPlan) -> Vec<(i64, i64)> {
+    let number = app.context.state().scalar_functions()["spark_monotonically_increasing_id"].call(vec![]);
+    let rows = LogicalPlanBuilder::from(sorted).project(vec![col("k"), number.alias("i")]).unwrap();
+    let place = cast(col("k") % lit(3_i64), DataType::Int32);
+    let spread = RepartitionNode::new(rows.build().unwrap(), 3, Scheme::Id(place)).into_plan();
+    let both = vec![col("i") * lit(1000_i64) + col("k")];
+    let both = LogicalPlanBuilder::from(spread).project(both).unwrap().build().unwrap();
+    let mut both = values(app, &both).await;
+    both.sort_unstable();
+    both.into_iter().map(|both| (both / 1000, both % 1000)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sort_that_rows_are_numbered_by_outlives_a_shuffle_above() {
+    let app = App::start(&[]).await;
+    app.numbers("t", 2, 100).await;
+    let plan = app.plan("select k from t").await;
+    let keys = vec![col("k").sort(false, false)];
+    let within = LayoutNode::new(plan.clone(), Layout::Sorted(keys.clone())).into_plan();
+    let rows = numbered_and_spread(&app, within).await;
+    // The upper bits of a number are the partition: within each of them the largest comes first.
+    let falls = |pair: &[(i64, i64)]| pair[0].0 >> 33 != pair[1].0 >> 33 || pair[0].1 > pair[1].1;
+    assert!(rows.len() == 200 && rows.windows(2).all(falls), "{rows:?}");
+
+    let whole = LogicalPlanBuilder::from(plan).sort(keys).unwrap().build().unwrap();
+    let rows = numbered_and_spread(&app, whole).await;
+    let expected: Vec<i64> = (0..200).rev().collect();
+    assert_eq!(rows.into_iter().map(|(_, k)| k).collect::<Vec<_>>(), expected);
     app.driver.stop().await;
 }
 

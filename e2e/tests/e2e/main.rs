@@ -19,4 +19,5 @@ mod run_flights;
 mod run_input;
 mod run_loss;
 mod run_python;
+mod run_rdd;
 mod run_spark;

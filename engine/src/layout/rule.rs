@@ -33,13 +33,15 @@ impl PhysicalOptimizerRule for PlaceLayouts {
             }
             let Some(layout) = node.downcast_ref::<LayoutExec>() else { return Ok(Transformed::no(node)) };
             let placed: Arc<dyn ExecutionPlan> = match layout.kind() {
-                Kind::Hint(_) | Kind::Kept { .. } => Arc::clone(layout.input()),
+                Kind::Hint(_) => Arc::clone(layout.input()),
                 Kind::Sorted(keys) => {
                     let sort = SortExec::new(keys.clone(), Arc::clone(layout.input()));
-                    Arc::new(sort.with_preserve_partitioning(true))
+                    // The stages of a plan are looked through for sorts that nobody asks for as well.
+                    let kept = Kind::Kept { ordering: keys.clone(), whole: false };
+                    Arc::new(LayoutExec::new(Arc::new(sort.with_preserve_partitioning(true)), kept))
                 }
                 Kind::Coalesced(count) => coalesced(layout.input(), *count)?,
-                Kind::Small | Kind::Unknown | Kind::Ordered | Kind::InOrder(_) => {
+                Kind::Small | Kind::Unknown | Kind::Ordered | Kind::InOrder(_) | Kind::Kept { .. } => {
                     return Ok(Transformed::no(node));
                 }
             };

@@ -14,6 +14,7 @@ use ballista_core::serde::protobuf::{
 };
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
 use bytes::Bytes;
+use cerium_engine::python::worker::WorkerError;
 use cerium_engine::python::{Accumulators, collecting};
 use cerium_engine::session::MAX_MESSAGE_SIZE;
 use cerium_engine::stage::arranged;
@@ -183,7 +184,7 @@ fn failure(failure: TaskFailure) -> DataFusionError {
 
 /// Puts the message of an error into a form that survives the way to the driver, and keeps what
 /// the scheduler decides by: lost shuffle files and cancellations pass as they are, failures of
-/// input and output stay such, so that the task is tried again.
+/// input and output stay such and those of Python become such, so that the task is tried again.
 fn readable(error: DataFusionError) -> DataFusionError {
     match verdict(&error) {
         Verdict::Scheduling => error,
@@ -209,6 +210,7 @@ fn verdict(error: &DataFusionError) -> Verdict {
             object_store::Error::Generic { .. } | object_store::Error::JoinError { .. } => Verdict::Passing,
             _ => Verdict::Final,
         },
+        DataFusionError::External(inner) if is_of_python(inner.as_ref()) => Verdict::Passing,
         DataFusionError::External(inner) => match inner.downcast_ref::<BallistaError>() {
             Some(BallistaError::FetchFailed(..) | BallistaError::Cancelled) => Verdict::Scheduling,
             Some(BallistaError::IoError(_)) => Verdict::Passing,
@@ -217,6 +219,12 @@ fn verdict(error: &DataFusionError) -> Verdict {
         },
         _ => Verdict::Final,
     }
+}
+
+/// Whether a Python worker or the function it ran failed: what they do depends on more than their rows.
+fn is_of_python(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let class = error.downcast_ref::<SparkError>().map_or("", SparkError::class);
+    matches!(class, WorkerError::PYTHON_EXCEPTION | WorkerError::PYTHON_WORKER_FAILED)
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
@@ -267,6 +275,15 @@ mod tests {
             let failed = reported(error);
             assert!(failed.retryable && failed.count_to_failures);
             assert!(TaskFailure::find(&failed.error).is_some());
+        }
+    }
+
+    #[test]
+    fn what_python_raises_is_tried_again() {
+        for class in ["PYTHON_EXCEPTION", "PYTHON_WORKER_FAILED"] {
+            let failed = reported(SparkError::new(class, "38000", "ValueError: no").into());
+            assert!(failed.retryable && failed.count_to_failures);
+            assert_eq!(SparkError::from(TaskFailure::find(&failed.error).unwrap()).class(), class);
         }
     }
 

@@ -73,6 +73,9 @@ impl WorkerError {
     /// The class under which a client finds an exception of the user's function.
     pub const PYTHON_EXCEPTION: &'static str = "PYTHON_EXCEPTION";
 
+    /// The class of a worker that failed by itself.
+    pub const PYTHON_WORKER_FAILED: &'static str = "PYTHON_WORKER_FAILED";
+
     /// What comes before the traceback.
     pub const RAISED: &'static str =
         "An exception was thrown from the Python worker. Please see the stack trace below.";
@@ -84,7 +87,7 @@ impl WorkerError {
             Self::NoPython { .. } | Self::NoPackage { .. } | Self::UnknownVersion(_) => {
                 ("PYTHON_WORKER_ENVIRONMENT", "58000")
             }
-            _ => ("PYTHON_WORKER_FAILED", "58000"),
+            _ => (Self::PYTHON_WORKER_FAILED, "58000"),
         }
     }
 }
