@@ -53,8 +53,7 @@ pub fn measure_broadcast(driver: &Path, python: &Path, report: &mut Report) -> R
     eprintln!("rdd: a broadcast");
     let conf = [&format!("spark.executor.instances={EXECUTORS}"), "spark.executor.cores=1"];
     let (_server, remote) = start_cerium(driver, python, &conf)?;
-    let sent: Broadcast =
-        figures("bench/broadcast.py", python, &remote).context("measuring a broadcast")?;
+    let sent: Broadcast = figures("bench/broadcast.py", python, &remote).context("measuring a broadcast")?;
     let what = format!("RDD, broadcast of {} MiB to {EXECUTORS} executors", sent.mib);
     report.add(format!("{what}, fetches of each"), sent.fetches, "", Some(1.0));
     report.add(what, sent.ms, "ms", None);

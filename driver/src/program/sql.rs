@@ -79,7 +79,9 @@ impl From<ExecuteError> for StatementError {
         match error {
             ExecuteError::Plan(error) => error.into(),
             // A task's own error comes back as text; Spark's class is found in it.
-            ExecuteError::Job(JobError::Task(failure, _)) => DataFusionError::External(Box::new(failure)).into(),
+            ExecuteError::Job(JobError::Task(failure, _)) => {
+                DataFusionError::External(Box::new(failure)).into()
+            }
             other => Self::Engine(other),
         }
     }

@@ -65,10 +65,7 @@ async fn lost_executor(scope: &Scope) -> Result<()> {
     lose.wait_state("COMPLETED", LIMIT).await?;
     let log = lose.driver_log().await?;
     // The sum of r, r + 4, ... is 250 r + 4 (0 + ... + 249); of the 1000 pairs 4 remain. A task is tried 4 times.
-    for told in [
-        "sums [(0, 124500), (1, 124750), (2, 125000), (3, 125250)] 996\n",
-        "in the end [7]\n",
-    ] {
+    for told in ["sums [(0, 124500), (1, 124750), (2, 125000), (3, 125250)] 996\n", "in the end [7]\n"] {
         ensure!(log.contains(told), "the log does not say {told:?}:\n{log}");
     }
     Ok(())
