@@ -191,6 +191,7 @@ impl Scheduler {
             }
         };
         running.job_id = None;
+        self.observe_ended(&job_id).await;
         let state = match &outcome {
             Ok(_) => JobOutcome::Succeeded,
             Err(text) => JobOutcome::Failed(job_error(text, 0).to_string()),
@@ -225,6 +226,21 @@ impl Scheduler {
     async fn accumulated(&self, job_id: &JobId) -> Result<Vec<Bytes>, JobError> {
         let graph = self.archived(job_id).await?;
         Ok(graph::accumulated(graph.as_ref()))
+    }
+
+    /// Notes the stages of a job that has just ended, so that whoever waited for it can ask about them.
+    async fn observe_ended(&self, job_id: &JobId) {
+        let inner = &self.inner;
+        let running = inner.server.state.task_manager.get_running_job_cache();
+        let stages = match running.get(job_id) {
+            Some(job) => graph::summaries(job.execution_graph.read().await.as_ref()),
+            None => match inner.jobs.get_execution_graph(job_id).await {
+                Ok(Some(graph)) => graph::summaries(graph.as_ref()),
+                // They are noted when it is cleared up.
+                Ok(None) | Err(_) => return,
+            },
+        };
+        inner.history.observed(job_id, stages);
     }
 
     /// The number of the first stage of a job that failed. What its tasks add to accumulators counts as far as
