@@ -51,7 +51,8 @@ pub fn measure_broadcast(driver: &Path, python: &Path, report: &mut Report) -> R
         return Ok(());
     }
     eprintln!("rdd: a broadcast");
-    let conf = [&format!("spark.executor.instances={EXECUTORS}"), "spark.executor.cores=1"];
+    let instances = format!("spark.executor.instances={EXECUTORS}");
+    let conf = [instances.as_str(), "spark.executor.cores=1"];
     let (_server, remote) = start_cerium(driver, python, &conf)?;
     let sent: Broadcast = figures("bench/broadcast.py", python, &remote).context("measuring a broadcast")?;
     let what = format!("RDD, broadcast of {} MiB to {EXECUTORS} executors", sent.mib);
