@@ -1,6 +1,7 @@
 //! Python functions of every kind, run by real workers in plans of one process.
 #![expect(clippy::unwrap_used, reason = "a test may end by panicking, its helpers too")]
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
@@ -10,15 +11,17 @@ use cerium_conf::SparkConf;
 use cerium_engine::session::new_session_state;
 use cerium_spark::analysis::Named;
 use cerium_spark::analysis::call::Context;
+use cerium_spark::connect::data_type::USER_DEFINED;
 use cerium_spark::error::SparkError;
 use cerium_spark::python::{self, PythonArgument, PythonFunction, TableFunctionArgument, eval_type};
 use cerium_spark::session::SparkSession;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, BinaryArray, RecordBatch, StructArray};
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::expr::FieldMetadata;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
@@ -69,6 +72,7 @@ fn function(name: &str, eval_type: i32, output: DataType) -> Arc<PythonFunction>
         command: std::fs::read(FUNCTIONS.path().join(name)).unwrap().into(),
         python_version: "3.11".to_owned(),
         output,
+        metadata: BTreeMap::new(),
         deterministic: true,
         includes: vec![],
     })
@@ -279,6 +283,78 @@ async fn plain_functions_get_pythons_own_types() {
     assert_eq!(found, ["{a: 7, b: n7}"]);
 }
 
+/// Values whose type only a mark of their column tells: 1 as VARIANT, as its specification encodes it, and a
+/// point of the type that PySpark has for its own tests.
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_functions_get_variants_and_user_defined_types() {
+    if skipped() {
+        return;
+    }
+    let context = context();
+    let named = function("named", eval_type::BATCHED, DataType::Utf8);
+    let name = |expr: Expr| call(&named, vec![(expr, None)]);
+    let DataType::Struct(fields) = cerium_spark::types::variant() else { panic!("a struct") };
+    let bytes = |bytes: &[u8]| Arc::new(BinaryArray::from(vec![bytes])) as ArrayRef;
+    let one = StructArray::new(fields, vec![bytes(&[0x0c, 1]), bytes(&[1, 0, 0])], None);
+    let one = lit(ScalarValue::Struct(Arc::new(one)));
+    let again = function("same_variant", eval_type::BATCHED, cerium_spark::types::variant());
+    let exprs = vec![name(one.clone()), name(call(&again, vec![(one, None)]))];
+    assert_eq!(select(&context, "select 1", exprs).await, ["VariantVal 1 VariantVal 1"]);
+
+    let mark =
+        (USER_DEFINED.to_owned(), r#"{"pyClass": "pyspark.testing.objects.ExamplePointUDT"}"#.to_owned());
+    let mark = FieldMetadata::from(HashMap::from([mark]));
+    let point = col("x").alias_with_metadata("p", Some(mark));
+    let points = table(&context, "select [1.0, 2.0] as x").await;
+    let points = LogicalPlanBuilder::from(points).project(vec![point]).unwrap().build().unwrap();
+    let plan = LogicalPlanBuilder::from(points).project(vec![name(col("p"))]).unwrap().build().unwrap();
+    assert_eq!(rows(&run(&context, plan).await.unwrap()), ["ExamplePoint (1.0,2.0)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_functions_get_binary_values_as_the_session_says() {
+    if skipped() {
+        return;
+    }
+    let kind = function("kind", eval_type::BATCHED, DataType::Utf8);
+    for (as_bytes, expected) in [("true", "bytes:b'ab'"), ("false", "bytearray:bytearray(b'ab')")] {
+        let context = context_with(&[("spark.sql.execution.pyspark.binaryAsBytes", as_bytes)]);
+        let found = select(&context, "select x'6162' as x", vec![call(&kind, vec![(col("x"), None)])]).await;
+        assert_eq!(found, [expected]);
+    }
+}
+
+#[test]
+fn an_argument_is_given_once() {
+    let session = context();
+    let state = session.state();
+    let schema = DFSchema::empty();
+    let context = Context { state: &state, schema: &schema, time_zone: "UTC" };
+    let argument = |keyword: Option<&str>| PythonArgument {
+        value: Named::new(lit(1), "1"),
+        keyword: keyword.map(str::to_owned),
+    };
+    let function = Arc::new(PythonFunction {
+        name: "f".to_owned(),
+        eval_type: eval_type::BATCHED,
+        command: vec![].into(),
+        python_version: "3.11".to_owned(),
+        output: DataType::Int64,
+        metadata: BTreeMap::new(),
+        deterministic: true,
+        includes: vec![],
+    });
+    let error = |first, second| {
+        let arguments = vec![argument(first), argument(second)];
+        python::call(&context, Arc::clone(&function), arguments).unwrap_err().class().to_owned()
+    };
+    assert_eq!(
+        error(Some("a"), Some("a")),
+        "DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.DOUBLE_NAMED_ARGUMENT_REFERENCE"
+    );
+    assert_eq!(error(Some("a"), None), "UNEXPECTED_POSITIONAL_ARGUMENT");
+}
+
 async fn failure(context: &SessionContext, f: Arc<PythonFunction>) -> SparkError {
     let exprs = vec![call(&f, vec![(col("x"), None)])];
     let plan = LogicalPlanBuilder::from(table(context, NUMBERS).await).project(exprs).unwrap();
@@ -382,10 +458,13 @@ async fn partitions_are_mapped() {
         return;
     }
     let context = context();
-    for (name, kind, expected) in [
-        ("double_frames", eval_type::MAP_PANDAS_ITER, ["a 2", "a 4", "a 8", "b 10", "b 14"]),
-        ("pass_batches", eval_type::MAP_ARROW_ITER, ["a 1", "a 2", "a 4", "b 5", "b 7"]),
-    ] {
+    let cases: [(&str, i32, &[&str]); 3] = [
+        ("double_frames", eval_type::MAP_PANDAS_ITER, &["a 2", "a 4", "a 8", "b 10", "b 14"]),
+        ("pass_batches", eval_type::MAP_ARROW_ITER, &["a 1", "a 2", "a 4", "b 5", "b 7"]),
+        // Leaves its input where it is.
+        ("no_batches", eval_type::MAP_ARROW_ITER, &[]),
+    ];
+    for (name, kind, expected) in cases {
         let f = function(name, kind, rows_type());
         let plan = python::map_partitions(table(&context, PAIRS).await, f).unwrap();
         assert_eq!(rows(&run(&context, plan).await.unwrap()), expected, "{name}");

@@ -18,6 +18,7 @@ from pyspark.sql.types import (
     StringType,
     StructField,
     StructType,
+    VariantType,
 )
 
 FOLDER = sys.argv[1]
@@ -78,6 +79,8 @@ put("arrow_plus_one", arrow_plus_one, LongType())
 put("arrow_plus_one_each", arrow_plus_one_each, LongType())
 put("label", label, StringType())
 put("kind", kind, StringType())
+put("named", lambda x: "%s %s" % (type(x).__name__, x), StringType())
+put("same_variant", lambda x: x, VariantType())
 put("divide", divide, LongType())
 put("leave", leave, LongType())
 put("hang", hang, LongType())
@@ -119,6 +122,10 @@ def double_frames(frames):
         yield frame.assign(v=frame.v * 2)
 
 
+def no_batches(batches):
+    return iter(())
+
+
 def pass_batches(batches):
     yield from batches
 
@@ -158,6 +165,7 @@ def join_arrow(left, right):
 
 put("double_frames", double_frames, ROWS)
 put("pass_batches", pass_batches, ROWS)
+put("no_batches", no_batches, ROWS)
 put("subtract_least", subtract_least, ROWS)
 put("name_key", name_key, ROWS)
 put("arrow_group", arrow_group, ROWS)

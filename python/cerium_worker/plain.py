@@ -8,6 +8,7 @@ or dropped exactly as Spark does: a result of another type than the declared one
 import array
 import datetime
 import decimal
+import functools
 import inspect
 import json
 
@@ -43,12 +44,18 @@ from pyspark.sql.types import (
 )
 from pyspark.util import fail_on_stopiteration
 
+try:
+    from pyspark.sql.types import VariantType, VariantVal
+except ImportError:  # PySpark 3.5
+    VariantType = VariantVal = None
+
 
 def load(calls, *commands):
     """The function of `mapInArrow` and its type; what the executor's command unpickles to.
 
-    `calls` is a JSON list, one entry a command: `{"args": [column], "kwargs": {name: column}}`, and under
-    `profiler` its kind and the id of the results where one is asked for.
+    `calls` is a JSON list, one entry a command: `{"args": [column], "kwargs": {name: column}}`, under
+    `profiler` its kind and the id of the results where one is asked for, and `bytearrays` where binary values
+    are to be such.
     """
     functions = [_Call(call, command) for call, command in zip(json.loads(calls), commands)]
     names = ["_%d" % index for index in range(len(functions))]
@@ -76,6 +83,7 @@ class _Call:
         self.offsets = call["args"] + list(call["kwargs"].values())
         self.positional = len(call["args"])
         self.keywords = list(call["kwargs"])
+        self.binary = bytearray if call.get("bytearrays") else bytes
         self.arrow_type = to_arrow_type(self.type)
         self.to_internal = self.type.toInternal if self.type.needConversion() else None
         self.as_it_is = _AS_IT_IS.get(type(self.type))
@@ -87,7 +95,7 @@ class _Call:
         """The results for a batch. `columns` keeps decoded arguments for the next call."""
         for offset in self.offsets:
             if offset not in columns:
-                columns[offset] = decode(batch.column(offset))
+                columns[offset] = decode(batch.column(offset), batch.schema.field(offset), self.binary)
         if self.offsets:
             rows = zip(*[columns[offset] for offset in self.offsets])
         else:
@@ -139,8 +147,28 @@ _AS_IT_IS = {
 }
 
 
-def decode(array):
-    """The Python objects that Spark gives a function for the values of an array."""
+def decode(array, field, binary=bytes):
+    """The Python objects that Spark gives a function for the values of a field's array."""
+    values = _decode(array, binary)
+    mark = (field.metadata or {}).get(_USER_DEFINED)
+    user_defined = mark and _user_defined(mark)
+    if not user_defined:
+        return values
+    return [None if value is None else user_defined.deserialize(value) for value in values]
+
+
+# How a field tells that its type is a user-defined one.
+_USER_DEFINED = b"__udt"
+
+
+@functools.lru_cache(maxsize=None)
+def _user_defined(mark):
+    """The type that a mark names; nothing where Python has none."""
+    parts = json.loads(mark)
+    return UserDefinedType.fromJson(parts) if "pyClass" in parts else None
+
+
+def _decode(array, binary):
     kind = array.type
     if numpy is not None:
         # Many times faster than one by one.
@@ -150,19 +178,30 @@ def decode(array):
             return array.to_numpy(zero_copy_only=False).tolist()
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         return [None if v is None else _local(v) for v in array.cast(pa.int64()).to_pylist()]
+    if pa.types.is_binary(kind) and binary is not bytes:
+        return [None if v is None else binary(v) for v in array.to_pylist()]
     if pa.types.is_struct(kind):
         names = [field.name for field in kind]
-        fields = [decode(child) for child in array.flatten()]
+        fields = [decode(child, field, binary) for child, field in zip(array.flatten(), kind)]
         values = zip(*fields) if fields else (() for _ in range(len(array)))
         valid = array.is_valid().to_pylist()
+        if _is_variant(kind):
+            return [VariantVal(*row) if ok else None for ok, row in zip(valid, values)]
         return [_create_row(names, row) if ok else None for ok, row in zip(valid, values)]
     if pa.types.is_map(kind):
-        keys, items = decode(array.keys), decode(array.items)
+        keys, items = decode(array.keys, kind.key_field, binary), decode(array.items, kind.item_field, binary)
         return _slices(array, lambda start, end: dict(zip(keys[start:end], items[start:end])))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        values = decode(array.values)
+        values = decode(array.values, kind.value_field, binary)
         return _slices(array, lambda start, end: values[start:end])
     return array.to_pylist()
+
+
+def _is_variant(kind):
+    """Whether a struct is a VARIANT: PySpark marks its second field."""
+    if VariantVal is None or [field.name for field in kind] != ["value", "metadata"]:
+        return False
+    return (kind.field(1).metadata or {}).get(b"variant") == b"true"
 
 
 def _numbers(array):
@@ -212,6 +251,9 @@ def _cleaner(data_type: DataType):
         return lambda v: _struct(v, fields)
     if isinstance(data_type, NullType):
         return lambda v: None
+    if VariantType is not None and isinstance(data_type, VariantType):
+        # What `toInternal` makes of a value.
+        return lambda v: (v["value"], v["metadata"]) if isinstance(v, dict) else None
     if isinstance(data_type, DateType):
         return lambda v: _integer(v, 32)
     # Timestamps and intervals are whole microseconds by now.

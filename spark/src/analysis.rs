@@ -8,6 +8,7 @@ pub mod common;
 pub mod constant;
 pub mod correlate;
 pub mod fields;
+pub mod join;
 pub mod operator;
 pub mod scope;
 pub mod select;

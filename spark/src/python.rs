@@ -7,11 +7,12 @@ mod node;
 mod scalar;
 mod table;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Column;
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, Sort};
 use datafusion::logical_expr::{
@@ -41,10 +42,20 @@ pub struct PythonFunction {
     pub python_version: String,
     /// The type of its result: that of a value, or the struct of the columns it makes.
     pub output: DataType,
+    /// What columns of its result carry beside their type: the mark of a user-defined type.
+    pub metadata: BTreeMap<String, String>,
     /// Whether equal arguments give equal results.
     pub deterministic: bool,
     /// Files beside it that go on Python's path.
     pub includes: Vec<String>,
+}
+
+impl PythonFunction {
+    /// The column that a call makes.
+    pub fn field(&self, name: &str) -> Field {
+        let metadata = self.metadata.clone().into_iter().collect();
+        Field::new(name, self.output.clone(), true).with_metadata(metadata)
+    }
 }
 
 /// An argument of a call.
@@ -63,6 +74,7 @@ pub fn call(
     function: Arc<PythonFunction>,
     arguments: Vec<PythonArgument>,
 ) -> Result<Named> {
+    table::check_keywords(&function.name, arguments.iter().map(|argument| argument.keyword.as_deref()))?;
     let shown: Vec<_> = arguments
         .iter()
         .map(|argument| match &argument.keyword {

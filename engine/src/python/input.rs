@@ -47,6 +47,7 @@ fn named(
                 Names::Shown => cerium_spark::analysis::scope::display_name(field.name()).to_owned(),
             };
             Field::new(name, array.data_type().clone(), field.is_nullable())
+                .with_metadata(field.metadata().clone())
         })
         .collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));

@@ -26,12 +26,16 @@ use crate::spark_options::SparkOptions;
 const SETTINGS: &[(&str, &str)] = &[
     ("spark.sql.execution.arrow.useLargeVarTypes", "false"),
     ("spark.sql.execution.pandas.convertToArrowArraySafely", "true"),
-    ("spark.sql.execution.pyspark.binaryAsBytes", "true"),
+    (BINARY_AS_BYTES, "true"),
     ("spark.sql.execution.pythonUDF.pandas.intToDecimalCoercionEnabled", "false"),
     ("spark.sql.legacy.execution.pandas.groupedMap.assignColumnsByName", "true"),
     ("spark.sql.legacy.execution.pythonUDF.pandas.conversion.enabled", "false"),
     ("spark.sql.legacy.execution.pythonUDTF.pandas.conversion.enabled", "false"),
 ];
+/// Whether functions get binary values as `bytes`, not as `bytearray`.
+const BINARY_AS_BYTES: &str = "spark.sql.execution.pyspark.binaryAsBytes";
+/// Whether the columns that functions over Arrow batches give back must be exactly those declared.
+const VALIDATE_SCHEMA: &str = "spark.sql.execution.arrow.pyspark.validateSchema.enabled";
 const MAX_RECORDS: &str = "spark.sql.execution.arrow.maxRecordsPerBatch";
 const DEFAULT_MAX_RECORDS: usize = 10_000;
 /// Which of PySpark's profilers functions run under: `perf` or `memory`.
@@ -72,6 +76,11 @@ impl PythonTask {
             spark,
             accumulators,
         }
+    }
+
+    /// Whether what functions over Arrow batches give back is compared with what they declare.
+    pub fn validates_schema(&self) -> bool {
+        self.spark.get_str(VALIDATE_SCHEMA).is_some_and(|validate| validate.eq_ignore_ascii_case("true"))
     }
 
     /// Tells which partition it computes: the task's own number is that of an attempt.
@@ -209,6 +218,8 @@ impl Request {
     pub fn of_plain(calls: &[Call], columns: &[u32], task: &PythonTask) -> Option<Self> {
         let function = &calls.first()?.function;
         let profiler = task.spark.get_str(PROFILER).filter(|profiler| !profiler.is_empty());
+        let bytearrays =
+            task.conf.get(BINARY_AS_BYTES).is_some_and(|as_bytes| as_bytes.eq_ignore_ascii_case("false"));
         let specs: Vec<_> = calls
             .iter()
             .map(|call| {
@@ -221,7 +232,7 @@ impl Request {
                     }
                 }
                 let profiler = profiler.map(|kind| (kind, call.function.result_id));
-                serde_json::json!({"args": positional, "kwargs": keywords, "profiler": profiler})
+                serde_json::json!({"args": positional, "kwargs": keywords, "profiler": profiler, "bytearrays": bytearrays})
             })
             .collect();
         let spec = serde_json::Value::from(specs).to_string();

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use cerium_spark::analysis::scope::display_name;
+use cerium_spark::error::SparkError;
 use cerium_spark::structs;
+use cerium_spark::types::simple_name;
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StructArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
-use serde_json::{Value, json};
 
 /// The type as PySpark knows it: no views, no dictionaries.
 fn plain(data_type: &DataType) -> DataType {
@@ -72,6 +74,42 @@ pub fn from_struct(batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
     }
 }
 
+/// Fails unless the rows in a batch have the declared columns; that they are never null may be more than was
+/// declared.
+pub fn same_columns(batch: &RecordBatch, schema: &SchemaRef, operation: &str) -> Result<()> {
+    let schema_of_batch = batch.schema();
+    let found = match schema_of_batch.fields().first().map(|field| field.data_type()) {
+        Some(DataType::Struct(fields)) => fields.clone(),
+        _ => Fields::empty(),
+    };
+    if same_fields(&found, schema.fields()) {
+        return Ok(());
+    }
+    let name = |fields: &Fields| simple_name(&DataType::Struct(fields.clone())).to_uppercase();
+    let (expected, actual) = (name(schema.fields()), name(&found));
+    Err(SparkError::new(
+        "ARROW_TYPE_MISMATCH",
+        "42K0G",
+        format!("Invalid schema from {operation}: expected {expected}, got {actual}."),
+    )
+    .with_param("operation", operation)
+    .with_param("outputTypes", expected)
+    .with_param("actualDataTypes", actual)
+    .into())
+}
+
+fn same_fields(found: &Fields, declared: &Fields) -> bool {
+    found.len() == declared.len()
+        && found.iter().zip(declared).all(|(a, b)| {
+            display_name(a.name()) == display_name(b.name())
+                && (b.is_nullable() || !a.is_nullable())
+                && match (a.data_type(), b.data_type()) {
+                    (DataType::Struct(a), DataType::Struct(b)) => same_fields(a, b),
+                    (a, b) => simple_name(a) == simple_name(b),
+                }
+        })
+}
+
 /// Columns as a batch of the declared schema. As in Spark there may be more of them, which count for nothing:
 /// pandas adds its index where that is no plain range.
 pub fn declared_batch(columns: &[ArrayRef], schema: &SchemaRef, rows: usize) -> Result<RecordBatch> {
@@ -89,58 +127,4 @@ pub fn declared_batch(columns: &[ArrayRef], schema: &SchemaRef, rows: usize) -> 
         .collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
-}
-
-/// A schema as PySpark's JSON of a struct type.
-pub fn schema_json(fields: &Fields) -> String {
-    struct_json(fields).to_string()
-}
-
-fn struct_json(fields: &Fields) -> Value {
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|field| {
-            json!({
-                "name": field.name(),
-                "type": type_json(field.data_type()),
-                "nullable": field.is_nullable(),
-                "metadata": {},
-            })
-        })
-        .collect();
-    json!({"type": "struct", "fields": fields})
-}
-
-fn type_json(data_type: &DataType) -> Value {
-    let name = match data_type {
-        DataType::Int8 => "byte",
-        DataType::Int16 => "short",
-        DataType::Int32 => "integer",
-        DataType::Int64 => "long",
-        DataType::Interval(IntervalUnit::YearMonth) => "interval year to month",
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            return json!({
-                "type": "array",
-                "elementType": type_json(item.data_type()),
-                "containsNull": item.is_nullable(),
-            });
-        }
-        DataType::Struct(fields) => return struct_json(fields),
-        DataType::Map(entries, _) => {
-            if let DataType::Struct(pair) = entries.data_type()
-                && let [key, value] = pair.as_ref()
-            {
-                return json!({
-                    "type": "map",
-                    "keyType": type_json(key.data_type()),
-                    "valueType": type_json(value.data_type()),
-                    "valueContainsNull": value.is_nullable(),
-                });
-            }
-            "void"
-        }
-        // The rest is called as DESCRIBE calls it.
-        other => return cerium_spark::types::simple_name(other).into(),
-    };
-    name.into()
 }

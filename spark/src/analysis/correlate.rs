@@ -3,6 +3,7 @@
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType};
+use datafusion::datasource::source_as_provider;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::utils::split_conjunction;
@@ -12,6 +13,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::error::{Result, SparkError};
+use crate::source::numbers::Numbers;
 
 /// Replaces the scalar subqueries of a plan that DataFusion cannot decorrelate.
 ///
@@ -48,14 +50,15 @@ fn resolve_node(node: LogicalPlan, counter: &mut usize) -> Result<Transformed<Lo
             if let Expr::ScalarSubquery(subquery) = e
                 && !subquery.outer_ref_columns.is_empty()
                 && !is_single(&subquery.subquery)
+                && !has_one_row(&subquery.subquery)
                 && !matches!(subquery.subquery.as_ref(), LogicalPlan::Limit(_))
             {
                 several_rows = true;
             }
             if let Expr::ScalarSubquery(subquery) = e
                 && !subquery.outer_ref_columns.is_empty()
-                && !is_easy(&subquery.subquery)
-                && is_single(&subquery.subquery)
+                && (has_one_row(&subquery.subquery)
+                    || is_single(&subquery.subquery) && !is_easy(&subquery.subquery))
                 && !difficult.contains(subquery)
             {
                 difficult.push(subquery.clone());
@@ -200,6 +203,21 @@ fn is_single(plan: &LogicalPlan) -> bool {
         LogicalPlan::Projection(node) => is_single(&node.input),
         LogicalPlan::SubqueryAlias(node) => is_single(&node.input),
         LogicalPlan::Aggregate(node) => node.group_expr.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether the query reads one row at most, whatever the values from outside.
+fn has_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(node) => has_one_row(&node.input),
+        LogicalPlan::Filter(node) => has_one_row(&node.input),
+        LogicalPlan::SubqueryAlias(node) => has_one_row(&node.input),
+        LogicalPlan::EmptyRelation(_) => true,
+        LogicalPlan::TableScan(scan) => source_as_provider(&scan.source)
+            .ok()
+            .and_then(|table| table.downcast_ref::<Numbers>().map(Numbers::rows))
+            .is_some_and(|rows| rows <= 1),
         _ => false,
     }
 }

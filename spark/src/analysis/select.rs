@@ -15,7 +15,10 @@ use super::cast::cast;
 use super::scope::{Relation, ScopeColumn, UniqueNames, display_name};
 use super::time_window;
 use crate::error::{Result, SparkError};
+use crate::functions::kernel::Kernel;
+use crate::functions::{misc, partition, random};
 use crate::layout::{Layout, LayoutNode};
+use crate::python::PythonScalar;
 use crate::types;
 
 /// A sort key: expression, ascending, nulls first.
@@ -65,6 +68,7 @@ impl SelectList {
         let every: Vec<&Expr> =
             exprs.iter().chain(&sorts).chain(having.as_ref()).chain(qualify.as_ref()).collect();
         let aggregates = find_aggregate_exprs(every);
+        aggregates.iter().try_for_each(deterministic_arguments)?;
         if grouped || !groups.is_empty() || !aggregates.is_empty() {
             let has_groups = !groups.is_empty();
             let aggregated = Aggregated::new(plan, groups, aggregates, has_groups)?;
@@ -200,6 +204,46 @@ impl Aggregated {
             Some(column) => Err(SparkError::missing_aggregation(display_name(&column.name))),
         }
     }
+}
+
+/// Functions that Spark calls non-deterministic.
+static NONDETERMINISTIC: [&Kernel; 10] = [
+    &random::RAND,
+    &random::RANDN,
+    &random::RANDSTR,
+    &random::SHUFFLE,
+    &misc::UUID,
+    &partition::PARTITION_ID,
+    &partition::ROW_ID,
+    &partition::FILE_NAME,
+    &partition::FILE_BLOCK_START,
+    &partition::FILE_BLOCK_LENGTH,
+];
+
+/// Fails where an argument of an aggregate may be another value each time.
+fn deterministic_arguments(aggregate: &Expr) -> Result<()> {
+    let changes = |e: &Expr| match e {
+        Expr::ScalarFunction(call) => match call.func.inner().downcast_ref::<PythonScalar>() {
+            Some(stand_in) => !stand_in.function.deterministic,
+            None => NONDETERMINISTIC.iter().any(|kernel| kernel.name == call.func.name()),
+        },
+        _ => false,
+    };
+    let Expr::AggregateFunction(call) = aggregate else { return Ok(()) };
+    for argument in &call.params.args {
+        if argument.exists(|e| Ok(changes(e)))? {
+            let text = format!("\"{aggregate}\"");
+            return Err(SparkError::new(
+                "AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
+                "42845",
+                format!(
+                    "Non-deterministic expression {text} should not appear in the arguments of an aggregate function."
+                ),
+            )
+            .with_param("sqlExpr", text));
+        }
+    }
+    Ok(())
 }
 
 /// The order in which a plan gives its rows, where that is told by its columns.

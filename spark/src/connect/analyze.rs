@@ -56,8 +56,8 @@ pub async fn analyze(env: &Environment<'_>, question: &Analyze) -> Result<Answer
         }
         Analyze::DdlParse(question) => {
             let zone = env.session.time_zone()?;
-            let parsed = data_type::parse_type(&question.ddl_string, &zone)?;
-            Answer::DdlParse(answers::DdlParse { parsed: Some(data_type::to_proto(&parsed)) })
+            let parsed = data_type::parse_message(&question.ddl_string, &zone)?;
+            Answer::DdlParse(answers::DdlParse { parsed: Some(parsed) })
         }
         Analyze::JsonToDdl(question) => {
             let zone = env.session.time_zone()?;

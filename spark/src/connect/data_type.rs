@@ -1,7 +1,11 @@
 //! Arrow's data types as Spark Connect's messages, Spark's JSON and DDL strings and `printSchema`.
 
+mod chars;
 mod ddl;
+mod interval;
 pub(crate) mod json;
+mod marks;
+mod scala;
 mod tree;
 mod udt;
 
@@ -11,8 +15,12 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, IntervalUnit, Schema, TimeUnit};
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo};
 
+pub(super) use self::chars::reject as reject_chars;
 pub use self::ddl::to_ddl;
+pub(super) use self::marks::mark;
+pub use self::scala::scala_name;
 pub use self::tree::tree_string;
+pub use self::udt::USER_DEFINED;
 use super::proto;
 use super::proto::data_type::{self as kinds, Kind};
 use crate::analysis::scope::display_name;
@@ -106,7 +114,7 @@ fn geo(data_type: &DataType) -> proto::DataType {
 
 /// The message of the type of a column or of the elements of a column.
 fn type_of(field: &Field) -> proto::DataType {
-    udt::message(field).map_or_else(|| to_proto(field.data_type()), kind)
+    marks::message(field).map_or_else(|| to_proto(field.data_type()), kind)
 }
 
 fn kind(kind: Kind) -> proto::DataType {
@@ -125,7 +133,7 @@ fn structure(fields: &Fields) -> kinds::Struct {
     let fields = fields
         .iter()
         .map(|field| {
-            let metadata = udt::without_mark(field.metadata());
+            let metadata = marks::without_marks(field.metadata());
             kinds::StructField {
                 name: display_name(field.name()).to_owned(),
                 data_type: Some(type_of(field)),
@@ -173,12 +181,15 @@ pub fn from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<DataTy
         Kind::Array(array) => {
             let element = inner(array.element_type.as_deref(), time_zone)?;
             let element = Field::new_list_field(element, array.contains_null);
-            DataType::List(Arc::new(udt::marked(element, array.element_type.as_deref().and_then(udt::mark))))
+            DataType::List(Arc::new(marks::marked(
+                element,
+                array.element_type.as_deref().and_then(marks::mark),
+            )))
         }
         Kind::Map(map) => {
             let key = inner(map.key_type.as_deref(), time_zone)?;
             let value = inner(map.value_type.as_deref(), time_zone)?;
-            let marks = [&map.key_type, &map.value_type].map(|part| part.as_deref().and_then(udt::mark));
+            let marks = [&map.key_type, &map.value_type].map(|part| part.as_deref().and_then(marks::mark));
             map_of(key, value, map.value_contains_null, marks)
         }
         Kind::Struct(structure) => DataType::Struct(fields_from_proto(structure, time_zone)?),
@@ -202,8 +213,8 @@ fn decimal_type(precision: i64, scale: i64, time_zone: &str) -> Result<DataType>
 /// A map whose keys and values may have the marks of user-defined types.
 fn map_of(key: DataType, value: DataType, nullable: bool, marks: [Option<(String, String)>; 2]) -> DataType {
     let [of_key, of_value] = marks;
-    let key = udt::marked(Field::new("key", key, false), of_key);
-    let value = udt::marked(Field::new("value", value, nullable), of_value);
+    let key = marks::marked(Field::new("key", key, false), of_key);
+    let value = marks::marked(Field::new("value", value, nullable), of_value);
     let entries = Fields::from(vec![key, value]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
@@ -222,7 +233,7 @@ fn fields_from_proto(structure: &kinds::Struct, time_zone: &str) -> Result<Field
                 None | Some("") => HashMap::new(),
                 Some(text) => json::metadata_from(text)?,
             };
-            metadata.extend(field.data_type.as_ref().and_then(udt::mark));
+            metadata.extend(field.data_type.as_ref().and_then(marks::mark));
             Ok(Field::new(&field.name, data_type, field.nullable).with_metadata(metadata))
         })
         .collect()
@@ -258,10 +269,25 @@ pub fn parse_schema(text: &str, time_zone: &str) -> Result<Schema> {
 /// # Errors
 /// As [`parse_schema`].
 pub fn parse_type(text: &str, time_zone: &str) -> Result<DataType> {
-    if let Ok(value) = serde_json::from_str::<serde_json::Value>(text)
-        && (value.is_object() || value.is_string())
-    {
-        return json::data_type(&value, time_zone);
+    match as_json(text) {
+        Some(value) => json::data_type(&value, time_zone),
+        None => ddl::parse_type(text, time_zone),
     }
-    ddl::parse_type(text, time_zone)
+}
+
+/// The same as the message of a type, in which CHAR and VARCHAR are no strings.
+///
+/// # Errors
+/// As [`parse_schema`].
+pub fn parse_message(text: &str, time_zone: &str) -> Result<proto::DataType> {
+    match as_json(text) {
+        Some(value) => Ok(to_proto(&json::data_type(&value, time_zone)?)),
+        None => ddl::parse_message(text, time_zone),
+    }
+}
+
+fn as_json(text: &str) -> Option<serde_json::Value> {
+    serde_json::from_str::<serde_json::Value>(text)
+        .ok()
+        .filter(|value| value.is_object() || value.is_string())
 }

@@ -27,6 +27,7 @@ use crate::analysis::select::SortKey;
 use crate::analysis::{Named, call, fields};
 use crate::error::{Result, SparkError};
 use crate::session::Snapshot;
+use crate::sql::plan::OuterScope;
 use crate::sql::plan::fragment::Fragment;
 use crate::types;
 
@@ -263,7 +264,12 @@ impl<'a> Resolver<'a> {
 
     /// An expression written as SQL text.
     fn written(&self, fragment: &Fragment) -> Result<Named> {
-        fragment.expr(&self.planner.session, &self.all_columns(), self.schema)
+        let outer = self
+            .planner
+            .outer
+            .iter()
+            .map(|outer| OuterScope { columns: outer.columns.clone(), schema: Arc::clone(&outer.schema) });
+        fragment.expr_within(&self.planner.session, &self.all_columns(), self.schema, outer.collect())
     }
 
     /// The columns, and those below whose names they do not take.

@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
@@ -96,12 +96,14 @@ fn function(
         return Err(SparkError::unsupported(format!("the Scala or Java function {}", message.function_name)));
     };
     let output = udf.output_type.as_ref().ok_or_else(|| missing("the type of a Python function"))?;
+    data_type::reject_chars(output)?;
     Ok(Arc::new(PythonFunction {
         name: message.function_name.clone(),
         eval_type: udf.eval_type,
         command: udf.command.clone(),
         python_version: udf.python_ver.clone(),
         output: data_type::from_proto(output, time_zone)?,
+        metadata: data_type::mark(output).into_iter().collect(),
         deterministic: message.deterministic,
         includes: udf.additional_includes.clone(),
     }))
@@ -201,6 +203,7 @@ fn table_function_of(
         command: udtf.command.clone(),
         python_version: udtf.python_ver.clone(),
         output,
+        metadata: BTreeMap::new(),
         deterministic,
         includes: vec![],
     })

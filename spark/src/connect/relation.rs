@@ -203,18 +203,18 @@ pub(super) async fn planned<'a>(
         RelType::SampleBy(r) => sample::sample_by(planner, r, next()?),
         RelType::SubqueryAlias(r) => Ok(columns::alias(next()?, &r.alias)),
         RelType::Repartition(r) => layout::repartition(planner, r, next()?),
-        RelType::RepartitionByExpression(r) => layout::repartition_by(planner, r, next()?),
+        RelType::RepartitionByExpression(r) => layout::repartition_by(planner, r, next()?).await,
         RelType::ToDf(r) => columns::to_df(planner, next()?, &r.column_names),
         RelType::WithColumns(r) => columns::with_columns(planner, r, next()?).await,
         RelType::WithColumnsRenamed(r) => columns::renamed(planner, r, next()?),
-        RelType::Drop(r) => columns::drop(planner, r, next()?),
+        RelType::Drop(r) => columns::drop(planner, r, next()?).await,
         RelType::ToSchema(r) => columns::to_schema(planner, r, next()?),
         RelType::Hint(r) => layout::hint(planner, r, next()?),
         RelType::WithRelations(with) => match with_sql(with) {
             Some(sql) => read::nested_sql(planner, sql, &with.references).await,
             None => next(),
         },
-        RelType::Unpivot(r) => unpivot::unpivot(planner, r, next()?),
+        RelType::Unpivot(r) => unpivot::unpivot(planner, r, next()?).await,
         RelType::Transpose(r) => unpivot::transpose(planner, r, next()?).await,
         RelType::ShowString(_) | RelType::HtmlString(_) => {
             let scope = next()?;

@@ -205,9 +205,7 @@ fn with_calls<'a>(
     mut fields: Vec<QualifiedField>,
     calls: impl Iterator<Item = &'a Call>,
 ) -> Vec<QualifiedField> {
-    fields.extend(
-        calls.map(|call| (None, Arc::new(Field::new(&call.name, call.function.output.clone(), true)))),
-    );
+    fields.extend(calls.map(|call| (None, Arc::new(call.function.field(&call.name)))));
     fields
 }
 

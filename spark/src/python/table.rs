@@ -76,7 +76,7 @@ pub fn table_function(
     if input.is_some() && function.eval_type == eval_type::ARROW_UDTF {
         return Err(lateral_arrow());
     }
-    check_keywords(&function.name, &arguments)?;
+    check_keywords(&function.name, arguments.iter().map(TableFunctionArgument::keyword))?;
     let tables =
         arguments.iter().filter(|argument| matches!(argument, TableFunctionArgument::Table(_))).count();
     if tables > 1 && session.conf.get_str(SEVERAL_TABLES) != Some("true") {
@@ -388,10 +388,14 @@ fn struct_of(relation: &Relation) -> Result<DataType> {
     Ok(DataType::Struct(fields.collect::<Result<Vec<_>>>()?.into()))
 }
 
-fn check_keywords(function: &str, arguments: &[TableFunctionArgument]) -> Result<()> {
+/// Fails where an argument by position follows one by name, or where two have the same name.
+pub(super) fn check_keywords<'a>(
+    function: &str,
+    keywords: impl Iterator<Item = Option<&'a str>>,
+) -> Result<()> {
     let mut given: Vec<&str> = Vec::new();
-    for argument in arguments {
-        let Some(keyword) = argument.keyword() else {
+    for keyword in keywords {
+        let Some(keyword) = keyword else {
             let Some(before) = given.last() else { continue };
             return Err(positional_after(&[function.to_owned()], before));
         };

@@ -66,6 +66,11 @@ impl Numbers {
         Ok(Self { parts: (0..partitions).map(part).collect(), step, schema })
     }
 
+    /// How many numbers there are.
+    pub fn rows(&self) -> u64 {
+        self.parts.iter().map(|(_, count)| count).sum()
+    }
+
     /// Whether another table has the same numbers in the same partitions.
     pub fn gives_the_same(&self, other: &Self) -> bool {
         self.parts == other.parts && self.step == other.step

@@ -153,9 +153,11 @@ impl TableKey {
 }
 
 /// Columns of an enclosing query.
-struct OuterScope {
-    columns: Vec<ScopeColumn>,
-    schema: DFSchemaRef,
+pub(crate) struct OuterScope {
+    /// Their names.
+    pub columns: Vec<ScopeColumn>,
+    /// The plan they are columns of.
+    pub schema: DFSchemaRef,
 }
 
 /// Turns one query into a plan. Everything that needs waiting is in `tables` already.

@@ -17,3 +17,5 @@ select k, v from values (1, array(1, 2)), (2, array()) as t(k, a) lateral view o
 select k, p, v from values (1, array('q', 'r')) as t(k, a) lateral view posexplode(a) x as p, v;
 select k, a, b from values (1) as t(k) lateral view inline(array(struct(1, 2), struct(3, 4))) x as a, b;
 select explode(array(1, 2)) as x, 3 as y;
+select k, v from values (1, array(1, 2)), (3, array(4)) as t(k, a) left join lateral explode(a) x(v) on k = v order by k;
+select k, id from values (1), (2) as t(k), lateral range(2) order by k, id;

@@ -45,3 +45,4 @@ describe t;
 show columns in t;
 use default;
 drop view t;
+select k, (select k + 1 from range(1)) as next from values (1), (2) as t(k) order by k;

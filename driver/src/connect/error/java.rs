@@ -92,6 +92,7 @@ const CLASSES: &[(&str, &str)] = &[
     ("UNSUPPORTED_ARROWTYPE", UNSUPPORTED),
     ("UNSUPPORTED_CALL", UNSUPPORTED),
     ("UNSUPPORTED_CONNECT_FEATURE", UNSUPPORTED),
+    ("UNSUPPORTED_FEATURE.PYTHON_UDF_IN_ON_CLAUSE", ANALYSIS),
     ("UNSUPPORTED_FEATURE", UNSUPPORTED),
     ("USER_RAISED_EXCEPTION", RUNTIME),
     ("VARIANT_SIZE_LIMIT", RUNTIME),
@@ -118,6 +119,8 @@ pub fn class_of(error: &SparkError) -> &'static str {
     let main = class.split_once('.').map_or(class, |(main, _)| main);
     match CLASSES.iter().find(|(known, _)| *known == class || *known == main) {
         Some((_, java)) => java,
+        // What Scala's `require` says.
+        None if class.is_empty() && error.message().starts_with("requirement failed: ") => ILLEGAL_ARGUMENT,
         None if class.is_empty() => SPARK_EXCEPTION,
         None => ANALYSIS,
     }
@@ -190,6 +193,7 @@ mod tests {
         };
         assert_eq!(class(cast("\"INT\"")), NUMBER_FORMAT);
         assert_eq!(class(cast("\"DATE\"")), DATE_TIME);
+        assert_eq!(class(SparkError::without_class("requirement failed: no")), ILLEGAL_ARGUMENT);
     }
 
     #[test]

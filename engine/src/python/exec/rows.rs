@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cerium_spark::connect::data_type::json_string;
 use cerium_spark::python::eval_type;
 use datafusion::arrow::array::{RecordBatch, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -14,7 +15,7 @@ use super::Rows;
 use crate::python::input::{self, Names};
 use crate::python::output::{Pending, beside};
 use crate::python::task::{PythonTask, Request, columns_of};
-use crate::python::types::{as_struct, declared_batch, from_struct, schema_json};
+use crate::python::types::{as_struct, declared_batch, from_struct, same_columns};
 use crate::python::work::{Call, Function};
 
 /// A stream after its first batch was looked at; `None` if there is none.
@@ -53,7 +54,7 @@ pub(super) async fn eval(
     };
     let mut request = request.ok_or_else(|| DataFusionError::Internal("no function to evaluate".into()))?;
     if kind == eval_type::ARROW_BATCHED {
-        request.input_schema = Some(schema_json(sample.schema().fields()));
+        request.input_schema = Some(json_string(&sample.schema()));
     }
     // Without rows there is nothing to start a worker for.
     let Some(batches) = peeked(input::cut(input, task.max_records)).await? else {
@@ -91,7 +92,17 @@ pub(super) async fn map_partitions(
         async move { batch }
     });
     let request = Request::of_rows(&function, vec![0]);
-    let results = task.run(worker, request, input::one_stream(sent.boxed(), sent_schema)).await?;
+    let validates = function.eval_type == eval_type::MAP_ARROW_ITER && task.validates_schema();
+    let mut results = task.run(worker, request, input::one_stream(sent.boxed(), sent_schema)).await?;
+    if validates {
+        let expected = Arc::clone(&schema);
+        results = results
+            .and_then(move |batch| {
+                let checked = same_columns(&batch, &expected, "SQL_MAP_ARROW_ITER_UDF").map(|()| batch);
+                async move { checked }
+            })
+            .boxed();
+    }
     Ok(declared(results, schema))
 }
 

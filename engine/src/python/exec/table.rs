@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use cerium_spark::analysis::scope::display_name;
+use cerium_spark::connect::data_type::json_string;
 use cerium_spark::python::eval_type;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{Fields, SchemaRef};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::Result;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::{StreamExt, stream};
@@ -16,7 +17,7 @@ use super::rows::{arguments, declared, peeked};
 use crate::python::input::{cut, one_stream};
 use crate::python::output::Pending;
 use crate::python::task::{PythonTask, Request, columns_of};
-use crate::python::types::{declared_batch, from_struct, schema_json};
+use crate::python::types::{declared_batch, from_struct};
 use crate::python::work::Table;
 use crate::python::worker::Results;
 
@@ -34,16 +35,16 @@ pub(super) async fn table(
         other => other,
     };
     let kept = if table.keeps_input { input.schema().fields().len() } else { 0 };
-    let made: Fields = schema
+    let made: Vec<_> = schema
         .fields()
         .iter()
         .skip(kept)
         .map(|field| Arc::new(field.as_ref().clone().with_name(display_name(field.name()))))
         .collect();
     let sample = arguments(&RecordBatch::new_empty(input.schema()), &columns)?;
-    let mut request = Request::of_table(&table, kind, &columns, schema_json(&made));
+    let mut request = Request::of_table(&table, kind, &columns, json_string(&Schema::new(made)));
     if kind == eval_type::ARROW_TABLE {
-        request.input_schema = Some(schema_json(sample.schema().fields()));
+        request.input_schema = Some(json_string(&sample.schema()));
     }
     let Some(batches) = peeked(cut(input, task.max_records)).await? else {
         return Ok(stream::empty().boxed());

@@ -32,15 +32,16 @@ pub(super) fn extract(join: Join) -> Result<LogicalPlan> {
             }
             Side::Both if join.join_type == JoinType::Inner => above.push(condition),
             Side::Both => {
+                let kind = cerium_spark::analysis::join::sql_name(join.join_type);
                 return Err(SparkError::new(
                     "UNSUPPORTED_FEATURE.PYTHON_UDF_IN_ON_CLAUSE",
                     "0A000",
                     format!(
-                        "The feature is not supported: Python UDF in the ON clause of a {} JOIN. In case of \
+                        "The feature is not supported: Python UDF in the ON clause of a {kind} JOIN. In case of \
                          an INNER JOIN consider rewriting to a CROSS JOIN with a WHERE clause.",
-                        join.join_type.to_string().to_uppercase()
                     ),
                 )
+                .with_param("joinType", kind)
                 .into());
             }
         }

@@ -88,8 +88,16 @@ enum Phase {
     Between,
     /// In an Arrow stream.
     Stream(Decoder),
-    /// At the end, with these updates of accumulators.
-    Done(Vec<Bytes>),
+    /// At the end.
+    Done(Ended),
+}
+
+/// What a worker says at the end of a task.
+struct Ended {
+    /// Updates of accumulators.
+    updates: Vec<Bytes>,
+    /// Whether it goes on to the next task: not where it left a part of its input.
+    goes_on: bool,
 }
 
 struct Running {
@@ -161,10 +169,12 @@ impl Running {
         let Self { task, phase, reader, writer, .. } = self;
         // Both halves belong to the runtime; the worker's own socket stays open.
         drop((reader, writer));
-        if let Phase::Done(updates) = phase {
-            task.accumulators.add(updates);
+        let mut reuse = task.reuse;
+        if let Phase::Done(ended) = phase {
+            task.accumulators.add(ended.updates);
+            reuse &= ended.goes_on;
         }
-        if task.reuse {
+        if reuse {
             Workers::shared().give_back(&task.interpreter, task.worker);
         }
     }
@@ -200,9 +210,8 @@ async fn read(
     }
 }
 
-/// What follows the results: times, memory, accumulators and whether the worker goes on. Gives the updates
-/// of accumulators.
-async fn read_end(reader: &mut Reader, interpreter: &Interpreter, timings: usize) -> Result<Vec<Bytes>> {
+/// What follows the results: times, memory, accumulators and whether the worker goes on.
+async fn read_end(reader: &mut Reader, interpreter: &Interpreter, timings: usize) -> Result<Ended> {
     for _ in 0..timings + 2 {
         reader.read_i64().await.map_err(WorkerError::Crashed)?;
     }
@@ -216,7 +225,8 @@ async fn read_end(reader: &mut Reader, interpreter: &Interpreter, timings: usize
         updates.push(bytes(reader).await?.into());
     }
     match int(reader).await? {
-        END_OF_STREAM => Ok(updates),
+        END_OF_STREAM => Ok(Ended { updates, goes_on: true }),
+        END_OF_DATA => Ok(Ended { updates, goes_on: false }),
         other => Err(WorkerError::Protocol(format!("the number {other} at its end")).into()),
     }
 }

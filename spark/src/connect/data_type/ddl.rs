@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields, IntervalUnit, Schema, TimeUnit};
 
-use super::map_of;
+use super::{chars, map_of, marks, proto, type_of};
 use crate::error::{Position, Result, SparkError, quote};
 use crate::types;
 
@@ -14,16 +14,29 @@ const COMMENT: &str = "comment";
 
 /// A type, or a list of columns, which is a struct.
 pub(super) fn parse_type(text: &str, time_zone: &str) -> Result<DataType> {
+    Ok(parse(text, time_zone, false)?.data_type().clone())
+}
+
+/// The same, as the message of a type with CHAR and VARCHAR.
+pub(super) fn parse_message(text: &str, time_zone: &str) -> Result<proto::DataType> {
+    Ok(type_of(&parse(text, time_zone, true)?))
+}
+
+fn parse(text: &str, time_zone: &str, marks: bool) -> Result<Field> {
     let tokens = tokenize(text)?;
-    let mut single = Parser { tokens: &tokens, at: 0, time_zone };
+    let mut single = Parser { tokens: &tokens, at: 0, time_zone, marks, mark: None };
     if let Ok(data_type) = single.data_type()
         && single.done()
     {
-        return Ok(data_type);
+        return Ok(marks::marked(Field::new("", data_type, true), single.mark));
     }
-    let mut columns = Parser { tokens: &tokens, at: 0, time_zone };
+    let mut columns = Parser { tokens: &tokens, at: 0, time_zone, marks, mark: None };
     let fields = columns.columns(None)?;
-    if columns.done() { Ok(DataType::Struct(fields)) } else { Err(columns.unexpected()) }
+    if columns.done() {
+        Ok(Field::new("", DataType::Struct(fields), true))
+    } else {
+        Err(columns.unexpected())
+    }
 }
 
 /// The columns of a schema as DDL.
@@ -136,6 +149,10 @@ struct Parser<'a> {
     tokens: &'a Tokens,
     at: usize,
     time_zone: &'a str,
+    /// Whether CHAR and VARCHAR leave marks.
+    marks: bool,
+    /// That of the type read last.
+    mark: Option<(String, String)>,
 }
 
 impl Parser<'_> {
@@ -208,7 +225,7 @@ impl Parser<'_> {
             self.symbol(':');
             let data_type = self.data_type()?;
             let mut nullable = true;
-            let mut metadata = HashMap::new();
+            let mut metadata: HashMap<_, _> = self.mark.take().into_iter().collect();
             loop {
                 if self.word("NOT") {
                     if !self.word("NULL") {
@@ -257,8 +274,9 @@ impl Parser<'_> {
             }
             "char" | "character" | "varchar" => {
                 self.expect('(')?;
-                self.number()?;
+                let length = self.number()?;
                 self.expect(')')?;
+                self.mark = self.marks.then(|| chars::mark(&name, length));
                 DataType::Utf8
             }
             "time" => {
@@ -284,15 +302,19 @@ impl Parser<'_> {
                 self.expect('<')?;
                 let element = self.data_type()?;
                 self.expect('>')?;
-                DataType::List(Arc::new(Field::new_list_field(element, true)))
+                DataType::List(Arc::new(marks::marked(
+                    Field::new_list_field(element, true),
+                    self.mark.take(),
+                )))
             }
             "map" => {
                 self.expect('<')?;
                 let key = self.data_type()?;
+                let of_key = self.mark.take();
                 self.expect(',')?;
                 let value = self.data_type()?;
                 self.expect('>')?;
-                map_of(key, value, true, [None, None])
+                map_of(key, value, true, [of_key, self.mark.take()])
             }
             "struct" => {
                 self.expect('<')?;
@@ -362,5 +384,16 @@ mod tests {
             parsed("a foo"),
             "[UNSUPPORTED_DATATYPE] Unsupported data type \"FOO\". SQLSTATE: 0A000; line 1 pos 2"
         );
+    }
+
+    #[test]
+    fn strings_of_a_length_are_known_again_in_messages() {
+        use crate::connect::proto::data_type::Kind;
+        let kind = |text: &str| parse_message(text, "UTC").unwrap().kind.unwrap();
+        assert!(matches!(kind("char( 10 )"), Kind::Char(char) if char.length == 10));
+        assert!(matches!(kind("varchar(3)"), Kind::VarChar(varchar) if varchar.length == 3));
+        let Kind::Array(array) = kind("array<varchar(3)>") else { panic!("an array") };
+        assert!(matches!(array.element_type.unwrap().kind, Some(Kind::VarChar(_))));
+        assert_eq!(parsed("a char(5)"), "a STRING");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Map, Value, json};
 
-use super::udt;
+use super::{marks, udt};
 use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
 use crate::types;
@@ -25,7 +25,7 @@ pub(crate) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
                 let written = part(object, "elementType", value)?;
                 let element = data_type(written, time_zone)?;
                 let element = Field::new_list_field(element, flag(object, "containsNull"));
-                Ok(DataType::List(Arc::new(udt::marked(element, udt::mark_of_json(written)))))
+                Ok(DataType::List(Arc::new(marks::marked(element, udt::mark_of_json(written)))))
             }
             Some(Value::String(kind)) if kind == "map" => {
                 let (key, of) = (part(object, "keyType", value)?, part(object, "valueType", value)?);
@@ -88,7 +88,7 @@ pub(super) fn structure(fields: &Fields) -> Value {
                 "name": display_name(field.name()),
                 "type": type_of(field),
                 "nullable": field.is_nullable(),
-                "metadata": metadata(&udt::without_mark(field.metadata())),
+                "metadata": metadata(&marks::without_marks(field.metadata())),
             })
         })
         .collect();
@@ -113,11 +113,13 @@ fn type_json(data_type: &DataType) -> Value {
             json!(types::simple_name(other))
         }
         DataType::Struct(fields) => structure(fields),
-        DataType::List(element) => json!({
-            "type": "array",
-            "elementType": type_of(element),
-            "containsNull": element.is_nullable(),
-        }),
+        DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => {
+            json!({
+                "type": "array",
+                "elementType": type_of(element),
+                "containsNull": element.is_nullable(),
+            })
+        }
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(kv) if kv.len() == 2 => json!({
                 "type": "map",

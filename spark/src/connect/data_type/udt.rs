@@ -1,15 +1,14 @@
 //! User-defined types: columns of their SQL type, with a mark by which clients know them again.
 
-use std::collections::HashMap;
-
 use datafusion::arrow::datatypes::Field;
 use serde_json::{Map, Value};
 
 use super::proto::data_type::{Kind, Udt};
 use super::{proto, to_proto};
 
-/// Key in the metadata of a column. Spark writes it nowhere: it is taken off where metadata are shown.
-const MARK: &str = "__udt";
+/// Key of the mark in the metadata of a column. Spark writes it nowhere: it is taken off where metadata are
+/// shown. Python workers know it, too.
+pub const USER_DEFINED: &str = "__udt";
 
 /// Python classes of types that have a class of Spark's own, where clients call them otherwise.
 const PYTHON_CLASSES: [(&str, &str); 1] =
@@ -26,7 +25,15 @@ pub(super) fn mark(data_type: &proto::DataType) -> Option<(String, String)> {
     ];
     let parts =
         parts.into_iter().filter_map(|(key, part)| Some((key.to_owned(), Value::String(part?.clone()))));
-    Some((MARK.to_owned(), Value::Object(parts.collect()).to_string()))
+    Some(mark_of(parts.collect()))
+}
+
+fn mark_of(mut parts: Map<String, Value>) -> (String, String) {
+    let jvm_class = parts.get("class").and_then(Value::as_str);
+    if let Some((_, python)) = PYTHON_CLASSES.iter().find(|(class, _)| jvm_class == Some(class)) {
+        parts.insert("pyClass".to_owned(), Value::String((*python).to_owned()));
+    }
+    (USER_DEFINED.to_owned(), Value::Object(parts).to_string())
 }
 
 /// The mark of a type in Spark's JSON.
@@ -36,40 +43,23 @@ pub(super) fn mark_of_json(data_type: &Value) -> Option<(String, String)> {
         return None;
     }
     parts.remove("sqlType");
-    Some((MARK.to_owned(), Value::Object(parts).to_string()))
+    Some(mark_of(parts))
 }
 
 /// What a column's mark says of its type.
 pub(super) fn parts(field: &Field) -> Option<Map<String, Value>> {
-    serde_json::from_str(field.metadata().get(MARK)?).ok()
+    serde_json::from_str(field.metadata().get(USER_DEFINED)?).ok()
 }
 
 /// The message of a column's type, where that is user-defined.
 pub(super) fn message(field: &Field) -> Option<Kind> {
     let parts = parts(field)?;
     let text = |key: &str| parts.get(key).and_then(Value::as_str).map(str::to_owned);
-    let jvm_class = text("class");
-    let own = PYTHON_CLASSES.iter().find(|(class, _)| jvm_class.as_deref() == Some(class));
-    let python_class = own.map(|(_, python)| (*python).to_owned()).or_else(|| text("pyClass"));
     Some(Kind::Udt(Box::new(Udt {
         r#type: text("type").unwrap_or_default(),
-        jvm_class,
-        python_class,
+        jvm_class: text("class"),
+        python_class: text("pyClass"),
         serialized_python_class: text("serializedClass"),
         sql_type: Some(Box::new(to_proto(field.data_type()))),
     })))
-}
-
-/// An element of an array or map, with the mark if it is of a user-defined type.
-pub(super) fn marked(field: Field, mark: Option<(String, String)>) -> Field {
-    match mark {
-        Some((key, text)) => field.with_metadata(HashMap::from([(key, text)])),
-        None => field,
-    }
-}
-
-/// A column's metadata as its user gave them.
-pub(super) fn without_mark(metadata: &HashMap<String, String>) -> HashMap<String, String> {
-    let own = metadata.iter().filter(|(key, _)| *key != MARK);
-    own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

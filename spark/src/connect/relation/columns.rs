@@ -1,6 +1,6 @@
 //! Operators that change which columns there are and what they are called.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{ExprSchema, ScalarValue};
@@ -125,11 +125,11 @@ pub(super) fn renamed(
 }
 
 /// `drop`: columns that are not there change nothing.
-pub(super) fn drop(planner: &mut Planner<'_>, message: &proto::Drop, scope: Scope) -> Result<Scope> {
+pub(super) async fn drop(planner: &mut Planner<'_>, message: &proto::Drop, scope: Scope) -> Result<Scope> {
     let case = planner.session.case;
-    let none = HashMap::new();
+    let subqueries = planner.subqueries(&message.columns, &scope).await?;
     let mut gone = HashSet::new();
-    let resolver = planner.resolver(&scope, &none);
+    let resolver = planner.resolver(&scope, &subqueries);
     for expression in &message.columns {
         match resolver.expr(expression) {
             Ok(Named { expr: Expr::Column(column), .. }) => {

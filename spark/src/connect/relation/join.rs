@@ -8,6 +8,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use super::range::Called;
 use crate::analysis::Named;
 use crate::analysis::correlate::lateral_join;
+use crate::analysis::join::reject_product;
 use crate::analysis::operator::{self, Binary};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames, find};
 use crate::analysis::select::boolean_condition;
@@ -50,7 +51,14 @@ pub(super) async fn join(
         let joined = using(left, right, kind, keys, &mut planner.names, case)?;
         return Ok(Scope { plan: joined.plan, columns: joined.columns, frames, below: None });
     }
-    on(planner, left, right, kind, message.join_condition.as_ref()).await
+    let products = message.join_type() == Kind::Cross || products_allowed(planner)?;
+    on(planner, left, right, kind, message.join_condition.as_ref(), products).await
+}
+
+/// Whether joins may be products without being called so.
+fn products_allowed(planner: &Planner<'_>) -> Result<bool> {
+    let set = planner.env.session.get("spark.sql.crossJoin.enabled")?;
+    Ok(set.is_none_or(|value| value.eq_ignore_ascii_case("true")))
 }
 
 /// A join on a condition over the columns of both sides.
@@ -60,6 +68,7 @@ async fn on(
     right: Scope,
     kind: JoinType,
     condition: Option<&proto::Expression>,
+    products: bool,
 ) -> Result<Scope> {
     let mut columns = left.columns.clone();
     columns.extend(right.columns.iter().cloned());
@@ -76,6 +85,9 @@ async fn on(
             Some(boolean_condition(Named::new(named.expr.unalias(), named.name), &schema, "JOIN condition")?)
         }
     };
+    if !products {
+        reject_product(kind, filter.as_ref(), &left.plan, &right.plan)?;
+    }
     let lateral = !right.plan.all_out_ref_exprs().is_empty();
     let plan = match filter {
         filter if lateral => lateral_join(left.plan, right.plan, kind, filter)?,
@@ -203,5 +215,5 @@ pub(super) async fn lateral<'a>(
     planner.outer.pop();
     let right = planned?;
     let kind = join_type(message.join_type());
-    on(planner, left, right, kind, message.join_condition.as_ref()).await
+    on(planner, left, right, kind, message.join_condition.as_ref(), true).await
 }

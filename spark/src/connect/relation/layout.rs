@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use datafusion::common::Column;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Partitioning};
 
@@ -28,18 +29,21 @@ pub(super) fn repartition(
 }
 
 /// `repartition(n, columns...)`, `repartitionByRange` and `repartitionById`.
-pub(super) fn repartition_by(
+pub(super) async fn repartition_by(
     planner: &mut Planner<'_>,
     message: &proto::RepartitionByExpression,
     scope: Scope,
 ) -> Result<Scope> {
     let count = partitions(planner, message.num_partitions)?;
-    let none = HashMap::new();
+    let subqueries = planner.subqueries(&message.partition_exprs, &scope).await?;
     let is = |kind: fn(&ExprType) -> bool| {
         !message.partition_exprs.is_empty()
             && message.partition_exprs.iter().all(|e| e.expr_type.as_ref().is_some_and(kind))
     };
-    let keys = planner.resolver(&scope, &none).keys(&message.partition_exprs)?;
+    let keys = planner.resolver(&scope, &subqueries).keys(&message.partition_exprs)?;
+    if !subqueries.is_empty() {
+        return by_subqueries(scope, keys, count);
+    }
     if is(|kind| matches!(kind, ExprType::SortOrder(_))) {
         return Ok(laid_out(scope, Layout::Ranges { keys: sorts(keys), partitions: count }));
     }
@@ -53,6 +57,20 @@ pub(super) fn repartition_by(
     let scheme =
         if keys.is_empty() { Partitioning::RoundRobinBatch(count) } else { Partitioning::Hash(keys, count) };
     shuffled(scope, scheme)
+}
+
+/// Partitions by what subqueries give: columns for as long as rows are sent about.
+fn by_subqueries(scope: Scope, keys: Vec<SortKey>, count: usize) -> Result<Scope> {
+    let own: Vec<Expr> = scope.plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let names: Vec<String> = (0..keys.len()).map(|index| format!("__partition_{index}")).collect();
+    let values = keys.into_iter().zip(&names).map(|((key, _, _), name)| key.expr.unalias().alias(name));
+    let hashed = names.iter().map(|name| Expr::Column(Column::from_name(name))).collect();
+    let plan = LogicalPlanBuilder::from(scope.plan.clone())
+        .project(own.iter().cloned().chain(values))?
+        .repartition(Partitioning::Hash(hashed, count))?
+        .project(own)?
+        .build()?;
+    Ok(scope.with_plan(plan))
 }
 
 /// `hint(name, parameters...)`: honoured as far as can be; one that is not known changes nothing.

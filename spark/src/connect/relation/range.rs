@@ -50,8 +50,8 @@ pub(super) async fn table_valued(
     let name = message.function_name.to_lowercase();
     let plan = LogicalPlanBuilder::empty(true).build()?;
     let one_row = Scope::leaf(Relation { plan, columns: Vec::new() });
-    let none = HashMap::new();
-    let args = planner.resolver(&one_row, &none).exprs(&message.arguments)?;
+    let subqueries = planner.subqueries(&message.arguments, &one_row).await?;
+    let args = planner.resolver(&one_row, &subqueries).exprs(&message.arguments)?;
     if name == "range" {
         return range_of(planner, args);
     }

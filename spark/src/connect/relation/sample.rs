@@ -35,11 +35,10 @@ pub(super) fn sample(planner: &mut Planner<'_>, message: &proto::Sample, scope: 
     let chance = chance(planner, &scope, message.seed)?;
     let (low, high) = (message.lower_bound, message.upper_bound);
     if low.is_nan() || high.is_nan() || low > high {
-        return Err(SparkError::new(
-            "INVALID_PARAMETER_VALUE",
-            "22023",
-            format!("Sampling fraction ({}) must be on interval [0, 1].", high - low),
-        ));
+        return Err(SparkError::without_class(format!(
+            "requirement failed: Sampling fraction ({:?}) must be on interval [0, 1] without replacement",
+            high - low
+        )));
     }
     // One comparison each would draw twice.
     let condition = Expr::Between(datafusion::logical_expr::Between::new(

@@ -11,15 +11,23 @@ use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::common::common_type;
 use crate::connect::planner::Planner;
-use crate::connect::proto;
 use crate::connect::scope::Scope;
+use crate::connect::{data_type, proto};
 use crate::error::{Result, SparkError};
 use crate::types;
 
 /// `unpivot` (`melt`): each value column becomes a row of its name and value.
-pub(super) fn unpivot(planner: &mut Planner<'_>, message: &proto::Unpivot, scope: Scope) -> Result<Scope> {
-    let none = std::collections::HashMap::new();
-    let resolver = planner.resolver(&scope, &none);
+pub(super) async fn unpivot(
+    planner: &mut Planner<'_>,
+    message: &proto::Unpivot,
+    scope: Scope,
+) -> Result<Scope> {
+    let named = message.ids.iter().chain(message.values.iter().flat_map(|values| &values.values));
+    let subqueries = planner.subqueries(named, &scope).await?;
+    if !subqueries.is_empty() {
+        return Err(in_expand());
+    }
+    let resolver = planner.resolver(&scope, &subqueries);
     let ids = resolver.columns(&message.ids)?;
     let values: Vec<Named> = match &message.values {
         Some(values) => resolver.columns(&values.values)?,
@@ -61,6 +69,17 @@ pub(super) fn unpivot(planner: &mut Planner<'_>, message: &proto::Unpivot, scope
         .map(|value| Ok(vec![lit(value.name), cast(value.expr, &common, false, schema.as_ref())?]))
         .collect();
     exploded(planner, scope, ids, &names, rows?)
+}
+
+/// Subqueries may stand in filters and projections; `unpivot` is neither to Spark.
+fn in_expand() -> SparkError {
+    SparkError::new(
+        "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_IN_EXISTS_SUBQUERY",
+        "0A000",
+        "Unsupported subquery expression: IN/EXISTS predicate subqueries can only be used in filters, joins, \
+         aggregations, window functions, projections, and UPDATE/MERGE/DELETE commands: Expand.",
+    )
+    .with_param("treeNode", "Expand")
 }
 
 /// The type two columns have in common; texts have it only with texts.
@@ -112,16 +131,24 @@ pub(super) async fn transpose(
 ) -> Result<Scope> {
     let set = planner.env.session.get("spark.sql.transposeMaxValues")?;
     let most = set.and_then(|value| value.parse().ok()).unwrap_or(500_usize);
-    let none = std::collections::HashMap::new();
+    let subqueries = planner.subqueries(&message.index_columns, &scope).await?;
     let first = scope.visible().next().map(kept);
     let index = match message.index_columns.as_slice() {
         [] => match first {
             Some(column) => column,
             None => return Ok(scope),
         },
-        [index] => planner.resolver(&scope, &none).output(index)?,
+        [index] => planner.resolver(&scope, &subqueries).output(index)?,
         _ => return Err(SparkError::unsupported("transpose by several columns")),
     };
+    if !matches!(index.expr, Expr::Column(_)) {
+        return Err(invalid_index("Index column must be an atomic attribute"));
+    }
+    let index_type = index.expr.get_type(scope.plan.schema())?;
+    if index_type.is_nested() {
+        let found = data_type::scala_name(&index_type);
+        return Err(invalid_index(&format!("Index column must be of atomic type, but found: {found}")));
+    }
     let others: Vec<Named> = scope.visible().map(kept).filter(|c| c.expr != index.expr).collect();
     let schema = std::sync::Arc::clone(scope.plan.schema());
     let mut common = if others.is_empty() { DataType::Utf8 } else { DataType::Null };
@@ -136,8 +163,8 @@ pub(super) async fn transpose(
                     "Transpose requires non-index columns to share a least common type, but \"{a}\" and \"{b}\" do not."
                 ),
             )
-            .with_param("dt1", a)
-            .with_param("dt2", b)
+            .with_param("dt1", format!("\"{a}\""))
+            .with_param("dt2", format!("\"{b}\""))
         })?;
     }
     let mut items =
@@ -156,6 +183,15 @@ pub(super) async fn transpose(
     let plan = Planner::finished(ordered)?;
     let batches = planner.env.runner.collect(&planner.session.state, plan).await?;
     transposed(planner, &batches, &others, &common, most)
+}
+
+fn invalid_index(reason: &str) -> SparkError {
+    SparkError::new(
+        "TRANSPOSE_INVALID_INDEX_COLUMN",
+        "42804",
+        format!("Invalid index column for TRANSPOSE because: {reason}"),
+    )
+    .with_param("reason", reason)
 }
 
 fn transposed(

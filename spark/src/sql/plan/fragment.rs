@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::expr::Names;
 use super::routine::tables_of_routines;
-use super::{Planner, TableEntry, TableKey, TableNames, lookup_tables};
+use super::{OuterScope, Planner, TableEntry, TableKey, TableNames, lookup_tables};
 use crate::analysis::Named;
 use crate::analysis::scope::{Relation, ScopeColumn};
 use crate::error::{QueryContext, Result, SparkError};
@@ -119,6 +119,17 @@ impl Fragment {
     /// # Errors
     /// What analysis finds wrong; UNSUPPORTED_FEATURE for a star or several aliases.
     pub fn expr(&self, session: &Snapshot, columns: &[ScopeColumn], schema: &DFSchema) -> Result<Named> {
+        self.expr_within(session, columns, schema, Vec::new())
+    }
+
+    /// The same within other queries, whose columns come from the outermost on.
+    pub(crate) fn expr_within(
+        &self,
+        session: &Snapshot,
+        columns: &[ScopeColumn],
+        schema: &DFSchema,
+        outer: Vec<OuterScope>,
+    ) -> Result<Named> {
         let (expr, alias) = match &self.item {
             SelectItem::UnnamedExpr(expr) => (expr, None),
             SelectItem::ExprWithAlias { expr, alias } => (expr, Some(&alias.value)),
@@ -129,7 +140,7 @@ impl Fragment {
             }
         };
         let named = with_room(|| {
-            let mut planner = Planner::new(session, self.tables.clone());
+            let mut planner = Planner { outer, ..Planner::new(session, self.tables.clone()) };
             planner.expr(expr, &Names::input(columns, schema).condition())
         });
         let named = named.map_err(|error| in_text(error, &self.text))?;

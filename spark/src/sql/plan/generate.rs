@@ -76,9 +76,9 @@ impl Planner<'_> {
         };
         let condition = match constraint {
             JoinConstraint::None => None,
-            JoinConstraint::On(ast::Expr::Value(v)) if v.value == ast::Value::Boolean(true) => None,
+            JoinConstraint::On(condition) if is_true(condition) => None,
             JoinConstraint::On(condition) if !outer => Some(condition),
-            _ => return Err(SparkError::unsupported("LEFT JOIN LATERAL of a generator ON a condition")),
+            _ => return Err(SparkError::unsupported("JOIN USING with LATERAL of a generator")),
         };
         let qualifier: Vec<String> =
             alias.map_or_else(|| vec![name.to_owned()], |a| vec![a.name.value.clone()]);
@@ -103,6 +103,11 @@ impl Planner<'_> {
         let made = generator::generate(&self.schema_context(&names_schema), input.plan, name, args, false)?;
         with_columns(Relation { plan: made.plan, columns: Vec::new() }, made.columns, &[], &[])
     }
+}
+
+/// Whether a condition is just TRUE.
+pub(super) fn is_true(condition: &ast::Expr) -> bool {
+    matches!(condition, ast::Expr::Value(value) if value.value == ast::Value::Boolean(true))
 }
 
 /// The generator's columns named as the aliases say, if there are any.

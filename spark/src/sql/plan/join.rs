@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{self, JoinConstraint, JoinOperator, TableFactor};
 
 use super::expr::Names;
+use super::generate::is_true;
 use super::{OuterScope, Planner};
 use crate::analysis::Named;
 use crate::analysis::call::generator;
@@ -29,8 +30,12 @@ impl Planner<'_> {
                     return self.lateral_routine(left, &found, args, alias.as_ref(), &join.join_operator);
                 }
                 let name = called.parts.last().cloned().unwrap_or_default().to_lowercase();
-                if !generator::is_generator(&name) {
-                    return Err(SparkError::table_function_not_found(&called.parts).at(called.position));
+                let of_outer_join = matches!(
+                    &join.join_operator,
+                    JoinOperator::LeftOuter(JoinConstraint::On(condition)) if !is_true(condition)
+                );
+                if of_outer_join || !generator::is_generator(&name) {
+                    return self.lateral_call(left, &called, args, alias.as_ref(), &join.join_operator);
                 }
                 self.lateral_function(left, &name, args, alias.as_ref(), &join.join_operator)
             }
@@ -51,6 +56,22 @@ impl Planner<'_> {
     ) -> Result<Relation> {
         self.outer.push(OuterScope { columns: left.columns.clone(), schema: left.plan.schema().clone() });
         let planned = self.query(subquery);
+        self.outer.pop();
+        let right = planned.and_then(|relation| self.aliased(relation, alias, None))?;
+        self.lateral(left, right, op)
+    }
+
+    /// A join with a table function whose arguments may be columns of the left side.
+    fn lateral_call(
+        &mut self,
+        left: Relation,
+        function: &Name,
+        args: &[ast::FunctionArg],
+        alias: Option<&ast::TableAlias>,
+        op: &JoinOperator,
+    ) -> Result<Relation> {
+        self.outer.push(OuterScope { columns: left.columns.clone(), schema: left.plan.schema().clone() });
+        let planned = self.table_function(function, args);
         self.outer.pop();
         let right = planned.and_then(|relation| self.aliased(relation, alias, None))?;
         self.lateral(left, right, op)
