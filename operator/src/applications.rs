@@ -49,6 +49,10 @@ impl Kind for Applications {
             .any(|phase| phase.as_str() == state)
     }
 
+    fn is_under_way(&self, key: &ObjectKey) -> bool {
+        !self.context.pods.pods_of(key).is_empty()
+    }
+
     /// Fails an application that was not submitted yet; one that runs is left alone.
     fn refusal(name: &str, old_status: &serde_json::Value, problem: &str, now: Timestamp) -> Option<Refusal> {
         let state = old_status["applicationState"]["state"].as_str().unwrap_or_default();

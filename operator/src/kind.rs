@@ -71,6 +71,11 @@ pub trait Kind: Send + Sync + Sized + 'static {
     /// under way.
     fn begins(status: &serde_json::Value) -> bool;
 
+    /// Whether something runs for the object, whatever its status says.
+    fn is_under_way(&self, _key: &ObjectKey) -> bool {
+        false
+    }
+
     /// How an object that cannot be read is told so; `None` if its status already is beyond that. Pure.
     fn refusal(name: &str, old_status: &serde_json::Value, problem: &str, now: Timestamp) -> Option<Refusal>;
 

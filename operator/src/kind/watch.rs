@@ -1,6 +1,6 @@
 //! The long loop of one kind in one span: its watches, its work queue, and what follows on a failure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +25,9 @@ use super::{Kind, ObjectKey, Reach, Requeue};
 use crate::error::{ApiFailure, Problem, Retry, backoff, chain};
 use crate::metrics::Metrics;
 use crate::scope::{Admission, Span};
+
+/// What runs for an object was seen before the status that tells of it: the watch shows that one in a moment.
+const CATCH_UP: Duration = Duration::from_millis(100);
 
 type Requests<K> = BoxStream<'static, Result<ReconcileRequest<Kept<K>>, Infallible>>;
 
@@ -64,8 +67,8 @@ impl Permits {
         self.go_on.close();
     }
 
-    fn of<K: Kind>(&self, object: &Kept<K>) -> &Semaphore {
-        if object.begins() { &self.begin } else { &self.go_on }
+    fn of(&self, begins: bool) -> &Semaphore {
+        if begins { &self.begin } else { &self.go_on }
     }
 }
 
@@ -73,8 +76,11 @@ impl Permits {
 pub struct KindWatch<K: Kind> {
     shared: Shared,
     kind: Arc<K>,
+    store: Store<Kept<K>>,
     ready: Vec<watch::Receiver<bool>>,
     failures: Mutex<HashMap<ObjectKey, u32>>,
+    /// Objects whose status did not tell yet of what runs for them.
+    behind: Mutex<HashSet<ObjectKey>>,
 }
 
 /// A reconciliation of one object failed.
@@ -148,7 +154,14 @@ impl<K: Kind> KindWatch<K> {
         requests.push(requests_of_namespaces::<K>(store.clone(), admitted));
         let metrics = shared.metrics.clone();
         metrics.work.set_concurrency(K::CONTROLLER, shared.concurrency);
-        let watch = Arc::new(KindWatch { shared, kind, ready, failures: Mutex::default() });
+        let watch = Arc::new(KindWatch {
+            shared,
+            kind,
+            store: store.clone(),
+            ready,
+            failures: Mutex::default(),
+            behind: Mutex::default(),
+        });
         requests.push(watch.clone().own_requests(&reach, writer));
         let queue = stream::select_all(requests).inspect(move |request| {
             if let Ok(ReconcileRequest { obj_ref, .. }) = request {
@@ -178,6 +191,7 @@ impl<K: Kind> KindWatch<K> {
                         self.kind.forget(&key);
                         self.shared.metrics.work.taken(K::CONTROLLER, &key);
                         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                        self.behind.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
                         None
                     }
                     Ok(Event::Init | Event::InitDone) => None,
@@ -212,9 +226,18 @@ impl<K: Kind> KindWatch<K> {
         for ready in &self.ready {
             let _ = ready.clone().wait_for(|ready| *ready).await;
         }
-        let permit = self.shared.permits.of::<K>(object).acquire().await;
+        let begins = object.begins();
+        let under_way = begins && self.kind.is_under_way(&key);
+        if under_way && self.behind.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
+            self.shared.metrics.work.taken(K::CONTROLLER, &key);
+            return Ok(Action::requeue(CATCH_UP));
+        }
+        let permit = self.shared.permits.of(begins && !under_way).acquire().await;
         self.shared.metrics.work.taken(K::CONTROLLER, &key);
         let Ok(_permit) = permit else { return Ok(Action::await_change()) };
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        // It may have changed, or gone, while it waited.
+        let Some(object) = self.store.get(&reference::<K>(&key)) else { return Ok(Action::await_change()) };
         let measured = self.shared.metrics.work.reconciling(K::CONTROLLER);
         let result = match object.read().map(|read| read.0) {
             Ok(Ok(object)) => self.reconcile(&object).await,
@@ -352,20 +375,14 @@ fn requests_of_namespaces<K: Kind>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::applications::Applications;
-
-    fn application(state: &str) -> Kept<Applications> {
-        let status = serde_json::json!({"applicationState": {"state": state}});
-        serde_json::from_value(serde_json::json!({"metadata": {"name": "pi"}, "status": status})).unwrap()
-    }
 
     #[tokio::test]
-    async fn what_is_under_way_does_not_wait_behind_new_applications() {
+    async fn what_is_under_way_does_not_wait_behind_new_objects() {
         let permits = Permits::new(1);
-        let _begun = permits.of::<Applications>(&application("")).acquire().await.unwrap();
-        assert!(permits.of::<Applications>(&application("PENDING_RERUN")).try_acquire().is_err());
-        assert!(permits.of::<Applications>(&application("RUNNING")).try_acquire().is_ok());
+        let _begun = permits.of(true).acquire().await.unwrap();
+        assert!(permits.of(true).try_acquire().is_err());
+        assert!(permits.of(false).try_acquire().is_ok());
         permits.close();
-        assert!(permits.of::<Applications>(&application("RUNNING")).acquire().await.is_err());
+        assert!(permits.of(false).acquire().await.is_err());
     }
 }
