@@ -33,6 +33,7 @@ use prost::Message;
 
 use self::recursion::{RecursionMessage, WorkTableMessage};
 use crate::layout::exec::{self as layout, LayoutExec};
+use crate::layout::together::TogetherExec;
 use crate::partition::Quantity;
 use crate::partition::exec::PartitionExec;
 use crate::partition::kept::KeptPartitionsExec;
@@ -52,7 +53,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
     kind: Option<Kind>,
 }
 
@@ -82,6 +83,9 @@ enum Kind {
     /// What keeps a sort in its place while plans are made: a task runs its input.
     #[prost(bool, tag = "9")]
     KeptSort(bool),
+    /// A [`TogetherExec`], which has nothing but its inputs.
+    #[prost(bool, tag = "13")]
+    Together(bool),
     #[prost(message, tag = "11")]
     Recursion(Box<RecursionMessage>),
     #[prost(message, tag = "12")]
@@ -215,6 +219,7 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 Ok(Arc::new(LayoutExec::new(Arc::clone(input), kind)))
             }
             Some(Kind::KeptSort(_)) => Ok(Arc::clone(inputs.first().ok_or_else(|| missing("input"))?)),
+            Some(Kind::Together(_)) => Ok(Arc::new(TogetherExec::new(inputs.to_vec())?)),
             Some(Kind::ResultLimit(limit)) => {
                 let input = inputs.first().ok_or_else(|| missing("input"))?;
                 Ok(Arc::new(ResultLimitExec::new(Arc::clone(input), limit)))
@@ -280,6 +285,9 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
                 other => return Err(DataFusionError::Internal(format!("{other:?} cannot be sent"))),
             };
             return CeriumNode { kind: Some(kind) }.encode_to(buf);
+        }
+        if node.is::<TogetherExec>() {
+            return CeriumNode { kind: Some(Kind::Together(true)) }.encode_to(buf);
         }
         if let Some(recursion) = node.downcast_ref::<RecursionExec>() {
             let message = RecursionMessage::of(recursion.recursion(), self, converter)?;

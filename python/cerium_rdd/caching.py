@@ -28,7 +28,7 @@ class Caching:
     def _keep(self, level):
         """Has a relation of the elements kept."""
         kept = plan.Kept(self._batches(), self.ctx._session, level)
-        self._kept = Source.of_batches(kept, self._source.known_partitions)
+        self._kept = Source.of_batches(kept, self._source.known_partitions, self._source.fixed)
 
     def cache(self):
         """Keeps the elements in memory."""

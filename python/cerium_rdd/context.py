@@ -17,7 +17,7 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.errors.exceptions.connect import SparkException
 from pyspark.serializers import CPickleSerializer
 
-from cerium_rdd import batches, control, plan, sides, slices
+from cerium_rdd import batches, control, plan, slices
 from cerium_rdd.application import Application
 from cerium_rdd.broadcast import Broadcast
 from cerium_rdd.distribution import Distribution
@@ -200,14 +200,13 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         first, counts = rdds[0], [rdd.getNumPartitions() for rdd in rdds]
         partitioner = first.partitioner
         if partitioner is not None and all(rdd.partitioner == partitioner for rdd in rdds):
-            keyed = [rdd._keyed(sides.here, counts[0], place) for place, rdd in enumerate(rdds)]
-            source = Source.of_shuffle(functools.reduce(plan.Union, keyed), counts[0])
-            return first._with(source, partitioner)
+            return first._beside(rdds[1:], partitioner)
         parts = [rdd._slices() for rdd in rdds]
         if all(part is not None for part in parts):
             return first._with(Slices(slices.United(parts, counts), sum(counts)))
         relation = functools.reduce(plan.Union, [rdd._batches() for rdd in rdds])
-        return first._with(Source.of_batches(relation, sum(counts)))
+        fixed = all(rdd._is_fixed() for rdd in rdds)
+        return first._with(Source.of_batches(relation, sum(counts), fixed))
 
     def broadcast(self, value):
         """Sends a value to each executor once."""

@@ -16,7 +16,11 @@ class Pairing:
         left, right = self._slices(), other._slices()
         if left is not None and right is not None:
             return self._with(Slices(slices.Zipped(left, right), count))
-        return self._met(other, sides.here, sides.here, count, sides.zip_sides)
+        if not (self._is_fixed() and other._is_fixed()):
+            return self._met(other, sides.here, sides.here, count, sides.zip_sides)
+        left = self.mapPartitionsWithIndex(sides.Side(0))
+        both = left._beside([other.mapPartitionsWithIndex(sides.Side(1))])
+        return both.mapPartitionsWithIndex(sides.zip_sides)
 
     def cartesian(self, other):
         """Pairs of all elements."""

@@ -92,6 +92,19 @@ class Union(LogicalPlan):
         return relation
 
 
+class Together(Union):
+    """The partitions of one with those of the other that have the same number, which must be as many.
+
+    Neither may be a union itself: the server would not tell the two apart.
+    """
+
+    def plan(self, session):
+        relation = self._create_proto_relation()
+        relation.hint.input.CopyFrom(super().plan(session))
+        relation.hint.name = "cerium_together"
+        return relation
+
+
 class Kept(LogicalPlan):
     """A relation that the server is told to keep before it first runs.
 

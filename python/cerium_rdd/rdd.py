@@ -4,6 +4,8 @@ What needs no shuffle only composes functions. An action or a shuffle runs all t
 as one function of `mapInArrow` over the rows of the source.
 """
 
+import functools
+
 from pyspark.errors import PySparkNotImplementedError, PySparkRuntimeError
 
 from cerium_rdd import plan, sides, slices, worker
@@ -82,6 +84,10 @@ class RDD(
         source, before = self._start()
         if not before and not steps and only is None and type(source.reader) is worker.ReadBatches:
             return source.relation
+        return self._mapped(only, steps)
+
+    def _mapped(self, only=None, steps=()):
+        """The same, made by a function in any case."""
         relation, function = self._run(worker.WriteBatches(), only, steps)
         return plan.Map.to_batches(relation, self._task_name(), function)
 
@@ -89,6 +95,9 @@ class RDD(
         """The partitions, where tasks make them by themselves."""
         source, steps = self._start()
         return source.after(steps) if isinstance(source, Slices) else None
+
+    def _is_fixed(self):
+        return self._start()[0].fixed
 
     def _with(self, source, partitioner=None):
         """An RDD of another source."""
@@ -161,12 +170,9 @@ class RDD(
             return self
         return self._placed(placing.ByKey(partitioner), count, partitioner)
 
-    def _keyed(self, choose, count, rank=0):
-        """A relation of pickled lists for a shuffle; `choose(split, elements)` pairs elements with partitions.
-
-        Of several that are shuffled together, those of a lower rank come first.
-        """
-        relation, function = self._run(worker.WriteKeyed(count, rank), steps=(choose,))
+    def _keyed(self, choose, count):
+        """A relation of pickled lists for a shuffle; `choose(split, elements)` pairs elements with partitions."""
+        relation, function = self._run(worker.WriteKeyed(count), steps=(choose,))
         return plan.Map.to_keyed(relation, self._task_name(), function)
 
     def _placed(self, choose, count, partitioner=None):
@@ -181,6 +187,11 @@ class RDD(
         left = self.mapPartitionsWithIndex(sides.Side(0))._keyed(choose, count)
         right = other.mapPartitionsWithIndex(sides.Side(1))._keyed(other_choose, count)
         return RDD(Source.of_shuffle(plan.Union(left, right), count), self.ctx, (step,))
+
+    def _beside(self, others, partitioner=None):
+        """The elements of several RDDs with as many partitions, each partition with those of its number."""
+        relation = functools.reduce(plan.Together, (rdd._mapped() for rdd in [self, *others]))
+        return self._with(Source.of_batches(relation, self.getNumPartitions()), partitioner)
 
     def _defaultReducePartitions(self):
         return int(self.ctx._conf.get("spark.default.parallelism") or self.getNumPartitions())

@@ -18,11 +18,15 @@ class Source:
         self.relation = relation
         self.reader = reader
         self.known_partitions = partitions
+        # Whether there are as many within any other plan; of a small table there may be fewer.
+        self.fixed = partitions is not None
 
     @classmethod
-    def of_batches(cls, relation, partitions):
+    def of_batches(cls, relation, partitions, fixed=True):
         """A relation of pickled lists."""
-        return cls(relation, worker.ReadBatches(), partitions)
+        source = cls(relation, worker.ReadBatches(), partitions)
+        source.fixed = source.fixed and fixed
+        return source
 
     @classmethod
     def of_shuffle(cls, keyed, partitions):

@@ -133,20 +133,18 @@ class WriteBatches:
 class WriteKeyed:
     """Pairs of a partition and an element as rows for a shuffle.
 
-    Rows are numbered, so that they are read in the order of their tasks; those of one rank before
-    those of the next. Elements wait in a list for each partition until they are about as many bytes
-    as fit comfortably.
+    Rows are numbered, so that they are read in the order of their tasks. Elements wait in a list for
+    each partition until they are about as many bytes as fit comfortably.
     """
 
     # Elements that wait, at first and at most; bytes they should make.
     FIRST, MOST, GOAL = 1 << 12, 1 << 20, 1 << 25
 
-    def __init__(self, partitions, rank):
+    def __init__(self, partitions):
         self.partitions = partitions
-        self.rank = rank
 
     def __call__(self, split, elements):
-        most, sequence = self.FIRST, self.rank << 52 | split << 28
+        most, sequence = self.FIRST, split << 28
         elements = iter(elements)
         while True:
             waiting = collections.defaultdict(list)

@@ -75,7 +75,7 @@ class ShuffleTest(unittest.TestCase):
         self.assertEqual([place for place, _ in dealt], [1] * 10 + [2] * 10 + [3] * 10 + [0] * 3)
 
     def keyed(self, pairs, partitions=4, split=0):
-        return list(worker.WriteKeyed(partitions, 0)(split, iter(pairs)))
+        return list(worker.WriteKeyed(partitions)(split, iter(pairs)))
 
     def test_rows_are_read_in_the_order_of_their_tasks(self):
         first = self.keyed([(0, 1), (0, 2)], split=0)

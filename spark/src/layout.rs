@@ -56,7 +56,12 @@ pub enum Layout {
     Ids(Expr, usize),
     /// Rows as they are, with a hint for the join above.
     Join(JoinHint),
+    /// The rows of a union, those of each input's partition with those of the others' of the same number.
+    Together,
 }
+
+/// The hint above a union that asks for [`Layout::Together`], in upper case; what RDDs are made of has it.
+pub const TOGETHER: &str = "CERIUM_TOGETHER";
 
 /// The rows of its input, laid out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -112,7 +117,7 @@ impl UserDefinedLogicalNodeCore for LayoutNode {
                 keys.iter().map(|key| key.expr.clone()).collect()
             }
             Layout::Ids(id, _) => vec![id.clone()],
-            Layout::Coalesce(_) | Layout::Join(_) => vec![],
+            Layout::Coalesce(_) | Layout::Join(_) | Layout::Together => vec![],
         }
     }
 
@@ -134,6 +139,7 @@ impl UserDefinedLogicalNodeCore for LayoutNode {
             }
             Layout::Ids(id, partitions) => write!(f, "RepartitionById: {partitions} partitions, by {id}"),
             Layout::Join(hint) => write!(f, "JoinHint: {hint:?}"),
+            Layout::Together => f.write_str("Together"),
         }
     }
 

@@ -281,3 +281,35 @@ print(abs(time.time() * 1000 - sc.startTime) < 600000, sc.getConf().get('spark.e
     );
     assert_eq!(out, "5 2 True\n3 {(455501414, 455501414)}\nTrue 1\n");
 }
+
+#[test]
+fn what_is_partitioned_alike_is_put_together_where_it_lies() {
+    let (out, _) = run(
+        "
+def stages(action):
+    sc.setJobGroup(str(time.time()), 'counted')
+    group = sc.getLocalProperty('spark.jobGroup.id')
+    found = action()
+    tracker = sc.statusTracker()
+    return found, [len(tracker.getJobInfo(job).stageIds) for job in tracker.getJobIdsForGroup(group)]
+left = sc.parallelize([(n, 'l%d' % n) for n in range(6)], 2).partitionBy(3)
+right = sc.parallelize([(n, 'r%d' % n) for n in range(4, 9)], 2).partitionBy(3)
+print(stages(lambda: sorted(left.join(right).collect())))
+print(stages(lambda: left.union(right).keys().glom().collect()))
+print(stages(lambda: left.keys().zip(right.mapPartitions(lambda part: range(2)).keyBy(lambda n: n)).collect()))
+kept = left.cache()
+kept.count()
+print(stages(lambda: kept.mapValues(len).join(kept).count()))
+",
+        TWO,
+    );
+    // One stage for each partitionBy and one for the result, as in Spark's own plan.
+    assert_eq!(
+        out,
+        "([(4, ('l4', 'r4')), (5, ('l5', 'r5'))], [3])
+([[0, 3, 6], [1, 4, 4, 7], [2, 5, 5, 8]], [3])
+([(0, (0, 0)), (3, (1, 1)), (1, (0, 0)), (4, (1, 1)), (2, (0, 0)), (5, (1, 1))], [3])
+(6, [1])
+"
+    );
+}

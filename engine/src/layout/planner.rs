@@ -14,6 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
 use super::exec::{Kind, LayoutExec};
+use super::together::TogetherExec;
 
 /// Plans [`LayoutNode`].
 #[derive(Debug)]
@@ -37,6 +38,7 @@ impl ExtensionPlanner for LayoutPlanner {
         let kind = match node.layout() {
             Layout::Coalesce(count) => Kind::Coalesced(*count),
             Layout::Join(hint) => Kind::Hint(*hint),
+            Layout::Together => return Ok(Some(Arc::new(TogetherExec::of_union(input)?))),
             Layout::Sorted(keys) => {
                 let schema = UserDefinedLogicalNodeCore::schema(node);
                 let mut sorts = Vec::with_capacity(keys.len());

@@ -117,7 +117,9 @@ pub fn lower(plan: LogicalPlan) -> Result<LogicalPlan> {
                         RepartitionNode::new(layout.input().clone(), *partitions, Scheme::RoundRobin);
                     Transformed::yes(spread.into_plan())
                 }
-                Layout::Coalesce(_) | Layout::Sorted(_) | Layout::Join(_) => Transformed::no(node),
+                Layout::Coalesce(_) | Layout::Sorted(_) | Layout::Join(_) | Layout::Together => {
+                    Transformed::no(node)
+                }
             });
         }
         let LogicalPlan::Repartition(Repartition { input, partitioning_scheme }) = node else {

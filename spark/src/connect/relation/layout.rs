@@ -13,7 +13,7 @@ use crate::connect::proto::expression::ExprType;
 use crate::connect::proto::expression::literal::LiteralType;
 use crate::connect::scope::Scope;
 use crate::error::{Result, SparkError};
-use crate::layout::{JoinHint, Layout, LayoutNode, PartitionHint, is_partition_hint, partitioned};
+use crate::layout::{JoinHint, Layout, LayoutNode, PartitionHint, TOGETHER, is_partition_hint, partitioned};
 
 /// `repartition(n)` and `coalesce(n)`.
 pub(super) fn repartition(
@@ -78,6 +78,9 @@ pub(super) fn hint(planner: &mut Planner<'_>, message: &proto::Hint, scope: Scop
     let name = message.name.to_uppercase();
     if let Some(hint) = JoinHint::of(&name) {
         return Ok(laid_out(scope, Layout::Join(hint)));
+    }
+    if name == TOGETHER {
+        return Ok(laid_out(scope, Layout::Together));
     }
     if !is_partition_hint(&name) {
         tracing::warn!("Unrecognized hint: {}", message.name);
