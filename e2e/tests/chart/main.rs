@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
+mod checkers;
 mod installs;
 mod metrics;
 mod rights;
@@ -23,7 +24,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The newest program of that name in the cache, where `e2e/cluster/build` puts it, else that of the PATH.
+/// The newest program of that name in the cache, where `e2e/cluster/build` and `e2e/chart/build` put it, else that of the PATH.
 fn program(name: &str) -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
@@ -36,11 +37,9 @@ fn program(name: &str) -> PathBuf {
 }
 
 fn output(program: &Path, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(root())
-        .output()
-        .with_context(|| format!("starting {}; e2e/cluster/build builds it", program.display()))?;
+    let output = Command::new(program).args(arguments).current_dir(root()).output().with_context(|| {
+        format!("starting {}; e2e/cluster/build or e2e/chart/build builds it", program.display())
+    })?;
     if !output.status.success() {
         let words =
             String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
