@@ -239,14 +239,8 @@ impl<K: Kind> KindWatch<K> {
         // It may have changed, or gone, while it waited.
         let Some(object) = self.store.get(&reference::<K>(&key)) else { return Ok(Action::await_change()) };
         let measured = self.shared.metrics.work.reconciling(K::CONTROLLER);
-        let result = match object.read().map(|read| read.0) {
-            Ok(Ok(object)) => self.reconcile(&object).await,
-            Ok(Err(broken)) => malformed::refuse::<K>(&self.shared.client, &broken, Timestamp::now())
-                .await
-                .map(|()| None)
-                .map_err(WorkError::Malformed),
-            Err(source) => Err(WorkError::Text { name: key.name.clone(), source }),
-        };
+        // In a box of its own: thousands of objects may wait above.
+        let result = Box::pin(self.look_at(&key, &object)).await;
         match result {
             Ok(requeue) => {
                 measured.end("success");
@@ -257,6 +251,17 @@ impl<K: Kind> KindWatch<K> {
                 measured.end("error");
                 Err(error)
             }
+        }
+    }
+
+    async fn look_at(&self, key: &ObjectKey, object: &Kept<K>) -> Result<Requeue, WorkError<K::Error>> {
+        match object.read().map(|read| read.0) {
+            Ok(Ok(object)) => self.reconcile(&object).await,
+            Ok(Err(broken)) => malformed::refuse::<K>(&self.shared.client, &broken, Timestamp::now())
+                .await
+                .map(|()| None)
+                .map_err(WorkError::Malformed),
+            Err(source) => Err(WorkError::Text { name: key.name.clone(), source }),
         }
     }
 
