@@ -16,7 +16,7 @@ pub mod repartition;
 pub mod result_limit;
 pub mod session;
 mod small;
-pub mod spark_options;
+pub use cerium_spark::spark_options;
 pub mod stage;
 pub mod task;
 pub mod task_accumulators;

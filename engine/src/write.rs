@@ -32,6 +32,7 @@ use url::Url;
 pub use self::commit::{abort, commit};
 use self::encode::Encoding;
 use self::node::WriteNode;
+use crate::spark_options::SparkOptions;
 
 /// Folder below the target in which files wait for the commit.
 pub const STAGING: &str = "_temporary";
@@ -111,8 +112,9 @@ pub(crate) fn store(state: &SessionState, job: &WriteJob) -> Result<Arc<dyn Obje
 /// # Errors
 /// PATH_ALREADY_EXISTS and what else Spark would refuse.
 pub async fn prepare(state: &SessionState, spec: &WriteSpec, schema: &Schema, id: &str) -> Result<Prepared> {
-    check_columns(spec, schema)?;
-    Encoding::new(spec, "UTC")?;
+    let spec = spec.clone().with_defaults(&SparkOptions::of(state.config()));
+    check_columns(&spec, schema)?;
+    Encoding::new(&spec, "UTC")?;
     let location = Location::parse(&spec.path)?;
     if location.root.starts_with("http") {
         return Err(SparkError::new(
@@ -121,14 +123,15 @@ pub async fn prepare(state: &SessionState, spec: &WriteSpec, schema: &Schema, id
             format!("Cannot write to `{}`: use a plain path, file://, s3:// or s3a://.", spec.path),
         ));
     }
+    let mode = spec.mode;
     let job = WriteJob {
         id: id.to_owned(),
-        spec: spec.clone(),
+        spec,
         root: location.root.clone(),
         folder: location.path()?.to_string(),
     };
     let exists = exists(store(state, &job)?.as_ref(), &job).await?;
-    match spec.mode {
+    match mode {
         SaveMode::ErrorIfExists if exists => Err(SparkError::new(
             "PATH_ALREADY_EXISTS",
             "42K04",

@@ -15,6 +15,7 @@ pub mod routine;
 pub mod session;
 pub mod show;
 pub mod source;
+pub mod spark_options;
 pub mod sql;
 pub mod structs;
 pub mod text;

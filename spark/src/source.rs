@@ -23,6 +23,7 @@ pub(crate) mod text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cerium_conf::{Key, SparkConf, keys};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::file_format::FileFormat;
@@ -39,7 +40,13 @@ use self::scan::TextFormat;
 use self::schema::Reader;
 use self::table::{FileTable, Origin, TableFile, TableFormat, spark_field};
 use crate::error::{Result, SparkError};
+use crate::spark_options::SparkOptions;
 use crate::write::short_name;
+
+/// Options that settings of the session stand for. Spark has no option for the second.
+const CORRUPT_COLUMN: &str = "columnNameOfCorruptRecord";
+const INFER_PARTITION_TYPES: &str = "partitionColumnTypeInference";
+const MERGE_SCHEMA: &str = "mergeSchema";
 
 /// Finds the files of a read and makes a table of them.
 ///
@@ -56,7 +63,9 @@ pub async fn resolve(
     options: &BTreeMap<String, String>,
     schema: Option<SchemaRef>,
 ) -> Result<Arc<dyn TableProvider>> {
-    let options = Options(options);
+    let given = options;
+    let options = with_defaults(given, &SparkOptions::of(state.config()));
+    let options = Options(&options);
     let mut all: Vec<&str> = paths.iter().map(String::as_str).collect();
     all.extend(options.get("path").filter(|_| paths.is_empty()));
     if all.is_empty() {
@@ -90,7 +99,25 @@ pub async fn resolve(
         None => format.infer(state, &options, &files, &zone, today).await?,
     };
     let table = FileTable::new(format.table, files, &data, partition, today);
-    Ok(Arc::new(table.with_origin(origin(paths, options.0)?)))
+    Ok(Arc::new(table.with_origin(origin(paths, given)?)))
+}
+
+/// Settings of the session that stand for an option where it is not given.
+fn with_defaults(options: &BTreeMap<String, String>, conf: &SparkConf) -> BTreeMap<String, String> {
+    let settings = [
+        (CORRUPT_COLUMN, keys::SQL_COLUMN_NAME_OF_CORRUPT_RECORD.name()),
+        (INFER_PARTITION_TYPES, keys::SQL_PARTITION_COLUMN_TYPE_INFERENCE.name()),
+        (MERGE_SCHEMA, keys::SQL_PARQUET_MERGE_SCHEMA.name()),
+    ];
+    let mut all = options.clone();
+    for (option, key) in settings {
+        if Options(options).get(option).is_none()
+            && let Some(value) = conf.get_str(key)
+        {
+            all.insert(option.to_owned(), value.to_owned());
+        }
+    }
+    all
 }
 
 /// A table at a place where nothing is yet, or nothing any more.
@@ -211,7 +238,7 @@ async fn parquet_schema(
     files: &[TableFile],
     zone: &str,
 ) -> Result<Schema> {
-    let merge = options.flag("mergeSchema", false)?;
+    let merge = options.flag(MERGE_SCHEMA, false)?;
     let mut schemas = vec![];
     for file in files.iter().take(if merge { files.len() } else { 1 }) {
         let schema = format
@@ -278,7 +305,7 @@ impl<'a> Listing<'a> {
 
     /// The partition columns, with the types of the schema given or of their values.
     fn columns(&self, options: &Options<'_>, schema: Option<&Schema>, zone: &str) -> Result<Vec<Field>> {
-        let infer = options.flag("partitionColumnTypeInference", true)?;
+        let infer = options.flag(INFER_PARTITION_TYPES, true)?;
         Ok(self
             .names
             .iter()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use cerium_conf::{Key, SparkConf, keys};
 use serde::{Deserialize, Serialize};
 
 /// The file formats Cerium writes.
@@ -116,6 +117,28 @@ pub struct WriteSpec {
 }
 
 impl WriteSpec {
+    /// With what the session says where no option does.
+    #[must_use]
+    pub fn with_defaults(mut self, conf: &SparkConf) -> Self {
+        let codec = match self.format {
+            FileFormat::Parquet => Some(keys::SQL_PARQUET_COMPRESSION_CODEC.name()),
+            FileFormat::Orc => Some(keys::SQL_ORC_COMPRESSION_CODEC.name()),
+            _ => None,
+        };
+        let settings = [
+            (&["compression", "codec"][..], codec),
+            (&["maxRecordsPerFile"][..], Some(keys::SQL_FILES_MAX_RECORDS_PER_FILE.name())),
+        ];
+        for (options, key) in settings {
+            if options.iter().all(|option| self.option(option).is_none())
+                && let Some(value) = key.and_then(|key| conf.get_str(key))
+            {
+                self.options.insert(options[0].to_owned(), value.to_owned());
+            }
+        }
+        self
+    }
+
     /// The value of an option, whatever the case of its name.
     pub fn option(&self, name: &str) -> Option<&str> {
         self.options.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -125,6 +148,29 @@ impl WriteSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_says_what_no_option_does() {
+        let settings = [
+            ("spark.sql.parquet.compression.codec", "gzip"),
+            ("spark.sql.orc.compression.codec", "lz4"),
+            ("spark.sql.files.maxRecordsPerFile", "7"),
+        ];
+        let conf: SparkConf = settings.into_iter().collect();
+        let spec = |format, options: &[(&str, &str)]| {
+            let options = options.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+            WriteSpec { format, options, ..WriteSpec::default() }.with_defaults(&conf)
+        };
+        let parquet = spec(FileFormat::Parquet, &[("MAXRECORDSPERFILE", "3")]);
+        assert_eq!(
+            (parquet.option("compression"), parquet.option("maxRecordsPerFile")),
+            (Some("gzip"), Some("3"))
+        );
+        assert_eq!(spec(FileFormat::Orc, &[]).option("compression"), Some("lz4"));
+        assert_eq!(spec(FileFormat::Orc, &[("codec", "none")]).option("compression"), None);
+        let csv = spec(FileFormat::Csv, &[]);
+        assert_eq!((csv.option("compression"), csv.option("maxRecordsPerFile")), (None, Some("7")));
+    }
 
     #[test]
     fn modes_and_formats_have_sparks_names() {

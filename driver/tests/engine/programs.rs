@@ -174,3 +174,42 @@ fn a_plan_is_printed_line_by_line() {
     assert_eq!(lines[0], "== Physical Plan ==");
     assert!(lines.iter().any(|line| line.contains("Filter")), "{lines:?}");
 }
+
+#[test]
+fn settings_of_files_hold_from_the_next_statement_on() {
+    let folder = TempDir::new().unwrap();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(folder.path().join("rows.csv"), "1,2\nx,3\n".repeat(50_000)).unwrap();
+    let output = run_sql(
+        &folder,
+        &format!(
+            "SET spark.sql.files.maxRecordsPerFile=2;
+             SET spark.sql.parquet.compression.codec=gzip;
+             INSERT OVERWRITE DIRECTORY '{}' USING parquet SELECT id FROM range(0, 5, 1, 1);
+             SET spark.sql.columnNameOfCorruptRecord=bad;
+             CREATE TEMPORARY VIEW rows (a INT, b INT, bad STRING) USING csv OPTIONS (path '{rows}');
+             SELECT count_if(bad IS NOT NULL AND b = 3) AS bad FROM rows;
+             SET spark.sql.files.maxPartitionBytes=100000;
+             SET spark.sql.files.openCostInBytes=0;
+             SELECT count(DISTINCT spark_partition_id()) AS parts FROM csv.`{rows}`;",
+            place("out"),
+            rows = place("rows.csv"),
+        ),
+    );
+    assert!(output.status.success(), "{}", err(&output));
+    let names: Vec<_> = fs::read_dir(folder.path().join("out"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".gz.parquet"))
+        .collect();
+    // Five rows, two to a file.
+    assert_eq!(names.len(), 3, "{names:?}");
+    let printed = out(&output);
+    let value = |name: &str| {
+        let mut lines = printed.lines().skip_while(|line| line.trim_matches(['|', ' ']) != name);
+        lines.nth(2).map(|line| line.trim_matches(['|', ' ']).to_owned())
+    };
+    assert_eq!(value("bad").as_deref(), Some("50000"), "{printed}");
+    // 400,000 bytes in splits of 100,000.
+    assert_eq!(value("parts").as_deref(), Some("4"), "{printed}");
+}

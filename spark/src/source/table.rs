@@ -33,7 +33,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::chunks::splittable;
 use super::errors;
 use super::scan::{TextFormat, TextSource};
-use super::split::{Splittable, divide};
+use super::split::{Splittable, Splitting, divide};
+use crate::session::bad_conf;
+use crate::spark_options::SparkOptions;
 
 /// Columns that tell of the file a row comes from: its URL, the start and the length of the part that is
 /// read with it. Private use, so that no user's column has their names.
@@ -324,12 +326,14 @@ impl FileTable {
             .await?;
         let total =
             Statistics::try_merge_iter(statistics.iter().map(AsRef::as_ref), self.inner.table_schema())?;
+        let splitting = Splitting::of(&SparkOptions::of(state.config()), state.config().target_partitions())
+            .map_err(bad_conf)?;
         let parts: Vec<Splittable> = files
             .iter()
             .map(|index| &self.files[*index])
             .map(|file| Splittable { size: file.meta.size, splittable: self.splittable(file) })
             .collect();
-        let groups = divide(&parts, state.config().target_partitions())
+        let groups = divide(&parts, &splitting)
             .into_iter()
             .map(|splits| {
                 let files = splits.into_iter().map(|split| {

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::source::errors;
 use crate::source::options::{Encoding, Options, ParseMode};
 use crate::source::pattern::Pattern;
+use crate::source::{CORRUPT_COLUMN, errors};
 
 /// Everything an executor must know to read CSV files.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ impl CsvOptions {
             positive_inf: text("positiveInf", "Inf"),
             negative_inf: text("negativeInf", "-Inf"),
             mode: options.mode(),
-            corrupt_column: text("columnNameOfCorruptRecord", "_corrupt_record"),
+            corrupt_column: text(CORRUPT_COLUMN, "_corrupt_record"),
             date_format: options.pattern("dateFormat")?,
             timestamp_format: options.pattern("timestampFormat")?,
             timestamp_ntz_format: options.pattern("timestampNTZFormat")?,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::node::Leniency;
 use crate::error::Result;
+use crate::source::CORRUPT_COLUMN;
 use crate::source::options::{Encoding, Options, ParseMode};
 use crate::source::pattern::Pattern;
 
@@ -36,7 +37,7 @@ impl JsonOptions {
         let text = |name: &str, default: &str| options.get(name).unwrap_or(default).to_owned();
         Ok(Self {
             mode: options.mode(),
-            corrupt_column: text("columnNameOfCorruptRecord", "_corrupt_record"),
+            corrupt_column: text(CORRUPT_COLUMN, "_corrupt_record"),
             date_format: options.pattern("dateFormat")?,
             timestamp_format: options.pattern("timestampFormat")?,
             timestamp_ntz_format: options.pattern("timestampNTZFormat")?,
