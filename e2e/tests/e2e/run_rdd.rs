@@ -58,6 +58,7 @@ async fn pi(scope: &Scope) -> Result<()> {
 
 async fn lost_executor(scope: &Scope) -> Result<()> {
     let lose = Application::submit_python(scope, "lose", LOSE, json!({})).await?;
+    lose.wait_state("RUNNING", LIMIT).await?;
     lose.wait_log("cached", LIMIT).await?;
     let executors = lose.wait_executors(2, LIMIT).await?;
     let name = executors.first().and_then(|pod| pod.metadata.name.as_deref()).context("no executor")?;
