@@ -26,6 +26,11 @@ pub const SPARK_EXECUTOR_ID: &str = "SPARK_EXECUTOR_ID";
 pub const SPARK_EXECUTOR_CORES: &str = "SPARK_EXECUTOR_CORES";
 /// Memory of the executor's engine in MiB, written like `1024m`.
 pub const SPARK_EXECUTOR_MEMORY: &str = "SPARK_EXECUTOR_MEMORY";
+/// Stack of a process's threads in bytes, where they name no other: Rust's standard library reads it.
+pub const RUST_MIN_STACK: &str = "RUST_MIN_STACK";
+/// What executors have of it. Operators call each other, so that the depth of a plan is that of the stack:
+/// the usual 2 MiB end with a few Python functions in each other.
+pub const EXECUTOR_STACK: &str = "33554432";
 /// IP address of the executor pod.
 pub const SPARK_EXECUTOR_POD_IP: &str = "SPARK_EXECUTOR_POD_IP";
 /// Name of the executor pod.

@@ -97,6 +97,7 @@ fn environment(conf: &SparkConf, application_id: &str) -> Result<Vec<(String, St
     let own = [
         (env::SPARK_APPLICATION_ID, application_id.to_string()),
         (env::SPARK_EXECUTOR_CORES, conf.get(&keys::EXECUTOR_CORES)?.to_string()),
+        (env::RUST_MIN_STACK, env::EXECUTOR_STACK.to_owned()),
         (env::SPARK_EXECUTOR_MEMORY, format!("{}m", conf.get(&keys::EXECUTOR_MEMORY)?.mebibytes())),
         (env::SPARK_EXECUTOR_POD_IP, "127.0.0.1".to_string()),
     ];

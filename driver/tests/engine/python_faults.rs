@@ -88,3 +88,20 @@ fn a_worker_does_the_next_task_unless_told_otherwise() {
     new.dedup();
     assert_eq!(new.len(), 3, "{new:?}");
 }
+
+#[test]
+fn functions_in_each_other_do_not_exhaust_the_stack() {
+    let folder = TempDir::new().unwrap();
+    let program = "
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import col, pandas_udf, udf
+spark = SparkSession.builder.getOrCreate()
+plain = udf(lambda x: x + 1, 'long')
+vectorised = pandas_udf(lambda x: x + 1, 'long')
+value = col('id')
+for _ in range(10):
+    value = vectorised(plain(value))
+print(spark.range(1).select(value).collect()[0][0])
+";
+    assert_eq!(printed(&run_text(&folder, program, "")), "20\n");
+}

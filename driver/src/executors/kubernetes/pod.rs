@@ -77,6 +77,7 @@ pub fn resized(mut template: Pod, conf: &SparkConf) -> Result<Pod, ConfError> {
         }
         set_env(container, env::SPARK_EXECUTOR_CORES, cores.to_string());
         set_env(container, env::SPARK_EXECUTOR_MEMORY, format!("{memory}m"));
+        set_env(container, env::RUST_MIN_STACK, env::EXECUTOR_STACK.to_owned());
     }
     Ok(template)
 }
