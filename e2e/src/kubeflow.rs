@@ -14,7 +14,7 @@ pub fn submission(name: &str) -> String {
     format!("0f8fad5b-d9cb-469f-a165-7086772895{digit}e")
 }
 
-/// An application as Kubeflow leaves it: Java, with its image, and the status of this state.
+/// An application as Kubeflow leaves it: Python on the Spark of its image, and the status of this state.
 pub async fn left_behind(scope: &Scope, name: &str, status: Option<Value>) -> Result<()> {
     let manifest = json!({
         "apiVersion": "sparkoperator.k8s.io/v1beta2",
