@@ -13,6 +13,7 @@ use ballista_scheduler::cluster::JobState;
 use ballista_scheduler::state::execution_graph::ExecutionGraphBox;
 use bytes::Bytes;
 use cerium_engine::python::{Accumulators, accumulates};
+use cerium_engine::stage::divisible;
 use cerium_engine::task_failure::TaskFailure;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
@@ -165,6 +166,7 @@ impl Scheduler {
         description: &str,
         watch: &JobWatch,
     ) -> Result<JobOutput, JobError> {
+        let plan = divisible(plan).map_err(|error| JobError::Scheduler(error.into()))?;
         let accumulates = accumulates(&plan).map_err(|error| JobError::Scheduler(error.into()))?;
         let (status_sender, mut statuses) = mpsc::channel::<JobStatus>(STATUS_BUFFER);
         let job_id = self

@@ -115,3 +115,15 @@ async fn an_empty_table_is_no_trouble() {
     assert_eq!(app.table("select count(*) n from t").await, expected);
     app.driver.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_nothing_stand_beside_rows_of_files() {
+    let app = App::start(&[]).await;
+    app.numbers("t", 2, 10).await;
+    let union = "select k from t union all select 42 as k union all select 43 union all select 44";
+    let table =
+        app.table(&format!("select k % 2 as odd, count(*) as n from ({union}) group by 1 order by 1")).await;
+    // Of 0 to 19 each half, and 42, 43, 44.
+    assert_eq!(table.lines().skip(3).collect::<Vec<_>>()[..2], ["| 0   | 12 |", "| 1   | 11 |"]);
+    app.driver.stop().await;
+}
