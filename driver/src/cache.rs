@@ -1,9 +1,10 @@
 //! `cache()` and `persist()`: results of plans that stay on the executors and serve later queries.
 //!
 //! A cached plan is run as a job of its own when a query first needs it. Its partitions stay where they
-//! were computed, as Arrow files in the executors' local directories, that is in the page cache as long as
-//! memory reaches; queries read them in place of the plan. When an executor with such partitions is lost,
-//! the plan is run again at the next need.
+//! were computed, as Arrow files in the executors' local directories; queries read them in place of the
+//! plan. If the storage level says so, executors also keep what they read of their own files in memory
+//! (`cerium_engine::blocks`). When an executor with such partitions is lost, the plan is run again at the
+//! next need.
 
 mod table;
 
@@ -43,12 +44,19 @@ struct Entry {
 pub struct Blocks {
     output: JobOutput,
     table: Arc<CachedTable>,
+    /// A task could not read one of them.
+    lost: AtomicBool,
 }
 
 impl Blocks {
     /// The executors that hold partitions.
     pub fn holders(&self) -> BTreeSet<String> {
         self.output.partitions.iter().map(|partition| partition.executor_meta.id.clone()).collect()
+    }
+
+    /// Has the plan computed again at the next need.
+    pub fn give_up(&self) {
+        self.lost.store(true, Ordering::Release);
     }
 }
 
@@ -188,6 +196,7 @@ impl Driver {
         let stale = entry.stale.swap(false, Ordering::AcqRel);
         if let Some(blocks) = kept.as_ref()
             && !stale
+            && !blocks.lost.load(Ordering::Acquire)
             && self.scheduler().has_all(&blocks.holders())
         {
             return Ok(Arc::clone(blocks));
@@ -206,8 +215,8 @@ impl Driver {
         let schema = physical.schema();
         let mut output = self.run_job(session, physical, "cache", watch, &held.concat()).await?;
         watch.accumulate(&mut output);
-        let table = Arc::new(CachedTable::new(schema, &output.partitions));
-        let blocks = Arc::new(Blocks { output, table });
+        let table = Arc::new(CachedTable::new(schema, entry.level, &output.partitions));
+        let blocks = Arc::new(Blocks { output, table, lost: AtomicBool::default() });
         *kept = Some(Arc::clone(&blocks));
         Ok(blocks)
     }

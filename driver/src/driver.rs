@@ -74,8 +74,8 @@ pub enum ExecuteError {
     /// A configuration value is malformed.
     #[error(transparent)]
     Conf(#[from] ConfError),
-    /// An executor with cached partitions that the job reads was lost.
-    #[error("executors with cached data were lost while it was read")]
+    /// An executor with cached partitions that the job reads was lost, or a task cannot read them.
+    #[error("cached data was lost while it was read")]
     CacheLost,
 }
 
@@ -313,7 +313,7 @@ impl Driver {
     }
 
     /// Runs a physical plan on executors and leaves its result there. `blocks` are the cached partitions
-    /// it reads: the job ends early when one of their holders is lost.
+    /// it reads: the job ends early when one of their holders is lost or a task cannot read one.
     pub(crate) async fn run_job(
         &self,
         session: &SessionState,
@@ -326,7 +326,16 @@ impl Driver {
         let context = Arc::new(SessionContext::new_with_state(session.clone()));
         let holders = blocks.iter().flat_map(|blocks| blocks.holders()).collect();
         tokio::select! {
-            output = self.scheduler.run(plan, context, description, watch) => Ok(output?),
+            output = self.scheduler.run(plan, context, description, watch) => match output {
+                Err(JobError::Task(failure, _)) if failure.is_of_lost_block() => {
+                    tracing::warn!("{failure}");
+                    for blocks in blocks {
+                        blocks.give_up();
+                    }
+                    Err(ExecuteError::CacheLost)
+                }
+                output => Ok(output?),
+            },
             failure = self.allocation.failed() => Err(failure.into()),
             () = self.scheduler.lost_one_of(&holders) => Err(ExecuteError::CacheLost),
         }

@@ -32,6 +32,7 @@ use datafusion_proto::protobuf::FileScanExecConf;
 use prost::Message;
 
 use self::recursion::{RecursionMessage, WorkTableMessage};
+use crate::blocks::exec::BlockExec;
 use crate::layout::exec::{self as layout, LayoutExec};
 use crate::layout::together::TogetherExec;
 use crate::partition::Quantity;
@@ -53,7 +54,7 @@ const TAG: &[u8] = b"\x07cerium1";
 /// A node of Cerium.
 #[derive(Clone, PartialEq, Message)]
 struct CeriumNode {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
     kind: Option<Kind>,
 }
 
@@ -90,6 +91,9 @@ enum Kind {
     Recursion(Box<RecursionMessage>),
     #[prost(message, tag = "12")]
     WorkTable(WorkTableMessage),
+    /// Whether a [`BlockExec`] keeps rows.
+    #[prost(bool, tag = "14")]
+    Block(bool),
 }
 
 /// A [`NumbersExec`].
@@ -243,6 +247,10 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
             }
             Some(Kind::Recursion(message)) => message.decoded(self, ctx, converter),
             Some(Kind::WorkTable(message)) => message.decoded(),
+            Some(Kind::Block(in_memory)) => {
+                let input = inputs.first().ok_or_else(|| missing("input"))?;
+                Ok(Arc::new(BlockExec::new(Arc::clone(input), in_memory)))
+            }
             Some(Kind::TextScan(scan)) => {
                 let base = scan.base.ok_or_else(|| missing("files"))?;
                 let format: TextFormat = serde_json::from_str(&scan.format).map_err(external)?;
@@ -264,6 +272,9 @@ impl PhysicalExtensionCodec for CeriumPhysicalCodec {
     ) -> Result<()> {
         if let Some(write) = node.downcast_ref::<WriteExec>() {
             return write_node(write.job())?.encode_to(buf);
+        }
+        if let Some(block) = node.downcast_ref::<BlockExec>() {
+            return CeriumNode { kind: Some(Kind::Block(block.in_memory())) }.encode_to(buf);
         }
         if let Some(python) = node.downcast_ref::<PythonExec>() {
             let kind = Kind::Python(Box::new(python.to_message()?));

@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod below;
+pub mod blocks;
 pub mod codec;
 pub mod control;
 pub mod layout;

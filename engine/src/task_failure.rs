@@ -14,6 +14,8 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::BLOCK_LOST;
+
 const MARKER: &str = "cerium-task-failure:";
 
 /// What went wrong in a task, as Spark would say it.
@@ -34,6 +36,11 @@ impl TaskFailure {
             // Wrappers may be shared, so the cause cannot be moved out; its text says all there is.
             None => SparkError::from(DataFusionError::Execution(message(cause))).into(),
         }
+    }
+
+    /// Whether a block of a cached plan could not be read.
+    pub fn is_of_lost_block(&self) -> bool {
+        self.class == BLOCK_LOST
     }
 
     /// Finds the failure within an error text that Ballista composed.

@@ -32,6 +32,7 @@ use ballista_executor::health::ExecutorHealth;
 use ballista_executor::metrics::LoggingMetricsCollector;
 use ballista_executor::shutdown::ShutdownNotifier;
 use cerium_conf::{ConfError, SparkConf};
+use cerium_engine::blocks::store::BlockStore;
 use cerium_engine::session::{self, MAX_MESSAGE_SIZE};
 use datafusion::error::DataFusionError;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
@@ -58,6 +59,8 @@ const PORT_ATTEMPTS: u32 = 5;
 /// From the order to end until the end: less than the 30 s that Kubernetes gives a pod.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 const DRAIN_POLL: Duration = Duration::from_millis(200);
+/// The longest that rows stay in memory after their plan is no longer cached.
+const BLOCK_SWEEP: Duration = Duration::from_secs(5);
 
 /// Why an executor did not run.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +164,7 @@ pub async fn run(environment: Environment, parent_stdin: bool) -> Result<End, En
         "executor registered"
     );
 
+    let sweep = tokio::spawn(sweep_blocks());
     let end = tokio::select! {
         _ = terminate.recv() => End::Drained,
         _ = interrupt.recv() => End::Drained,
@@ -172,6 +176,7 @@ pub async fn run(environment: Environment, parent_stdin: bool) -> Result<End, En
     if end == End::Drained {
         drain(&executor, &mut driver, work_dirs.shuffle()).await;
     }
+    sweep.abort();
     // An error means that nobody listens any more.
     let _ = shutdown.notify_shutdown.send(());
     flight.abort();
@@ -179,6 +184,14 @@ pub async fn run(environment: Environment, parent_stdin: bool) -> Result<End, En
         metrics.abort();
     }
     Ok(end)
+}
+
+/// Forgets again and again what is not cached any more: Ballista deletes the files and tells nobody.
+async fn sweep_blocks() {
+    loop {
+        tokio::time::sleep(BLOCK_SWEEP).await;
+        BlockStore::shared().sweep(Path::exists);
+    }
 }
 
 struct Started {
@@ -206,6 +219,8 @@ async fn start(
     let codec: BallistaCodec<LogicalPlanNode, PhysicalPlanNode> =
         BallistaCodec::new(logical_codec, physical_codec);
     let runtimes = memory::Runtimes::new(environment.memory, environment.cores, work_dirs.spill())?;
+    let memory = memory::shared_memory(environment.memory, environment.cores)?;
+    BlockStore::shared().open(work_dirs.shuffle(), memory as usize);
 
     let mut attempt = 1;
     loop {

@@ -9,8 +9,8 @@ keys! {
 
     /// Share of the memory, less what the process itself needs, that tasks may use. Default: all of it.
     MEMORY_FRACTION: f64 = RATIO, "spark.memory.fraction", none, "1.6.0", NotYet;
-    /// Share of that memory in which cached data is safe from tasks.
-    MEMORY_STORAGE_FRACTION: f64 = FRACTION, "spark.memory.storageFraction", "0.5", "1.6.0", NotYet;
+    /// Share of that memory that cached data may take; tasks use the rest.
+    MEMORY_STORAGE_FRACTION: f64 = FRACTION, "spark.memory.storageFraction", "0.5", "1.6.0", Start;
     /// Whether executor pods get `spark.memory.offHeap.size` on top.
     MEMORY_OFF_HEAP_ENABLED: bool = BOOL, "spark.memory.offHeap.enabled", "false", "1.6.0", Submission;
     /// Memory added to executor pods with `spark.memory.offHeap.enabled`.

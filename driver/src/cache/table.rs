@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ballista_core::execution_plans::ShuffleReaderExec;
 use ballista_core::serde::scheduler::PartitionLocation;
+use cerium_engine::blocks::exec::BlockExec;
+use cerium_spark::session::cache::StorageLevel;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result;
@@ -22,13 +24,15 @@ const NO_STAGE: usize = u32::MAX as usize;
 #[derive(Debug)]
 pub struct CachedTable {
     schema: SchemaRef,
+    level: StorageLevel,
     partitions: Vec<Vec<PartitionLocation>>,
 }
 
 impl CachedTable {
     /// A table of these partitions, in order.
-    pub fn new(schema: SchemaRef, partitions: &[PartitionLocation]) -> Self {
-        Self { schema, partitions: partitions.iter().map(|partition| vec![partition.clone()]).collect() }
+    pub fn new(schema: SchemaRef, level: StorageLevel, partitions: &[PartitionLocation]) -> Self {
+        let partitions = partitions.iter().map(|partition| vec![partition.clone()]).collect();
+        Self { schema, level, partitions }
     }
 }
 
@@ -56,12 +60,14 @@ impl TableProvider for CachedTable {
             Arc::clone(&self.schema),
             partitioning,
         )?;
-        let Some(projection) = projection else { return Ok(Arc::new(reader)) };
+        let reader: Arc<dyn ExecutionPlan> =
+            Arc::new(BlockExec::new(Arc::new(reader), self.level.use_memory));
+        let Some(projection) = projection else { return Ok(reader) };
         let columns = projection.iter().map(|index| {
             let name = self.schema.field(*index).name();
             let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(name, *index));
             (column, name.clone())
         });
-        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), Arc::new(reader))?))
+        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), reader)?))
     }
 }

@@ -1,4 +1,5 @@
-//! How the executor's memory is shared out: a fixed part for each task that can run at a time.
+//! How the executor's memory is shared out: a part for cached data, equal parts of the rest for the tasks that
+//! can run at a time.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use ballista_core::RuntimeProducer;
 use ballista_executor::runtime_cache::{DefaultSessionRuntimeCache, MemoryPoolPolicy, SessionRuntimeCache};
 use cerium_conf::keys;
+use cerium_engine::blocks::store::BlockStore;
 use cerium_engine::object_stores::ObjectStores;
 use cerium_engine::session;
 use cerium_engine::spark_options::SparkOptions;
@@ -42,15 +44,17 @@ pub struct Runtimes {
 impl Runtimes {
     /// Shares `memory` bytes out to `cores` tasks that spill to `spill_dirs`.
     pub fn new(memory: u64, cores: usize, spill_dirs: &[PathBuf]) -> Result<Self, TooLittle> {
-        let task_memory = task_memory(memory, cores)? as usize;
-        let spill_dirs = spill_dirs.to_vec();
+        let shared = shared_memory(memory, cores)? as usize;
+        let (spill_dirs, slots) = (spill_dirs.to_vec(), cores.max(1));
         let base: RuntimeProducer = Arc::new(move |config: &SessionConfig| {
             let dirs: Vec<_> = spill_dirs.iter().map(PathBuf::as_path).collect();
             let stores = Arc::new(ObjectStores::new(SparkOptions::of(config)));
             Ok(Arc::new(session::new_runtime_env(stores, Some(&dirs))?))
         });
         let policy: MemoryPoolPolicy = Arc::new(move |base, _config, cores| {
-            let pool = FairSpillPool::new(task_memory * cores.max(1) as usize);
+            let free = shared.saturating_sub(BlockStore::shared().used());
+            let share = (free / slots).max(LEAST_TASK_MEMORY as usize);
+            let pool = FairSpillPool::new(share * cores.max(1) as usize);
             RuntimeEnvBuilder::from_runtime_env(&base).with_memory_pool(Arc::new(pool)).build_arc()
         });
         Ok(Self { base, policy })
@@ -89,11 +93,18 @@ impl SessionRuntimeCache for BySettings {
     }
 }
 
-/// Memory of one task in bytes. What is reserved never takes more than half.
-fn task_memory(memory: u64, cores: usize) -> Result<u64, TooLittle> {
+/// Memory of all tasks and cached data in bytes. What is reserved never takes more than half.
+///
+/// # Errors
+/// [`TooLittle`] for so many tasks.
+pub fn shared_memory(memory: u64, cores: usize) -> Result<u64, TooLittle> {
     let reserved = RESERVED.max(memory / 10).min(memory / 2);
-    let share = (memory - reserved) / cores.max(1) as u64;
-    if share < LEAST_TASK_MEMORY { Err(TooLittle { memory, cores }) } else { Ok(share) }
+    let shared = memory - reserved;
+    if shared / (cores.max(1) as u64) < LEAST_TASK_MEMORY {
+        Err(TooLittle { memory, cores })
+    } else {
+        Ok(shared)
+    }
 }
 
 #[cfg(test)]
@@ -103,16 +114,15 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     #[test]
-    fn a_task_gets_its_share_of_what_is_not_reserved() {
-        assert_eq!(task_memory(1024 * MIB, 1), Ok(724 * MIB));
-        assert_eq!(task_memory(1024 * MIB, 4), Ok(181 * MIB));
-        assert_eq!(task_memory(10_240 * MIB, 2), Ok(4608 * MIB));
-        assert_eq!(task_memory(512 * MIB, 1), Ok(256 * MIB));
+    fn what_is_not_reserved_is_shared() {
+        assert_eq!(shared_memory(1024 * MIB, 1), Ok(724 * MIB));
+        assert_eq!(shared_memory(10_240 * MIB, 2), Ok(9216 * MIB));
+        assert_eq!(shared_memory(512 * MIB, 1), Ok(256 * MIB));
     }
 
     #[test]
     fn too_little_memory_is_refused_in_spark_terms() {
-        let error = task_memory(64 * MIB, 8).unwrap_err().to_string();
+        let error = shared_memory(64 * MIB, 8).unwrap_err().to_string();
         assert!(error.starts_with("spark.executor.memory of 64 MiB leaves less than 8 MiB"), "{error}");
     }
 }
