@@ -6,6 +6,7 @@ use cerium_crds::{ApplicationStateType as Phase, SparkApplication, events as rea
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
+use kube::Resource;
 use kube::runtime::watcher;
 use serde_json::json;
 
@@ -53,6 +54,10 @@ impl Kind for Applications {
         !self.context.pods.pods_of(key).is_empty()
     }
 
+    fn has_written_since(&self, shown: &impl Resource) -> bool {
+        self.context.written.is_ahead_of(shown)
+    }
+
     /// Fails an application that was not submitted yet; one that runs is left alone.
     fn refusal(name: &str, old_status: &serde_json::Value, problem: &str, now: Timestamp) -> Option<Refusal> {
         let state = old_status["applicationState"]["state"].as_str().unwrap_or_default();
@@ -73,6 +78,7 @@ impl Kind for Applications {
 
     fn forget(&self, key: &ObjectKey) {
         self.context.metrics.forget(key);
+        self.context.written.forget(key);
     }
 }
 

@@ -177,6 +177,7 @@ impl Controller {
             pods: PodCache::default(),
             policy: self.policy.clone(),
             metrics: self.metrics.clone(),
+            written: crate::kind::written::Written::default(),
             clock: Timestamp::now,
         }
     }

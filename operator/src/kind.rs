@@ -18,6 +18,7 @@ pub mod kept;
 pub mod malformed;
 pub mod trigger;
 pub mod watch;
+pub mod written;
 
 pub use trigger::{Trigger, trigger};
 
@@ -73,6 +74,11 @@ pub trait Kind: Send + Sync + Sized + 'static {
 
     /// Whether something runs for the object, whatever its status says.
     fn is_under_way(&self, _key: &ObjectKey) -> bool {
+        false
+    }
+
+    /// Whether this process wrote a later version of the object than this one, which a watch shows.
+    fn has_written_since(&self, _shown: &impl Resource) -> bool {
         false
     }
 

@@ -19,6 +19,7 @@ use crate::batch;
 use crate::cli::Policy;
 use crate::decide::{Decision, Driver, decide};
 use crate::events;
+use crate::kind::written::Written;
 use crate::kind::{ObjectKey, Requeue};
 use crate::metrics::Metrics;
 use crate::observe::{Subject, observe};
@@ -49,6 +50,8 @@ pub struct Context {
     pub policy: Policy,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
+    /// Statuses written that the watch has not shown yet.
+    pub written: Written,
     /// The time.
     pub clock: fn() -> Timestamp,
 }

@@ -65,6 +65,7 @@ impl Stage {
                 enforce_quotas: false,
             },
             metrics: Arc::new(Metrics::new(MetricsConfig::default()).0),
+            written: crate::kind::written::Written::default(),
             clock: now,
         };
         Stage { api, context }

@@ -19,8 +19,8 @@ use super::{MAX_MESSAGE, Note};
 use crate::error::{ApiFailure, chain};
 use crate::status::truncated;
 
-/// Events that are being written at once.
-const AT_ONCE: usize = 4;
+/// Events that are being written at once: few, as the API server's time is for the work they tell of.
+const AT_ONCE: usize = 2;
 /// Events that wait at most: an API server that is down must not fill the memory. What is too much is dropped.
 const WAITING: usize = 10_000;
 /// How long the last events may take when the process ends.

@@ -26,7 +26,8 @@ use crate::error::{ApiFailure, Problem, Retry, backoff, chain};
 use crate::metrics::Metrics;
 use crate::scope::{Admission, Span};
 
-/// What runs for an object was seen before the status that tells of it: the watch shows that one in a moment.
+/// What runs for an object was seen, or its status was written, before the watch shows the status: it does in a
+/// moment.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 type Requests<K> = BoxStream<'static, Result<ReconcileRequest<Kept<K>>, Infallible>>;
@@ -79,7 +80,7 @@ pub struct KindWatch<K: Kind> {
     store: Store<Kept<K>>,
     ready: Vec<watch::Receiver<bool>>,
     failures: Mutex<HashMap<ObjectKey, u32>>,
-    /// Objects whose status did not tell yet of what runs for them.
+    /// Objects whose latest status the watch did not show yet.
     behind: Mutex<HashSet<ObjectKey>>,
 }
 
@@ -228,7 +229,8 @@ impl<K: Kind> KindWatch<K> {
         }
         let begins = object.begins();
         let under_way = begins && self.kind.is_under_way(&key);
-        if under_way && self.behind.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
+        let behind = under_way || self.kind.has_written_since(object);
+        if behind && self.behind.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
             self.shared.metrics.work.taken(K::CONTROLLER, &key);
             return Ok(Action::requeue(CATCH_UP));
         }

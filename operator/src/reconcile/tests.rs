@@ -69,6 +69,7 @@ fn context(api: &FakeApi) -> Context {
             enforce_quotas: false,
         },
         metrics: Arc::new(Metrics::new(MetricsConfig::default()).0),
+        written: crate::kind::written::Written::default(),
         clock: now,
     };
     list_pods(api, &context.pods);

@@ -32,6 +32,7 @@ impl Work<'_> {
         let written = status::write(&self.context.client, self.application, next.clone())
             .await
             .map_err(ReconcileError::Status)?;
+        self.context.written.note(&written);
         let name = self.application.name_any();
         if before != after {
             tracing::info!(
