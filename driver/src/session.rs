@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use cerium_conf::SparkConf;
 use cerium_engine::object_stores::ObjectStores;
-use cerium_engine::spark_options::SparkOptions;
 use cerium_engine::{python, session};
 use cerium_spark::error::SparkError;
 use cerium_spark::python::analyze::{AnalyzeCall, Analyzed};
 use cerium_spark::session::{Engine, bad_conf};
+use cerium_spark::spark_options::SparkOptions;
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionConfig;
 

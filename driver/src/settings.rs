@@ -13,6 +13,27 @@ const OF_EXECUTORS: [&str; 6] = [
     "spark.memory.offHeap.",
 ];
 
+/// What Spark lets every session set, though only some of it changes anything in an application that runs.
+/// The rest of what Spark's core reads is refused (`spark.conf.set` of each key, tried on Spark 4.1.1).
+const OF_SESSIONS: [&str; 16] = [
+    "spark.sql.",
+    "spark.connect.",
+    "spark.cerium.",
+    "spark.app.",
+    keys::HADOOP,
+    keys::EXECUTOR_ENV,
+    "spark.default.parallelism",
+    "spark.local.dir",
+    "spark.port.maxRetries",
+    "spark.driver.defaultJavaOptions",
+    "spark.executor.defaultJavaOptions",
+    "spark.jars.",
+    "spark.kryo",
+    "spark.shuffle.push.",
+    "spark.shuffle.service.",
+    "spark.kerberos.",
+];
+
 /// Whether executors are made with this setting.
 pub fn is_of_executors(key: &str) -> bool {
     OF_EXECUTORS.iter().any(|prefix| key.starts_with(prefix))
@@ -20,13 +41,34 @@ pub fn is_of_executors(key: &str) -> bool {
 
 /// Whether it is one of the application's that the first session may replace.
 pub fn is_of_application(key: &str) -> bool {
-    is_final(key) || key.starts_with(keys::HADOOP)
+    is_final(key)
+        || is_of_executors(key)
+        || key.starts_with(keys::HADOOP)
+        || key == keys::DEFAULT_PARALLELISM.name()
 }
 
-/// Whether it is final once the application runs: `spark.conf.set` refuses it then. What is for file
-/// systems is not.
+/// Whether it is final once the application runs: `spark.conf.set` refuses it then, as Spark does.
 pub fn is_final(key: &str) -> bool {
-    is_of_executors(key)
-        || key == keys::DRIVER_MAX_RESULT_SIZE.name()
-        || key == keys::DEFAULT_PARALLELISM.name()
+    let known = keys::info(key).is_some() || keys::ignored_reason(key).is_some();
+    known && !OF_SESSIONS.iter().any(|open| key.starts_with(open))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_application_was_started_with_is_final() {
+        // As Spark 4.1.1 answers `spark.conf.set`.
+        for key in ["spark.driver.memory", "spark.task.cpus", "spark.python.worker.reuse", "spark.serializer"]
+        {
+            assert!(is_final(key), "{key}");
+        }
+        for key in
+            ["spark.sql.shuffle.partitions", "spark.default.parallelism", "spark.jars.packages", "my.key"]
+        {
+            assert!(!is_final(key), "{key}");
+        }
+        assert!(is_of_application("spark.default.parallelism") && is_of_application("spark.executorEnv.A"));
+    }
 }

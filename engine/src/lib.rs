@@ -17,7 +17,6 @@ pub mod repartition;
 pub mod result_limit;
 pub mod session;
 mod small;
-pub use cerium_spark::spark_options;
 pub mod stage;
 pub mod task;
 pub mod task_accumulators;

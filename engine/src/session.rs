@@ -31,8 +31,8 @@ use crate::partition::ExtractPartitionFunctions;
 use crate::planner::CeriumQueryPlanner;
 use crate::python::{ExtractPythonFunctions, PrunePythonFunctions};
 use crate::repartition::rule::PlaceShuffles;
-use crate::spark_options::SparkOptions;
 use crate::stage::is_for_executors;
+use cerium_spark::spark_options::SparkOptions;
 
 /// Largest gRPC message between driver and executors, in bytes: Spark's `spark.rpc.message.maxSize`.
 pub const MAX_MESSAGE_SIZE: u32 = 128 * 1024 * 1024;

@@ -16,7 +16,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::SessionConfig;
 
 use crate::python::exec::PythonExec;
-use crate::spark_options::SparkOptions;
+use cerium_spark::spark_options::SparkOptions;
 
 /// How many rows are not worth a second partition: those of one batch.
 const FEW: usize = 8192;

@@ -32,7 +32,7 @@ use url::Url;
 pub use self::commit::{abort, commit};
 use self::encode::Encoding;
 use self::node::WriteNode;
-use crate::spark_options::SparkOptions;
+use cerium_spark::spark_options::SparkOptions;
 
 /// Folder below the target in which files wait for the commit.
 pub const STAGING: &str = "_temporary";
@@ -277,5 +277,5 @@ pub fn plan(job: WriteJob, input: LogicalPlan) -> datafusion::error::Result<Logi
 
 /// Configuration that writing needs: where uploads go.
 pub(crate) fn conf(config: &datafusion::prelude::SessionConfig) -> SparkConf {
-    crate::spark_options::SparkOptions::of(config)
+    cerium_spark::spark_options::SparkOptions::of(config)
 }

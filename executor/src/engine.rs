@@ -236,16 +236,12 @@ async fn start(
             Arc::clone(&registry),
             Arc::new(LoggingMetricsCollector::default()),
             environment.cores,
-            Arc::new(task::TaskEngine::new(
-                &environment.executor_id,
-                environment.cores,
-                Arc::clone(&counted),
-            )),
+            Arc::new(task::TaskEngine::new(environment.executor_id, environment.cores, Arc::clone(&counted))),
         )
         .with_session_runtime_cache(Some(runtimes.cache()));
         let executor = Arc::new(executor);
         let config = ExecutorProcessConfig {
-            executor_id: environment.executor_id.clone(),
+            executor_id: environment.executor_id.to_string(),
             bind_host: environment.host(),
             grpc_max_decoding_message_size: MAX_MESSAGE_SIZE,
             grpc_max_encoding_message_size: MAX_MESSAGE_SIZE,
@@ -277,7 +273,7 @@ async fn start(
 
 fn registration(environment: &Environment, flight_port: u16, task_port: u16) -> ExecutorRegistration {
     ExecutorRegistration {
-        id: environment.executor_id.clone(),
+        id: environment.executor_id.to_string(),
         host: Some(environment.host()),
         port: u32::from(flight_port),
         grpc_port: u32::from(task_port),

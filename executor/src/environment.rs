@@ -44,8 +44,8 @@ pub enum EnvironmentError {
 /// Who this executor is, who its driver is and what it may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// Id within the application.
-    pub executor_id: String,
+    /// Number within the application.
+    pub executor_id: u64,
     /// The application.
     pub application_id: String,
     /// The driver's scheduler as a URL, `http://host:port`.
@@ -110,8 +110,11 @@ impl Environment {
             .filter(|dir| !dir.is_empty())
             .map(PathBuf::from)
             .collect();
+        let executor_id = required(env::SPARK_EXECUTOR_ID)?;
+        let executor_id =
+            executor_id.parse().map_err(|_| malformed(env::SPARK_EXECUTOR_ID, &executor_id, "a number"))?;
         Ok(Self {
-            executor_id: required(env::SPARK_EXECUTOR_ID)?,
+            executor_id,
             application_id: required(env::SPARK_APPLICATION_ID)?,
             driver_url,
             cores,
@@ -182,6 +185,7 @@ mod tests {
             (env::SPARK_EXECUTOR_POD_IP, Some("pod")),
             (env::SPARK_DRIVER_URL, Some("spark://x:1")),
             (env::SPARK_EXECUTOR_ID, None),
+            (env::SPARK_EXECUTOR_ID, Some("first")),
             (env::SPARK_LOCAL_DIRS, Some("")),
         ] {
             let error = Environment::read(variables(name, value), PORTS).unwrap_err().to_string();

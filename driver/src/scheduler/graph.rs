@@ -55,6 +55,17 @@ impl Load {
     }
 }
 
+/// How many tasks have their part of the job's result ready, and its bytes.
+pub fn result_so_far(graph: &(dyn ExecutionGraph + Send + Sync)) -> (usize, u64) {
+    let last = graph.stages().values().filter(|stage| stage.output_links().is_empty());
+    let tasks = last.flat_map(|stage| stage.task_infos().unwrap_or_default());
+    let done = tasks.filter_map(|task| match &task.task_status {
+        Status::Successful(done) => Some(done.partitions.iter().map(|part| part.num_bytes).sum::<u64>()),
+        _ => None,
+    });
+    done.fold((0, 0), |(tasks, size), more| (tasks + 1, size + more))
+}
+
 /// What the tasks of a job that succeeded add to accumulators: each partition once, by the attempt whose
 /// output counts.
 pub fn accumulated(graph: &(dyn ExecutionGraph + Send + Sync)) -> Vec<Bytes> {

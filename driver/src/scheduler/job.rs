@@ -13,8 +13,10 @@ use ballista_scheduler::cluster::JobState;
 use ballista_scheduler::state::execution_graph::ExecutionGraphBox;
 use bytes::Bytes;
 use cerium_engine::python::{Accumulators, accumulates};
+use cerium_engine::result_limit::ResultLimitExec;
 use cerium_engine::stage::divisible;
 use cerium_engine::task_failure::TaskFailure;
+use cerium_spark::error::SparkError;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
@@ -159,6 +161,9 @@ impl Drop for RunningJob {
 impl Scheduler {
     /// Runs a physical plan on the executors, waiting for executors as long as it takes. Dropping
     /// the future cancels the job. `watch` learns the job's id.
+    ///
+    /// A job whose plan is a [`ResultLimitExec`] fails as soon as the parts of its result that are ready are
+    /// larger together than the limit of each.
     pub async fn run(
         &self,
         plan: Arc<dyn ExecutionPlan>,
@@ -168,6 +173,7 @@ impl Scheduler {
     ) -> Result<JobOutput, JobError> {
         let plan = divisible(plan).map_err(|error| JobError::Scheduler(error.into()))?;
         let accumulates = accumulates(&plan).map_err(|error| JobError::Scheduler(error.into()))?;
+        let limit = plan.downcast_ref::<ResultLimitExec>().map(ResultLimitExec::limit);
         let (status_sender, mut statuses) = mpsc::channel::<JobStatus>(STATUS_BUFFER);
         let job_id = self
             .inner
@@ -190,6 +196,12 @@ impl Scheduler {
                 Some(job_status::Status::Successful(done)) => break Ok(done.partition_location),
                 Some(job_status::Status::Failed(failed)) => break Err(failed.error),
                 Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) | None => {}
+            }
+            if let Some(limit) = limit
+                && let Some((tasks, size)) = self.result_so_far(&job_id).await
+                && size > limit
+            {
+                return Err(JobError::Task(SparkError::result_too_large(tasks, size, limit).into(), None));
             }
         };
         running.job_id = None;
@@ -222,6 +234,15 @@ impl Scheduler {
             output.accumulators = self.accumulated(&output.job_id).await?;
         }
         Ok(output)
+    }
+
+    /// How many tasks of a running job have their part of the result ready, and its bytes.
+    async fn result_so_far(&self, job_id: &JobId) -> Option<(usize, u64)> {
+        let running = self.inner.server.state.task_manager.get_running_job_cache();
+        // A guard of the map must not be held while waiting.
+        let graph = Arc::clone(&running.get(job_id)?.execution_graph);
+        let graph = graph.read().await;
+        Some(graph::result_so_far(graph.as_ref()))
     }
 
     /// What the tasks of a job that has succeeded add to accumulators.

@@ -76,3 +76,26 @@ sc.parallelize([1, 0]).map(divide).collect()
     assert!(told.contains("in stage 0.0 failed 1 times, most recent failure: Lost task "), "{told}");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "PicklingError True\n");
 }
+
+#[test]
+fn a_result_is_refused_once_it_is_too_large_and_not_at_the_end_of_the_job() {
+    let folder = TempDir::new().unwrap();
+    let text = r#"
+import os, time
+from pyspark import SparkConf, SparkContext
+sc = SparkContext(conf=SparkConf().set("spark.driver.maxResultSize", "10k"))
+
+def made(n):
+    if n == 2:
+        time.sleep(3600)
+    return os.urandom(8000)
+
+try:
+    sc.parallelize(range(3), 3).map(made).collect()
+except Exception as error:
+    told = str(error)
+    print("of 2 tasks (" in told, "is bigger than spark.driver.maxResultSize (10.0 KiB)" in told)
+"#;
+    let output = run_text(&folder, text, "");
+    assert_eq!(printed(&output), "True True\n");
+}

@@ -25,7 +25,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::BLOCK_LOST;
 use super::store::{Block, BlockStore};
-use crate::spark_options::SparkOptions;
+use cerium_spark::spark_options::SparkOptions;
 
 /// Over a reader of files: keeps the rows of those that lie on its own executor.
 ///

@@ -22,7 +22,7 @@ use datafusion::physical_plan::joins::{
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
 use super::exec::{Kind, LayoutExec};
-use crate::spark_options::SparkOptions;
+use cerium_spark::spark_options::SparkOptions;
 
 /// Bytes of a side that is collected whatever the size of the other.
 const ALWAYS_COLLECTED: usize = 1 << 20;

@@ -20,7 +20,7 @@ use super::work::{Argument, Call, Function, Table};
 use super::worker::{
     self, Body, Dialect, FunctionCall, Header, Interpreter, Results, TableFunction, TaskIds, Worker, Workers,
 };
-use crate::spark_options::SparkOptions;
+use cerium_spark::spark_options::SparkOptions;
 
 /// Settings that workers read, with the value of Spark 4 where none is set.
 const SETTINGS: &[(&str, &str)] = &[

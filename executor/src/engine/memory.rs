@@ -11,7 +11,7 @@ use cerium_conf::keys;
 use cerium_engine::blocks::store::BlockStore;
 use cerium_engine::object_stores::ObjectStores;
 use cerium_engine::session;
-use cerium_engine::spark_options::SparkOptions;
+use cerium_spark::spark_options::SparkOptions;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;

@@ -52,12 +52,11 @@ pub struct TaskEngine {
 
 impl TaskEngine {
     /// An engine that keeps connections to other executors for a while, and runs `cores` tasks at a time.
-    /// Ids of executors are numbers.
-    pub fn new(executor_id: &str, cores: usize, counted: Arc<Tasks>) -> Self {
-        let number: usize = executor_id.parse().unwrap_or_default();
+    pub fn new(executor_id: u64, cores: usize, counted: Arc<Tasks>) -> Self {
+        let number = (executor_id % (1 << EXECUTOR_BITS)) as usize;
         Self {
             inner: DefaultExecutionEngine::with_client_pool(Arc::new(Connections::default())),
-            file_prefix: (number % (1 << EXECUTOR_BITS)) << TASK_BITS,
+            file_prefix: number << TASK_BITS,
             counted,
             // All of them may report in one message.
             most: MAX_MESSAGE_SIZE as usize / 2 / cores.max(1),
@@ -256,10 +255,10 @@ mod tests {
 
     #[test]
     fn no_two_executors_write_files_of_one_number() {
-        let [first, second] = ["1", "2"].map(|id| TaskEngine::new(id, 1, Arc::default()).file_prefix);
+        let [first, second] = [1, 2].map(|id| TaskEngine::new(id, 1, Arc::default()).file_prefix);
         assert_ne!(first | 5, second | 5);
         // The last executor's last task still has a number of 32 bits.
-        let last = TaskEngine::new("4095", 1, Arc::default()).file_prefix | ((1 << TASK_BITS) - 1);
+        let last = TaskEngine::new(4095, 1, Arc::default()).file_prefix | ((1 << TASK_BITS) - 1);
         assert_eq!(u32::try_from(last), Ok(u32::MAX));
     }
 
