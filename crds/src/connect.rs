@@ -13,6 +13,7 @@ use crate::schema::{conditions, embedded, schemaless_object};
 use crate::states::SparkConnectState;
 
 mod plan;
+mod refused;
 
 pub use plan::{ValidatedConnect, validate_connect};
 

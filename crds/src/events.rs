@@ -49,6 +49,8 @@ pub const DRIVER_NOT_FOUND: &str = "SparkDriverNotFound";
 
 /// The server pod of a SparkConnect was created.
 pub const CONNECT_SERVER_CREATED: &str = "SparkConnectServerCreated";
+/// The server pod was made by another operator and goes on.
+pub const CONNECT_SERVER_ADOPTED: &str = "SparkConnectServerAdopted";
 /// The server pod is being replaced: the specification changed, or it ended.
 pub const CONNECT_SERVER_REPLACED: &str = "SparkConnectServerReplaced";
 /// The running server was told to have another number of executors.

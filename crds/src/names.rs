@@ -3,7 +3,7 @@
 use std::iter::successors;
 
 /// Longest name of a Service, of a label value and of a DNS label.
-const MAX_DNS_LABEL: usize = 63;
+pub(crate) const MAX_DNS_LABEL: usize = 63;
 /// Longest name of a pod or ConfigMap.
 const MAX_DNS_SUBDOMAIN: usize = 253;
 /// Longest prefix Spark accepts for the names of executor pods.

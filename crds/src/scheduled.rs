@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::application::SparkApplicationSpec;
+use crate::defaults::NAMESPACE;
+use crate::refusals;
 use crate::states::ScheduleState;
 
 /// Which application to run, and when.
@@ -98,4 +100,13 @@ pub struct ScheduledSparkApplicationStatus {
     /// Generation of the spec this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+}
+
+/// What Kubeflow's webhook refuses of a schedule, in its words.
+pub fn refused(schedule: &ScheduledSparkApplication) -> Vec<String> {
+    let metadata = &schedule.metadata;
+    let namespace = metadata.namespace.as_deref().unwrap_or(NAMESPACE);
+    let name = refusals::name("ScheduledSparkApplication", metadata.name.as_deref().unwrap_or_default());
+    let conf = refusals::conf(schedule.spec.template.spark_conf.as_ref(), namespace);
+    name.into_iter().chain(conf).collect()
 }

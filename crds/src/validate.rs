@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::memory::{driver_memory, executor_memory};
 use crate::plan::{Run, ValidatedApplication};
 use crate::spark_conf::spark_conf;
-use crate::{labels, names};
+use crate::{labels, names, refusals};
 
 mod fields;
 mod ignored;
@@ -135,12 +135,8 @@ fn pod_labels(labels: Option<&BTreeMap<String, String>>) -> BTreeMap<String, Str
 
 fn check_name(application: &SparkApplication, findings: &mut Findings<'_>) {
     let name = application.metadata.name.as_deref().unwrap_or_default();
-    if !names::is_dns_1035_label(name) {
-        findings.invalid(
-            "metadata.name",
-            name,
-            "expected at most 63 lower case letters, digits and dashes, with a letter first and no dash last",
-        );
+    if let Some(refusal) = refusals::name("SparkApplication", name) {
+        findings.problem("metadata.name", refusal);
     }
     let pod = driver_pod_name(application);
     if !names::is_dns_1123_subdomain(&pod) && (name.is_empty() || pod != names::driver_pod_name(name)) {

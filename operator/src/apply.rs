@@ -16,8 +16,8 @@ use crate::ensure::{Ensured, ensure};
 use crate::error::{ApiFailure, Problem};
 use crate::pods::PodFacts;
 
+pub mod annotate;
 pub mod exposure;
-pub mod scale;
 
 /// What came of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,9 +30,9 @@ use crate::pods::{InitialList, PodFacts, PodPhase};
 use crate::reconcile::Context;
 
 pub mod decide;
-mod scale;
 mod service;
 pub mod status;
+mod told;
 
 use decide::{Ended, Server, ServerPod, Step, Why, decide};
 use status::{Seen, ServerView};
@@ -214,7 +214,7 @@ async fn take_further(
             }
             Step::Wait(_) => {
                 if let Some(pod) = pod.as_ref().filter(|_| is_live(&server)) {
-                    notes.extend(pass.scale(pod, valid).await?);
+                    notes.extend(pass.tell(pod, valid).await?);
                 }
             }
         }
@@ -386,7 +386,8 @@ fn classify(pod: Option<&Pod>, uid: &str, fingerprint: Option<&str>) -> Server {
     }
     let made_from = pod.annotations().get(labels::CONNECT_FINGERPRINT).map(String::as_str);
     Server::Ours(ServerPod {
-        current: fingerprint.is_none() || made_from == fingerprint,
+        // One without was made by another operator, and goes on.
+        current: fingerprint.is_none() || made_from.is_none() || made_from == fingerprint,
         deleting: pod.metadata.deletion_timestamp.is_some(),
         ended: ended(pod),
     })

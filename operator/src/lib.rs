@@ -51,6 +51,8 @@ pub mod events;
 #[cfg(test)]
 mod fake_api;
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod golden;
 pub mod http;
 pub mod kind;

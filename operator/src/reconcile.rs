@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use cerium_crds::fingerprint::{Change, change, fingerprint};
 use cerium_crds::plan::Run;
-use cerium_crds::scale::Scale;
+use cerium_crds::scale::{SCALE_ANNOTATION, Scale};
 use cerium_crds::validate::{driver_pod_name, validate_for};
 use cerium_crds::{ApplicationStateType as Phase, SparkApplication};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt};
 
+use crate::apply::annotate::{Told, annotate};
 use crate::apply::exposure;
-use crate::apply::scale::{self, Told};
 use crate::apply::{self, Outcome};
 use crate::batch;
 use crate::cli::Policy;
@@ -200,7 +200,9 @@ async fn step(
                 return Ok(Step::Done(Some(LEFTOVER_CHECK)));
             };
             let scale = Scale::of(&valid.conf);
-            let told = scale::tell(&context.client, &key.namespace, &pod.name, &pod.uid, &scale).await;
+            let text = scale.to_string();
+            let annotation = (SCALE_ANNOTATION, text.as_str());
+            let told = annotate(&context.client, &key.namespace, &pod.name, &pod.uid, annotation).await;
             let note = match told.map_err(ReconcileError::Apply)? {
                 Told::Done => events::scaled(&key.name, &scale),
                 Told::Refused(why) => events::not_scaled(&key.name, &why),

@@ -8,11 +8,11 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::SparkConnect;
+use super::refused::refused;
 use crate::application::{
     ApplicationType, DriverSpec, DynamicAllocation, ExecutorSpec, SparkApplicationSpec, SparkPodSpec,
 };
 use crate::plan::ValidatedApplication;
-use crate::refusals::MAX_CONNECT_NAME;
 use crate::scale::scale_keys;
 use crate::validate::{FieldError, Invalid, validate};
 use crate::{SparkApplication, names};
@@ -43,16 +43,7 @@ pub struct ValidatedConnect {
 /// [`Invalid`] with everything that is wrong, at least one thing.
 pub fn validate_connect(connect: &SparkConnect) -> Result<ValidatedConnect, Invalid> {
     let name = connect.metadata.name.clone().unwrap_or_default();
-    let mut errors = Vec::new();
-    if name.len() > MAX_CONNECT_NAME {
-        errors.push(FieldError {
-            field: "metadata.name".to_owned(),
-            problem: format!(
-                "invalid SparkConnect name \"{name}\": must be at most {MAX_CONNECT_NAME} characters so that the derived \
-                 Service name \"{name}-server\" does not exceed the DNS-1035 label length limit (63 characters)"
-            ),
-        });
-    }
+    let mut errors = refused(connect);
     let service = service(connect);
     let service_name = service.metadata.name.clone().unwrap_or_default();
     if !names::is_dns_1035_label(&service_name) && service_name != names::connect_server(&name) {
@@ -82,10 +73,14 @@ pub fn validate_connect(connect: &SparkConnect) -> Result<ValidatedConnect, Inva
         }
         Ok(_) => Err(Invalid(errors)),
         Err(Invalid(found)) => {
-            errors.extend(found.into_iter().map(|error| FieldError {
+            let found = found.into_iter().map(|error| FieldError {
                 field: error.field.replacen("spec.driver", "spec.server", 1),
                 problem: error.problem,
-            }));
+            });
+            // What is refused in Kubeflow's words is not told in others.
+            let found: Vec<_> =
+                found.filter(|new| errors.iter().all(|known| known.field != new.field)).collect();
+            errors.extend(found);
             Err(Invalid(errors))
         }
     }

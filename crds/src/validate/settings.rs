@@ -94,14 +94,11 @@ fn check_for_spark(application: &SparkApplication, conf: &SparkConf, findings: &
 }
 
 fn check_denied(spec: &SparkApplicationSpec, namespace: &str, findings: &mut Findings<'_>) {
-    for (key, value) in spec.spark_conf.iter().flatten() {
-        let mut denied = |reason: &str| findings.problem("spec.sparkConf", refusals::denied(key, reason));
-        if let Some((_, reason)) = DENIED_CONF.iter().chain(FIXED).find(|(denied, _)| denied == key) {
-            denied(reason);
-        }
-        if key == keys::KUBERNETES_NAMESPACE.name() && value != namespace {
-            denied(&refusals::other_namespace(namespace, value));
-        }
+    let fixed = spec.spark_conf.iter().flatten().filter_map(|(key, _)| {
+        FIXED.iter().find(|(other, _)| other == key).map(|(key, reason)| refusals::denied(key, reason))
+    });
+    for refusal in refusals::conf(spec.spark_conf.as_ref(), namespace).into_iter().chain(fixed) {
+        findings.problem("spec.sparkConf", refusal);
     }
 }
 
@@ -186,9 +183,8 @@ fn check_version(spec: &SparkApplicationSpec, findings: &mut Findings<'_>) {
         findings.invalid("spec.sparkVersion", version, "expected a version of Spark, such as 4.1.1");
         return;
     }
-    let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
-    let templates = [&spec.driver.pod.template, &spec.executor.pod.template];
-    if templates.iter().any(|template| template.is_some()) && major.is_some_and(|major| major < 3) {
+    let has_template = spec.driver.pod.template.is_some() || spec.executor.pod.template.is_some();
+    if has_template && !refusals::knows_templates(version) {
         findings.invalid("spec.sparkVersion", version, TEMPLATE_VERSION);
     }
 }

@@ -107,6 +107,21 @@ fn chart_and_workspace_have_one_version() -> Result<()> {
 }
 
 #[test]
+fn clusters_without_admission_policies_get_all_the_rest() -> Result<()> {
+    let on = |version: &str| template(&["--include-crds", "--kube-version", version]);
+    let (old, new) = (on("1.29.15")?, on("1.30.0")?);
+    let more: Vec<_> = new.iter().filter(|(key, object)| old.get(*key) != Some(object)).collect();
+    let kinds: BTreeSet<_> = more.iter().filter_map(|(_, object)| object["kind"].as_str()).collect();
+    assert_eq!(kinds, ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"].into());
+    // One of each for each kind, and nothing that only the older cluster has.
+    assert_eq!((more.len(), new.len() - old.len()), (6, 6));
+    let versions: BTreeSet<_> = old.values().filter_map(|object| object["apiVersion"].as_str()).collect();
+    let expected = ["apiextensions.k8s.io/v1", "apps/v1", "rbac.authorization.k8s.io/v1", "v1"];
+    assert_eq!(versions, expected.into());
+    Ok(())
+}
+
+#[test]
 fn names_are_those_of_the_kubeflow_chart() -> Result<()> {
     let release = |name: &str, options: &[&str]| {
         objects(&helm(&[&["template", name, "charts/cerium", "--namespace", "ops"], options].concat())?)

@@ -6,9 +6,30 @@ use anyhow::{Context, Result, ensure};
 use cerium_e2e::cluster::repository;
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// A row of the table that the operator's own validation is tested with too.
+#[derive(Deserialize)]
+struct Row {
+    kind: String,
+    #[serde(default = "wrong")]
+    name: String,
+    #[serde(default)]
+    spec: Value,
+    told: String,
+}
+
+fn wrong() -> String {
+    "wrong".to_owned()
+}
+
+fn table(scope: &Scope) -> Result<Vec<Row>> {
+    let text = std::fs::read_to_string(repository().join("crds/tests/data/refusals.yaml"))?;
+    Ok(serde_yaml::from_str(&text.replace("<namespace>", &scope.namespace))?)
+}
 
 fn manifest(kind: &str, name: &str, changes: &Value) -> Value {
     let (version, mut spec) = match kind {
@@ -78,75 +99,11 @@ async fn check(scope: &Scope, twice: &Value) -> Result<()> {
         })
         .await?;
     }
-    let url =
-        |url: &str, port: i32| json!({"servicePort": port, "servicePortName": "a", "ingressURLFormat": url});
-    let denied = json!({"sparkConf": {"spark.master": "local"}});
-    let denied_text = "sparkConf key \"spark.master\" is not allowed: this value is managed by the operator";
-    let namespace = json!({"sparkConf": {"spark.kubernetes.namespace": "other"}});
-    let namespace_text = format!(
-        "sparkConf key \"spark.kubernetes.namespace\" is not allowed: must equal the application namespace \"{}\", got \"other\"",
-        scope.namespace
-    );
-    let old_template = json!({"sparkVersion": "2.4.5", "driver": {"template": {"spec": {}}}});
-    let cases = [
-        ("SparkApplication", denied.clone(), denied_text),
-        ("ScheduledSparkApplication", denied.clone(), denied_text),
-        ("SparkConnect", denied, denied_text),
-        ("SparkApplication", namespace.clone(), &namespace_text),
-        ("ScheduledSparkApplication", namespace.clone(), &namespace_text),
-        ("SparkConnect", namespace, &namespace_text),
-        (
-            "SparkApplication",
-            json!({"nodeSelector": {"a": "b"}, "executor": {"nodeSelector": {"a": "b"}}}),
-            "node selector cannot be defined at both SparkApplication and Driver/Executor",
-        ),
-        ("SparkApplication", old_template, "pod template feature requires Spark version 3.0.0 or higher"),
-        ("SparkApplication", twice.clone(), "DriverIngressOptions has duplicate ServicePort: 80"),
-        (
-            "SparkApplication",
-            json!({"driverIngressOptions": [url("", 80)]}),
-            "DriverIngressOptions has empty IngressURLFormat",
-        ),
-        (
-            "SparkApplication",
-            json!({"driverIngressOptions": [url("x", 80), url("x", 81)]}),
-            "DriverIngressOptions has duplicate IngressURLFormat: x",
-        ),
-        ("SparkConnect", json!({"sparkVersion": ""}), "sparkVersion is required"),
-        (
-            "SparkConnect",
-            json!({"dynamicAllocation": {"enabled": true, "minExecutors": 3, "maxExecutors": 2}}),
-            "dynamicAllocation.minExecutors (3) cannot be greater than dynamicAllocation.maxExecutors (2)",
-        ),
-        (
-            "SparkConnect",
-            json!({"dynamicAllocation": {"enabled": true, "minExecutors": 3, "initialExecutors": 2}}),
-            "dynamicAllocation.initialExecutors (2) cannot be less than dynamicAllocation.minExecutors (3)",
-        ),
-        (
-            "SparkConnect",
-            json!({"executor": {"memory": "1.5g"}}),
-            "invalid executor.memory: invalid memory format \"1.5g\"",
-        ),
-    ];
-    for (kind, change, text) in cases {
-        let told = refusal(scope, &manifest(kind, "wrong", &change)).await;
-        let told = told.with_context(|| format!("{kind} {change} was taken"))?;
-        ensure!(told.contains(text), "{kind} {change}: {told}");
-    }
-    for (kind, name, text) in [
-        (
-            "SparkApplication",
-            "1st".to_owned(),
-            "invalid SparkApplication name \"1st\": a DNS-1035 label must consist of",
-        ),
-        ("ScheduledSparkApplication", "a.b".to_owned(), "invalid ScheduledSparkApplication name \"a.b\""),
-        ("SparkApplication", "a".repeat(64), "must be no more than 63 characters"),
-        ("SparkConnect", "a".repeat(57), "must be at most 56 characters so that the derived Service name"),
-    ] {
-        let told =
-            refusal(scope, &manifest(kind, &name, &json!({}))).await.context("a wrong name was taken")?;
-        ensure!(told.contains(text), "{name}: {told}");
+    for row in table(scope)? {
+        let Row { kind, name, spec, told } = row;
+        let refused = refusal(scope, &manifest(&kind, &name, &spec)).await;
+        let refused = refused.with_context(|| format!("{kind} {name} {spec} was taken"))?;
+        ensure!(refused.contains(&told), "{kind} {name} {spec}: {refused}");
     }
     for (kind, change) in [
         (

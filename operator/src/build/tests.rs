@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::fixtures::golden_submission;
 
 fn application(overlay: &str) -> SparkApplication {
     let mut spec = json!({
@@ -34,15 +35,7 @@ fn application(overlay: &str) -> SparkApplication {
 
 fn objects(overlay: &str) -> Objects {
     let valid = validate(&application(overlay)).unwrap();
-    let submission = Submission {
-        id: "5e4c5a66-6f2e-4b6f-9d5f-0c6f2f3f6a11".into(),
-        time: Timestamp::from_second(1_800_000_000).unwrap(),
-    };
-    let runtime = Runtime {
-        image: "registry/cerium-runtime:1".into(),
-        pull_policy: "IfNotPresent".into(),
-        ..Runtime::default()
-    };
+    let (submission, runtime) = golden_submission();
     build(&valid, &submission, &runtime).unwrap()
 }
 

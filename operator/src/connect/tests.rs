@@ -1,27 +1,13 @@
 //! Whole passes over a SparkConnect against an API server in memory.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use cerium_crds::states::SparkConnectState;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cli::Policy;
-use crate::decide::Patience;
 use crate::fake_api::FakeApi;
+use crate::fixtures::{changed, now, pass_time, policy};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::pods::PodCache;
-
-const START: i64 = 1_800_000_000;
-
-thread_local! {
-    /// The clock of this test; every test has a thread of its own.
-    static NOW: AtomicI64 = const { AtomicI64::new(START) };
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_second(NOW.with(|now| now.load(Ordering::Relaxed))).unwrap()
-}
 
 struct Stage {
     api: FakeApi,
@@ -31,10 +17,7 @@ struct Stage {
 impl Stage {
     fn new(spec: Value) -> Stage {
         let api = FakeApi::default();
-        let mut whole = json!({"sparkVersion": "4.1.1", "server": {}, "executor": {}});
-        for (key, value) in spec.as_object().unwrap() {
-            whole[key] = value.clone();
-        }
+        let whole = changed(json!({"sparkVersion": "4.1.1", "server": {}, "executor": {}}), &spec);
         api.put(
             "sparkconnects",
             json!({
@@ -47,23 +30,7 @@ impl Stage {
             client: api.client(),
             events: crate::events::Recorder::new(api.client()),
             pods: PodCache::by(labels::CONNECT_NAME),
-            policy: Policy {
-                patience: Patience {
-                    creation_grace: SignedDuration::ZERO,
-                    startup: None,
-                    scheduling: None,
-                    sidecars: None,
-                },
-                partial_restart: false,
-                default_time_to_live: None,
-                max_tracked_executors: 1000,
-                runtime_image: "cerium-runtime:test".into(),
-                runtime_image_pull_policy: "IfNotPresent".into(),
-                default_engine: cerium_crds::Engine::Native,
-                exposure: crate::build::ExposurePolicy::default(),
-                batch: None,
-                enforce_quotas: false,
-            },
+            policy: policy(),
             metrics: Arc::new(Metrics::new(MetricsConfig::default()).0),
             written: crate::kind::written::Written::default(),
             clock: now,
@@ -171,6 +138,26 @@ async fn a_running_server_is_told_of_another_number_of_executors_once() {
 }
 
 #[tokio::test]
+async fn a_server_of_another_operator_goes_on_until_the_specification_changes() {
+    let stage = Stage::new(json!({}));
+    stage.pass().await;
+    stage.pod_is(running());
+    stage.change("pods", "shared-server", |pod| pod["metadata"]["annotations"] = json!({}));
+    stage.writes();
+    stage.pass().await;
+    let writes = stage.writes();
+    assert!(writes.contains(&"PUT pods/shared-server".to_owned()), "{writes:?}");
+    assert!(!writes.iter().any(|write| write.starts_with("DELETE")), "{writes:?}");
+    // It does not listen to Cerium.
+    stage.change("sparkconnects", "shared", |connect| connect["spec"]["executor"]["instances"] = json!(5));
+    stage.pass().await;
+    assert_eq!(stage.writes(), Vec::<String>::new());
+    stage.change("sparkconnects", "shared", |connect| connect["spec"]["executor"]["cores"] = json!(2));
+    stage.pass().await;
+    assert!(stage.writes().contains(&"DELETE pods/shared-server".to_owned()));
+}
+
+#[tokio::test]
 async fn a_server_that_ends_is_started_again_after_a_pause() {
     let stage = Stage::new(json!({}));
     stage.pass().await;
@@ -185,7 +172,7 @@ async fn a_server_that_ends_is_started_again_after_a_pause() {
     assert!(requeue <= Duration::from_secs(30), "{requeue:?}");
     let message = stage.status().conditions.unwrap()[0].message.clone();
     assert!(message.contains("ExitCode: 1") && message.contains("out of luck"), "{message}");
-    NOW.with(|now| now.fetch_add(31, Ordering::Relaxed));
+    pass_time(31);
     stage.writes();
     stage.pass().await;
     stage.pass().await;

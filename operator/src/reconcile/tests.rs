@@ -1,36 +1,18 @@
 //! Whole passes against an API server in memory: order of calls, refusals, and crashes between any two writes.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use cerium_crds::application::SparkApplicationStatus;
 use cerium_crds::labels;
-use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::batch::BatchSchedulers;
-use crate::decide::Patience;
 use crate::error::Problem;
 use crate::fake_api::{Cut, FakeApi};
+use crate::fixtures::{changed, now, pass_time, policy};
 use crate::metrics::MetricsConfig;
 use crate::pods::InitialList;
-
-const START: i64 = 1_800_000_000;
-
-thread_local! {
-    /// The clock of this test; every test has a thread of its own.
-    static NOW: AtomicI64 = const { AtomicI64::new(START) };
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_second(NOW.with(|now| now.load(Ordering::Relaxed))).unwrap()
-}
-
-fn pass_time(seconds: i64) {
-    NOW.with(|now| now.fetch_add(seconds, Ordering::Relaxed));
-}
 
 mod batch;
 mod change;
@@ -51,23 +33,7 @@ fn context(api: &FakeApi) -> Context {
         client: api.client(),
         events: events::Recorder::new(api.client()),
         pods: PodCache::default(),
-        policy: Policy {
-            patience: Patience {
-                creation_grace: SignedDuration::from_secs(10),
-                startup: Some(SignedDuration::from_secs(600)),
-                scheduling: None,
-                sidecars: Some(SignedDuration::from_secs(30)),
-            },
-            partial_restart: false,
-            default_time_to_live: None,
-            max_tracked_executors: 1000,
-            runtime_image: "cerium-runtime:test".into(),
-            runtime_image_pull_policy: "IfNotPresent".into(),
-            default_engine: cerium_crds::Engine::Native,
-            exposure: crate::build::ExposurePolicy::default(),
-            batch: None,
-            enforce_quotas: false,
-        },
+        policy: policy(),
         metrics: Arc::new(Metrics::new(MetricsConfig::default()).0),
         written: crate::kind::written::Written::default(),
         clock: now,
@@ -98,19 +64,16 @@ struct Stage {
 impl Stage {
     fn new(spec: Value) -> Stage {
         let api = FakeApi::default();
-        let mut whole = json!({
+        let whole = json!({
             "type": "SQL", "sparkVersion": "4.1.1", "mainApplicationFile": "local:///opt/app/pi.sql",
             "driver": {}, "executor": {},
         });
-        for (key, value) in spec.as_object().unwrap() {
-            whole[key] = value.clone();
-        }
         api.put(
             "sparkapplications",
             json!({
                 "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "SparkApplication",
                 "metadata": {"name": "pi", "namespace": "ns", "generation": 1},
-                "spec": whole,
+                "spec": changed(whole, &spec),
             }),
         );
         Stage { api, fate: Fate::Succeeds, batch: None }

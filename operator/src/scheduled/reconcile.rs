@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cerium_crds::scheduled::ScheduledSparkApplicationStatus;
+use cerium_crds::scheduled::{ScheduledSparkApplicationStatus, refused};
 use cerium_crds::states::ScheduleState;
 use cerium_crds::{ScheduledSparkApplication, SparkApplication, events as reasons, labels, names};
 use futures::future::BoxFuture;
@@ -239,6 +239,10 @@ impl Schedules {
             let policy = policy.unwrap_or_default();
             format!("spec.concurrencyPolicy: \"{policy}\" is not valid: expected Allow, Forbid or Replace")
         })?;
+        let refused = refused(object);
+        if !refused.is_empty() {
+            return Err(refused.join("; "));
+        }
         let name = object.name_any();
         if !names::is_dns_1035_label(&run_name(&name, Timestamp::UNIX_EPOCH, self.precision)) {
             return Err(format!(

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::error::Retry;
+use crate::fixtures::{START, restart_clock};
 
 const MONTH: i64 = 30 * 24 * 3600;
 const APPLICATIONS: usize = 40;
@@ -335,7 +336,7 @@ async fn after_a_month_of_chance_every_application_is_where_it_belongs() {
         Err(_) => vec![1],
     };
     for seed in seeds {
-        NOW.with(|now| now.store(START, Ordering::Relaxed));
+        restart_clock();
         let mut month = Month::new(seed);
         while now().as_second() < START + MONTH {
             month.tick(false).await;

@@ -2,7 +2,6 @@
 //! two writes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::tz::TimeZone;
 use kube::runtime::watcher::Event;
@@ -10,25 +9,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::fake_api::{Cut, FakeApi};
+use crate::fixtures::{changed, now, pass_time, restart_clock};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::scheduled::child::Precision;
 use crate::scheduled::runs::{InitialRuns, RunCache};
-
-/// 2027-01-15T08:00:00Z.
-const START: i64 = 1_800_000_000;
-
-thread_local! {
-    /// The clock of this test; every test has a thread of its own.
-    static NOW: AtomicI64 = const { AtomicI64::new(START) };
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_second(NOW.with(|now| now.load(Ordering::Relaxed))).unwrap()
-}
-
-fn pass_time(seconds: i64) {
-    NOW.with(|now| now.fetch_add(seconds, Ordering::Relaxed));
-}
 
 struct Stage(FakeApi);
 
@@ -36,19 +20,16 @@ impl Stage {
     /// A schedule of every ten minutes, with the fields of `spec` laid over it.
     fn new(spec: Value) -> Stage {
         let api = FakeApi::default();
-        let mut whole = json!({"schedule": "*/10 * * * *", "template": {
+        let whole = json!({"schedule": "*/10 * * * *", "template": {
             "type": "SQL", "sparkVersion": "4.1.1", "mainApplicationFile": "local:///opt/app/pi.sql",
             "driver": {}, "executor": {},
         }});
-        for (key, value) in spec.as_object().unwrap() {
-            whole[key] = value.clone();
-        }
         api.put(
             "scheduledsparkapplications",
             json!({
                 "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "ScheduledSparkApplication",
                 "metadata": {"name": "pi", "namespace": "ns", "generation": 1},
-                "spec": whole,
+                "spec": changed(whole, &spec),
             }),
         );
         Stage(api)
@@ -151,7 +132,7 @@ async fn killed_between_any_two_writes_it_starts_the_run_once() {
     for policy in ["Allow", "Forbid", "Replace"] {
         for write in 0..4 {
             for cut in [Cut::Before(write), Cut::After(write)] {
-                NOW.with(|now| now.store(START, Ordering::Relaxed));
+                restart_clock();
                 let stage = Stage::new(json!({"concurrencyPolicy": policy}));
                 stage.0.world().cut = Some(cut);
                 for _ in 0..6 {

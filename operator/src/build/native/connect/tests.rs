@@ -2,16 +2,13 @@
 
 use cerium_crds::SparkConnect;
 use cerium_crds::connect::validate_connect;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::fixtures::{changed, golden_submission};
 
 fn valid(spec: Value) -> ValidatedConnect {
-    let mut whole = json!({"sparkVersion": "4.1.1", "server": {}, "executor": {}});
-    for (key, value) in spec.as_object().unwrap() {
-        whole[key] = value.clone();
-    }
+    let whole = changed(json!({"sparkVersion": "4.1.1", "server": {}, "executor": {}}), &spec);
     let connect: SparkConnect = serde_json::from_value(json!({
         "apiVersion": "sparkoperator.k8s.io/v1alpha1", "kind": "SparkConnect",
         "metadata": {"name": "shared", "namespace": "analytics", "uid": "u-1", "labels": {"team": "a"}},
@@ -22,15 +19,7 @@ fn valid(spec: Value) -> ValidatedConnect {
 }
 
 fn objects(spec: Value) -> ServerObjects {
-    let submission = Submission {
-        id: "5e4c5a66-6f2e-4b6f-9d5f-0c6f2f3f6a11".into(),
-        time: Timestamp::from_second(1_800_000_000).unwrap(),
-    };
-    let runtime = Runtime {
-        image: "registry/cerium-runtime:1".into(),
-        pull_policy: "IfNotPresent".into(),
-        ..Runtime::default()
-    };
+    let (submission, runtime) = golden_submission();
     server(&valid(spec), &submission, &runtime).unwrap()
 }
 

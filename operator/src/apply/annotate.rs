@@ -1,6 +1,5 @@
-//! Tells a running driver how many executors it may have.
+//! Writes an annotation on a pod that runs: what its driver watches, or what the operator has to remember of it.
 
-use cerium_crds::scale::{SCALE_ANNOTATION, Scale};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::{Api, Client, ResourceExt};
@@ -11,24 +10,24 @@ use crate::error::ApiFailure;
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// The driver pod says so.
+    /// The pod says so.
     Done,
-    /// That driver pod is no more.
+    /// That pod is no more.
     Gone,
     /// The API server refuses, in its own words.
     Refused(String),
 }
 
-/// Writes the scale on the driver pod of this name and UID, which its driver watches.
+/// Writes an annotation, a key and its value, on the pod of this name and UID.
 ///
 /// # Errors
 /// The API server cannot be reached, or somebody else wrote in between.
-pub async fn tell(
+pub async fn annotate(
     client: &Client,
     namespace: &str,
     name: &str,
     uid: &str,
-    scale: &Scale,
+    (key, value): (&str, &str),
 ) -> Result<Told, ApplyError> {
     // Not as a Pod: what a newer API server knows of it would get lost.
     let resource = ApiResource::erase::<Pod>(&());
@@ -38,8 +37,7 @@ pub async fn tell(
     let Some(mut pod) = found.filter(|pod| pod.metadata.uid.as_deref() == Some(uid)) else {
         return Ok(Told::Gone);
     };
-    let text = scale.to_string();
-    if pod.annotations_mut().insert(SCALE_ANNOTATION.to_owned(), text.clone()) == Some(text) {
+    if pod.annotations_mut().insert(key.to_owned(), value.to_owned()).as_deref() == Some(value) {
         return Ok(Told::Done);
     }
     match api.replace(name, &PostParams::default(), &pod).await {
