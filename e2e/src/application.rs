@@ -181,7 +181,7 @@ pub fn uid(pod: &Pod) -> Result<&str> {
 }
 
 /// Applies a JSON merge patch (RFC 7386).
-fn merge(target: &mut Value, patch: Value) {
+pub fn merge(target: &mut Value, patch: Value) {
     match (target, patch) {
         (Value::Object(target), Value::Object(patch)) => {
             for (key, value) in patch {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::io::AsyncWriteExt;
@@ -105,6 +105,20 @@ pub fn cache() -> Result<PathBuf> {
         None => Path::new(&std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),
     };
     Ok(base.join("cerium"))
+}
+
+/// A program of this repository, as it was built last.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let folder = match std::env::var_os("CERIUM_BIN_DIR") {
+        Some(folder) => folder.into(),
+        None => match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(target) => PathBuf::from(target).join("debug"),
+            None => cache()?.join("target/debug"),
+        },
+    };
+    let binary = folder.join(name);
+    ensure!(binary.exists(), "{} is missing: run `make build` first", binary.display());
+    Ok(binary)
 }
 
 async fn run(mut command: Command, input: Option<&str>) -> Result<String> {

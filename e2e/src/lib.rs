@@ -2,6 +2,7 @@
 
 pub mod application;
 pub mod cluster;
+pub mod examples;
 pub mod flights;
 pub mod kubeflow;
 pub mod operator;

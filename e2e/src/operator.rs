@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tokio::process::{Child, Command};
 
-use crate::cluster::cache;
+use crate::cluster::binary;
 use crate::scope::Scope;
 
 /// A running operator; it ends with the test.
@@ -22,15 +22,7 @@ impl Operator {
 
     /// Starts the operator for these namespaces (comma-separated, none: all), with further flags.
     pub fn start_for(scope: &Scope, namespaces: &str, flags: &[&str]) -> Result<Self> {
-        let folder = match std::env::var_os("CERIUM_BIN_DIR") {
-            Some(folder) => folder.into(),
-            None => match std::env::var_os("CARGO_TARGET_DIR") {
-                Some(target) => std::path::PathBuf::from(target).join("debug"),
-                None => cache()?.join("target/debug"),
-            },
-        };
-        let binary = folder.join("cerium-operator");
-        ensure!(binary.exists(), "{} is missing: run `make build` first", binary.display());
+        let binary = binary("cerium-operator")?;
         let process = Command::new(&binary)
             .args(["controller", "start", "--namespaces", namespaces, "--health-probe-bind-address", "0"])
             .args(flags)

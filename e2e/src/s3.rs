@@ -7,7 +7,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use serde_json::{Value, json};
 
-use crate::cluster::repository;
+use crate::examples;
 use crate::flights;
 use crate::scope::Scope;
 use crate::tunnel::Tunnel;
@@ -31,7 +31,7 @@ pub struct S3 {
 impl S3 {
     /// Applies the manifest and makes the bucket and the other user.
     pub async fn start(scope: &Scope) -> Result<Self> {
-        scope.apply(&std::fs::read_to_string(repository().join("examples/s3.yaml"))?).await?;
+        examples::apply(scope, "s3.yaml").await?;
         scope.kubectl(&["rollout", "status", "deployment/s3", "--timeout=60s"]).await?;
         admin(
             scope,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use cerium_e2e::application::Application;
 use cerium_e2e::cluster::repository;
+use cerium_e2e::examples;
 use cerium_e2e::operator::Operator;
 use cerium_e2e::scope::{Scope, on_cluster};
 use kube::api::{Patch, PatchParams};
@@ -65,8 +66,7 @@ async fn api_pod_groups_come_before_the_driver_and_go_with_it() -> Result<()> {
         let flags = ["--enable-batch-scheduler", "--kube-scheduler-names=default-scheduler"];
         let operator = Operator::start(scope, &flags)?;
 
-        let example = std::fs::read_to_string(repository().join("examples/gang.yaml"))?;
-        scope.apply(&example).await?;
+        examples::apply(scope, "gang.yaml").await?;
         let application = Application::new(scope, "gang");
         application.wait_state("SUBMITTED", LIMIT).await?;
         let resource = "podgroups.scheduling.volcano.sh";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use cerium_e2e::cluster::repository;
+use cerium_e2e::examples;
 use cerium_e2e::operator::Operator;
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
@@ -52,8 +52,7 @@ async fn api_connect_servers_come_up_and_are_mended() -> Result<()> {
     on_cluster("api_connect", async |scope| {
         scope.kubectl(&["create", "serviceaccount", "spark-operator-spark"]).await?;
         let operator = Operator::start(scope, &[])?;
-        let text = std::fs::read_to_string(repository().join("examples/connect.yaml"))?;
-        let mut manifest: Value = serde_yaml::from_str(&text)?;
+        let mut manifest: Value = serde_yaml::from_str(&examples::read("connect.yaml")?)?;
         manifest["spec"]["server"]["template"]["spec"]["nodeSelector"] = json!({"cerium-e2e": "nowhere"});
         scope.apply(&manifest.to_string()).await?;
         let first = wait_pod(scope, "").await?;

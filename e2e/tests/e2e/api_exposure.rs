@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use cerium_e2e::application::Application;
+use cerium_e2e::examples;
 use cerium_e2e::operator::Operator;
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
@@ -36,20 +37,9 @@ async fn api_services_ingresses_and_the_budget_of_a_driver() -> Result<()> {
                 "--enable-driver-pdb",
             ],
         )?;
-        let changes = json!({"spec": {
-            "driverPodDisruptionBudget": true,
-            "sparkUIOptions": {
-                "servicePort": 8080, "servicePortName": "ui", "serviceType": "NodePort",
-                "serviceAnnotations": {"a": "b"}, "serviceLabels": {"team": "x"},
-                "ingressAnnotations": {"of": "the application"},
-                "ingressTLS": [{"hosts": ["shown.example.com"], "secretName": "own"}],
-            },
-            "driverIngressOptions": [{
-                "servicePort": 9000, "servicePortName": "rest", "ingressURLFormat": "api.example.com/v1",
-            }],
-            "driver": {"nodeSelector": {"cerium-e2e": "nowhere"}},
-        }});
-        let shown = Application::submit(scope, "shown", "SELECT 1", changes).await?;
+        let nowhere = json!({"spec": {"driver": {"nodeSelector": {"cerium-e2e": "nowhere"}}}});
+        examples::apply_changed(scope, "exposed.yaml", nowhere).await?;
+        let shown = Application::new(scope, "shown");
         let status = shown.wait_state("SUBMITTED", LIMIT).await?;
 
         let service = read(scope, "service/shown-ui-svc").await?;

@@ -15,6 +15,7 @@ mod api_schedule;
 mod api_upgrade;
 mod run_allocation;
 mod run_connect;
+mod run_examples;
 mod run_flights;
 mod run_input;
 mod run_loss;

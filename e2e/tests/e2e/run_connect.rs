@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use cerium_e2e::cluster::repository;
+use cerium_e2e::examples;
 use cerium_e2e::python;
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::tunnel::Tunnel;
@@ -26,8 +26,7 @@ spark.stop()
 
 /// The server of examples/connect.yaml, with executors that go soon, and changes.
 fn connect(changes: Value) -> Result<Value> {
-    let text = std::fs::read_to_string(repository().join("examples/connect.yaml"))?;
-    let mut manifest: Value = serde_yaml::from_str(&text)?;
+    let mut manifest: Value = serde_yaml::from_str(&examples::read("connect.yaml")?)?;
     let spec = &mut manifest["spec"];
     spec["sparkConf"]["spark.dynamicAllocation.executorIdleTimeout"] = json!("3s");
     for (key, value) in changes.as_object().into_iter().flatten() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use cerium_e2e::application::Application;
-use cerium_e2e::cluster::repository;
+use cerium_e2e::examples;
 use cerium_e2e::flights;
 use cerium_e2e::s3::S3;
 use cerium_e2e::scope::{Scope, on_cluster};
@@ -29,7 +29,7 @@ async fn run_flights_as_a_user() -> Result<()> {
         let role = "spark-role=executor,sparkoperator.k8s.io/app-name=flights";
         let executors = Watch::start(scope, &["pods", "--selector", role, "--output", columns])?;
 
-        scope.apply(&std::fs::read_to_string(repository().join("examples/flights-cluster.yaml"))?).await?;
+        examples::apply(scope, "flights-cluster.yaml").await?;
         let application = Application::new(scope, "flights");
         let status = application.wait_state("COMPLETED", LIMIT).await?;
 

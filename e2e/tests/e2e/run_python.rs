@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use cerium_e2e::application::Application;
-use cerium_e2e::cluster::repository;
 use cerium_e2e::s3::{self, S3};
 use cerium_e2e::scope::{Scope, on_cluster};
-use cerium_e2e::{flights, python};
+use cerium_e2e::{examples, flights, python};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_mins(4);
@@ -21,11 +20,6 @@ rows = range(100_000)
 table = pa.table({'category': [f'c{i % 7}' for i in rows], 'amount': [i % 2000 for i in rows]})
 pq.write_table(table, sys.argv[1])
 ";
-
-fn example(name: &str) -> Result<String> {
-    let path = repository().join("examples").join(name);
-    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-}
 
 /// The manifest's changes for a program with these arguments that reads from S3.
 fn with_arguments(arguments: &[&str]) -> Value {
@@ -145,7 +139,7 @@ async fn run_python_programs_unchanged() -> Result<()> {
 /// One after another: each wants three pods on a small node.
 async fn run_all(scope: &Scope, programs: Vec<Program>) -> Result<()> {
     for program in programs {
-        let text = example(program.file)?;
+        let text = examples::read(program.file)?;
         let changes = with_arguments(program.arguments);
         let application = Application::submit_python(scope, program.name, &text, changes).await?;
         check(&application, &program.printed).await?;
@@ -246,10 +240,10 @@ async fn run_etl_as_a_user() -> Result<()> {
             let file = format!("{name}.csv");
             s3.put_file(&format!("flights/{file}"), &flights::file(&file)?).await?;
         }
-        scope.apply(&example("etl-cluster.yaml")?).await?;
+        examples::apply(scope, "etl-cluster.yaml").await?;
         let application = Application::new(scope, "etl");
         application.wait_state("COMPLETED", LIMIT).await?;
-        let expected = example("etl.out")?;
+        let expected = examples::read("etl.out")?;
         let log = application.driver_log().await?;
         // Log lines of the driver may stand between the program's.
         let printed: Vec<&str> =

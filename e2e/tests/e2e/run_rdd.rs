@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use cerium_e2e::application::Application;
-use cerium_e2e::cluster::repository;
+use cerium_e2e::examples;
 use cerium_e2e::scope::{Scope, on_cluster};
 use kube::api::DeleteParams;
 use serde_json::json;
@@ -45,7 +45,7 @@ async fn run_rdd_programs() -> Result<()> {
 }
 
 async fn pi(scope: &Scope) -> Result<()> {
-    let text = std::fs::read_to_string(repository().join("examples/pi.py")).context("examples/pi.py")?;
+    let text = examples::read("pi.py")?;
     let changes = json!({"spec": {"arguments": ["8"]}});
     let pi = Application::submit_python(scope, "pi", &text, changes).await?;
     pi.wait_state("COMPLETED", LIMIT).await?;

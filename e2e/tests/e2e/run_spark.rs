@@ -3,12 +3,21 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use cerium_e2e::application::Application;
+use cerium_e2e::application::{Application, merge};
+use cerium_e2e::examples;
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_mins(4);
+
+/// Spark waits longer: a machine that also builds something is slow to answer.
+fn patience() -> Value {
+    json!({"spec": {"sparkConf": {
+        "spark.kubernetes.driver.requestTimeout": "120000",
+        "spark.kubernetes.driver.connectionTimeout": "120000",
+    }}})
+}
 
 async fn submit<'a>(scope: &'a Scope, name: &str, program: Value) -> Result<Application<'a>> {
     let mut manifest = json!({
@@ -25,13 +34,8 @@ async fn submit<'a>(scope: &'a Scope, name: &str, program: Value) -> Result<Appl
             "executor": {"instances": 1, "cores": 1, "coreRequest": "100m", "memory": "512m"},
         },
     });
-    for (key, value) in program.as_object().context("a program is an object")? {
-        manifest["spec"][key] = value.clone();
-    }
-    // A machine that also builds something is slow to answer.
-    for key in ["spark.kubernetes.driver.requestTimeout", "spark.kubernetes.driver.connectionTimeout"] {
-        manifest["spec"]["sparkConf"][key] = json!("120000");
-    }
+    merge(&mut manifest, json!({"spec": program}));
+    merge(&mut manifest, patience());
     scope.apply(&manifest.to_string()).await?;
     Ok(Application::new(scope, name))
 }
@@ -42,29 +46,19 @@ async fn submit<'a>(scope: &'a Scope, name: &str, program: Value) -> Result<Appl
 async fn run_spark_programs_on_their_own_spark() -> Result<()> {
     on_cluster("run_spark", async |scope| {
         scope.install_chart().await?;
-        let jar = json!({"type": "Java", "mainApplicationFile": "local:///opt/programs/programs.jar"});
-        let with = |program: &Value, more: Value| {
-            let mut program = program.clone();
-            for (key, value) in more.as_object().into_iter().flatten() {
-                program[key] = value.clone();
-            }
-            program
-        };
-        let count = with(
-            &jar,
-            json!({
-                "mainClass": "org.example.Count",
-                "arguments": ["700"],
-                "dynamicAllocation": {"enabled": true, "minExecutors": 1, "maxExecutors": 2},
-            }),
-        );
         let words = json!({
             "type": "Python",
             "mainApplicationFile": "local:///opt/programs/words.py",
             "sparkConf": {"spark.cerium.engine": "spark"},
         });
-        let fail = with(&jar, json!({"mainClass": "org.example.Fail", "arguments": ["3"]}));
-        let count = submit(scope, "count", count).await?;
+        let fail = json!({
+            "type": "Java", "mainApplicationFile": "local:///opt/programs/programs.jar",
+            "mainClass": "org.example.Fail", "arguments": ["3"],
+        });
+        let mut changes = patience();
+        changes["spec"]["image"] = json!(Scope::image("cerium-spark"));
+        examples::apply_changed(scope, "java.yaml", changes).await?;
+        let count = Application::new(scope, "count");
         let words = submit(scope, "words", words).await?;
         let fail = submit(scope, "fail", fail).await?;
 
