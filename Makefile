@@ -43,7 +43,7 @@ lint: ## formatting, clippy, the house rules
 	cargo fmt --all --check
 	scripts/check-house
 	cargo build --locked --workspace --all-targets
-	cargo test --locked --workspace --no-run --test e2e --test chart
+	cargo test --locked --workspace --no-run --test e2e --test chart --test upgrade
 
 .PHONY: unit
 unit: ## tests that need no cluster

@@ -53,8 +53,32 @@ pub fn submitted(name: &str, state: &str) -> Value {
     })
 }
 
-/// A pod as spark-submit and Kubeflow's webhook make it.
+/// A pod as spark-submit and Kubeflow's webhook make it, that no node takes; its UID.
 pub async fn driver_of(scope: &Scope, name: &str) -> Result<String> {
+    let spec = json!({
+        "nodeSelector": {"cerium-e2e": "nowhere"},
+        "containers": [{"name": "spark-kubernetes-driver", "image": "apache/spark:4.0.4"}],
+    });
+    make_driver(scope, name, spec).await
+}
+
+/// The same, whose program is a script that a node runs.
+pub async fn driver_with(scope: &Scope, name: &str, script: &str) -> Result<String> {
+    let spec = json!({"containers": [{
+        "name": "spark-kubernetes-driver", "image": Scope::image("cerium-examples"), "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", "-c", script],
+        "ports": [
+            {"name": "driver-rpc-port", "containerPort": 7078, "protocol": "TCP"},
+            {"name": "blockmanager", "containerPort": 7079, "protocol": "TCP"},
+            {"name": "spark-ui", "containerPort": 4040, "protocol": "TCP"},
+        ],
+    }]});
+    make_driver(scope, name, spec).await
+}
+
+async fn make_driver(scope: &Scope, name: &str, mut spec: Value) -> Result<String> {
+    spec["restartPolicy"] = json!("Never");
+    spec["serviceAccountName"] = json!("spark-operator-spark");
     let application = Application::api(scope).get(name).await?;
     let pod = json!({
         "apiVersion": "v1",
@@ -74,11 +98,7 @@ pub async fn driver_of(scope: &Scope, name: &str) -> Result<String> {
                 "uid": application.uid(), "controller": true, "blockOwnerDeletion": true,
             }],
         },
-        "spec": {
-            "restartPolicy": "Never", "serviceAccountName": "spark-operator-spark",
-            "nodeSelector": {"cerium-e2e": "nowhere"},
-            "containers": [{"name": "spark-kubernetes-driver", "image": "apache/spark:4.0.4"}],
-        },
+        "spec": spec,
     });
     scope.apply(&pod.to_string()).await?;
     let pod = scope.pod_api().get(&format!("{name}-driver")).await?;

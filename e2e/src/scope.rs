@@ -197,8 +197,7 @@ impl Scope {
     }
 
     async fn clear(&self) -> Result<()> {
-        // Applications first: the operator that lives in this namespace may still have to let go of them.
-        // What the chart makes outside of its namespace.
+        // What the charts make outside of their namespace.
         for kind in ["validatingadmissionpolicybinding", "validatingadmissionpolicy"] {
             let mut arguments = vec!["delete", kind, "--ignore-not-found"];
             let names = ["sparkapplications", "scheduledsparkapplications", "sparkconnects"]
@@ -206,6 +205,10 @@ impl Scope {
             arguments.extend(names.iter().map(String::as_str));
             self.cluster.kubectl(&arguments).await?;
         }
+        let kinds =
+            "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
+        let own = format!("cerium-e2e={}", self.namespace);
+        self.cluster.kubectl(&["delete", kinds, "--selector", &own]).await?;
         let all: Api<Namespace> = Api::all(self.cluster.client.clone());
         all.delete(&self.namespace, &DeleteParams::default().grace_period(0)).await?;
         Ok(())
