@@ -102,11 +102,15 @@ pub struct ScheduledSparkApplicationStatus {
     pub observed_generation: Option<i64>,
 }
 
-/// What Kubeflow's webhook refuses of a schedule, in its words.
-pub fn refused(schedule: &ScheduledSparkApplication) -> Vec<String> {
+/// Whether Kubeflow's webhook would take a schedule.
+///
+/// # Errors
+/// All that it refuses, in its words.
+pub fn admit(schedule: &ScheduledSparkApplication) -> Result<(), String> {
     let metadata = &schedule.metadata;
     let namespace = metadata.namespace.as_deref().unwrap_or(NAMESPACE);
     let name = refusals::name("ScheduledSparkApplication", metadata.name.as_deref().unwrap_or_default());
     let conf = refusals::conf(schedule.spec.template.spark_conf.as_ref(), namespace);
-    name.into_iter().chain(conf).collect()
+    let found: Vec<_> = name.into_iter().chain(conf).collect();
+    if found.is_empty() { Ok(()) } else { Err(found.join("; ")) }
 }

@@ -63,7 +63,7 @@ fn controller(kind: &str, name: &str, changes: &Value) -> Outcome<String> {
         }
         "ScheduledSparkApplication" => {
             let spec = json!({"schedule": "@every 1h", "template": spec});
-            scheduled::refused(&serde_json::from_value(object("v1beta2", spec))?).join("; ")
+            scheduled::admit(&serde_json::from_value(object("v1beta2", spec))?).err().unwrap_or_default()
         }
         _ => {
             let told = validate::validate(&serde_json::from_value(object("v1beta2", spec))?);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use cerium_crds::connect::{SparkConnectStatus, ValidatedConnect, validate_connect};
 use cerium_crds::{SparkConnect, events as reasons, labels, names};
 use futures::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::api::PostParams;
 use kube::runtime::watcher::{self, Event};
@@ -20,22 +20,22 @@ use serde_json::json;
 use crate::apply::{self, ApplyError, adjust_config_map, already_exists, refusal};
 use crate::build::connect::{self as build, ServerObjects};
 use crate::build::{Runtime, Submission};
-use crate::decide::DriverProgress;
 use crate::ensure::{Ensured, ensure};
 use crate::error::{ApiFailure, Problem, chain};
 use crate::events::Note;
 use crate::kind::{Kind, ObjectKey, Reach, Refusal, Requeue, Trigger, trigger};
-use crate::observe::driver_progress;
-use crate::pods::{InitialList, PodFacts, PodPhase};
+use crate::pods::{InitialList, PodPhase};
 use crate::reconcile::Context;
 
 pub mod decide;
+mod server;
 mod service;
 pub mod status;
 mod told;
 
-use decide::{Ended, Server, ServerPod, Step, Why, decide};
-use status::{Seen, ServerView};
+use decide::{Server, Step, Why, decide};
+use server::{classify, is_live, view};
+use status::Seen;
 
 /// The SparkConnects of one span.
 pub struct Connects {
@@ -376,57 +376,6 @@ impl Pass<'_> {
         let about = self.connect.object_ref(&());
         self.context.events.publish(Connects::CONTROLLER, &about, &notes, time);
         Ok(())
-    }
-}
-
-fn classify(pod: Option<&Pod>, uid: &str, fingerprint: Option<&str>) -> Server {
-    let Some(pod) = pod else { return Server::Absent };
-    if !pod.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == uid) {
-        return Server::Foreign;
-    }
-    let made_from = pod.annotations().get(labels::CONNECT_FINGERPRINT).map(String::as_str);
-    Server::Ours(ServerPod {
-        // One without was made by another operator, and goes on.
-        current: fingerprint.is_none() || made_from.is_none() || made_from == fingerprint,
-        deleting: pod.metadata.deletion_timestamp.is_some(),
-        ended: ended(pod),
-    })
-}
-
-/// Whether the server was made from the specification and goes on.
-fn is_live(server: &Server) -> bool {
-    matches!(server, Server::Ours(pod) if pod.current && !pod.deleting && pod.ended.is_none())
-}
-
-/// When and after what time the server ended, if it did.
-fn ended(pod: &Pod) -> Option<Ended> {
-    match driver_progress(&PodFacts::of(pod)) {
-        DriverProgress::Succeeded | DriverProgress::Failed { .. } => {}
-        DriverProgress::Pending { .. } | DriverProgress::Running | DriverProgress::Unknown => return None,
-    }
-    let created = pod.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
-    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-    let ends = statuses.filter_map(|status| status.state.as_ref()?.terminated.as_ref()?.finished_at.as_ref());
-    // One that was evicted tells no time.
-    let at = ends.map(|time| time.0).max().unwrap_or(created);
-    let lived = at.duration_since(created);
-    Some(Ended { at, lived: lived.max(SignedDuration::ZERO) })
-}
-
-fn view(pod: &Pod) -> ServerView {
-    let facts = PodFacts::of(pod);
-    let obstacle = match driver_progress(&facts) {
-        DriverProgress::Pending { blocked: Some(blocked) } if blocked.kind.is_obstacle() => blocked.message,
-        DriverProgress::Failed { message } => message,
-        DriverProgress::Succeeded => "the server has ended".to_owned(),
-        DriverProgress::Unknown => "its node does not answer".to_owned(),
-        DriverProgress::Pending { .. } | DriverProgress::Running => String::new(),
-    };
-    ServerView {
-        ip: pod.status.as_ref().and_then(|status| status.pod_ip.clone()),
-        ready: facts.ready && !facts.deleting,
-        name: facts.name,
-        obstacle,
     }
 }
 

@@ -63,7 +63,7 @@ async fn api_long_large_and_foreign_words_run_or_say_why() -> Result<()> {
         let _operator = Operator::start(scope, &[])?;
         driver(scope, &create(scope, &"n".repeat(63), json!({}), json!({})).await?).await?;
         let long = create(scope, &"n".repeat(64), json!({}), json!({})).await?;
-        fails(&long, &["metadata.name", "at most 63"]).await?;
+        fails(&long, &["metadata.name", "no more than 63 characters"]).await?;
 
         let words = json!(["größe", "漢字 😀", "a\nb"]);
         let unicode = create(scope, "unicode", json!({}), json!({"arguments": words.clone()})).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cerium_crds::scheduled::{ScheduledSparkApplicationStatus, refused};
+use cerium_crds::scheduled::{ScheduledSparkApplicationStatus, admit};
 use cerium_crds::states::ScheduleState;
 use cerium_crds::{ScheduledSparkApplication, SparkApplication, events as reasons, labels, names};
 use futures::future::BoxFuture;
@@ -239,17 +239,7 @@ impl Schedules {
             let policy = policy.unwrap_or_default();
             format!("spec.concurrencyPolicy: \"{policy}\" is not valid: expected Allow, Forbid or Replace")
         })?;
-        let refused = refused(object);
-        if !refused.is_empty() {
-            return Err(refused.join("; "));
-        }
-        let name = object.name_any();
-        if !names::is_dns_1035_label(&run_name(&name, Timestamp::UNIX_EPOCH, self.precision)) {
-            return Err(format!(
-                "metadata.name: \"{name}\" is not valid: the runs are named after it, so expected lower case \
-                 letters, digits and dashes, with a letter first"
-            ));
-        }
+        admit(object)?;
         Ok(Wish { schedule, concurrency })
     }
 
