@@ -70,6 +70,15 @@ impl S3 {
         Ok(())
     }
 
+    /// Puts so many CSV files of a thousand numbers each below `numbers/`: 0 and so on, one a line.
+    pub async fn put_numbers(&self, files: usize) -> Result<()> {
+        for file in 0..files {
+            let lines: Vec<_> = (0..1000).map(|line| (file * 1000 + line).to_string()).collect();
+            self.put(&format!("numbers/{file:02}.csv"), &(lines.join("\n") + "\n")).await?;
+        }
+        Ok(())
+    }
+
     /// Puts one small object.
     pub async fn put(&self, key: &str, content: &str) -> Result<()> {
         self.store.put(&Path::from(key), content.to_owned().into()).await?;

@@ -70,6 +70,11 @@ impl Scope {
         self.cluster.kubectl(&[&["--namespace", self.namespace.as_str()], arguments].concat()).await
     }
 
+    /// An object of the namespace, such as `pod/driver`.
+    pub async fn read(&self, resource: &str) -> Result<Value> {
+        Ok(serde_json::from_str(&self.kubectl(&["get", resource, "--output", "json"]).await?)?)
+    }
+
     /// Applies manifests, as a user does.
     pub async fn apply(&self, manifests: &str) -> Result<String> {
         self.cluster.kubectl_with(&["--namespace", &self.namespace, "apply", "-f", "-"], manifests).await

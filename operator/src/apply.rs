@@ -263,6 +263,11 @@ fn answer(status: &Status) -> String {
     }
 }
 
+/// Deletes the object of this UID alone, not another one of its name.
+pub(crate) fn only_this(uid: Option<String>) -> Preconditions {
+    Preconditions { uid, resource_version: None }
+}
+
 /// Deletes this driver pod, and no other of its name.
 pub async fn remove_driver(
     client: &Client,
@@ -271,9 +276,7 @@ pub async fn remove_driver(
     uid: &str,
 ) -> Result<(), ApplyError> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let only_this = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-    let params = DeleteParams { preconditions: Some(only_this), ..DeleteParams::default() };
-    match api.delete(name, &params).await {
+    match api.delete(name, &DeleteParams::default().preconditions(only_this(Some(uid.to_owned())))).await {
         Ok(_) => Ok(()),
         // Gone already, or another pod by now.
         Err(error) if matches!(ApiFailure::of(&error), ApiFailure::NotFound | ApiFailure::Conflict) => Ok(()),
@@ -289,8 +292,7 @@ pub async fn delete_application(
     let name = application.name_any();
     let api: Api<cerium_crds::SparkApplication> =
         Api::namespaced(client.clone(), &application.namespace().unwrap_or_default());
-    let only_this = Preconditions { uid: application.uid(), resource_version: None };
-    let params = DeleteParams { preconditions: Some(only_this), ..DeleteParams::background() };
+    let params = DeleteParams::background().preconditions(only_this(application.uid()));
     match api.delete(&name, &params).await {
         Ok(_) => Ok(()),
         Err(error) if matches!(ApiFailure::of(&error), ApiFailure::NotFound | ApiFailure::Conflict) => Ok(()),

@@ -1,10 +1,10 @@
 //! Makes and removes pod groups of batch schedulers. Everything here may be repeated after a crash.
 
-use kube::api::{DeleteParams, DynamicObject, Preconditions};
+use kube::api::{DeleteParams, DynamicObject};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
-use crate::apply::{ApplyError, Outcome};
+use crate::apply::{ApplyError, Outcome, only_this};
 use crate::batch::{GroupId, PodGroup};
 use crate::ensure::{Ensured, ensure};
 use crate::error::{ApiFailure, chain};
@@ -69,9 +69,7 @@ pub async fn remove(
     let Some(found) = found.filter(|found| found.owner_references().iter().any(|of| of.uid == owner)) else {
         return Ok(());
     };
-    let only_this = Preconditions { uid: found.uid(), resource_version: None };
-    let params = DeleteParams { preconditions: Some(only_this), ..DeleteParams::default() };
-    match api.delete(name, &params).await {
+    match api.delete(name, &DeleteParams::default().preconditions(only_this(found.uid()))).await {
         Ok(_) => Ok(()),
         Err(error) => match ApiFailure::of(&error) {
             ApiFailure::NotFound | ApiFailure::Conflict => Ok(()),

@@ -8,7 +8,6 @@ use cerium_e2e::cluster::repository;
 use cerium_e2e::examples;
 use cerium_e2e::operator::Operator;
 use cerium_e2e::scope::{Scope, on_cluster};
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -29,21 +28,9 @@ async fn define_pod_groups(scope: &Scope) -> Result<()> {
     Ok(())
 }
 
-async fn read(scope: &Scope, resource: &str, name: &str) -> Result<Value> {
-    let text = scope.kubectl(&["get", resource, name, "--output", "json"]).await?;
-    Ok(serde_json::from_str(&text)?)
-}
-
 /// Ends the driver as a kubelet would: no node has this scheduler's pods.
 async fn end(scope: &Scope, application: &Application<'_>) -> Result<()> {
-    let ended = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
-        "name": "spark-kubernetes-driver", "image": "none", "imageID": "none", "ready": false, "restartCount": 0,
-        "state": {"terminated": {"exitCode": 0, "reason": "Completed"}},
-    }]}});
-    scope
-        .pod_api()
-        .patch_status(&application.driver(), &PatchParams::default(), &Patch::Merge(ended))
-        .await?;
+    scope.end_driver(&application.driver(), 0).await?;
     application.wait_state("COMPLETED", LIMIT).await?;
     Ok(())
 }
@@ -70,14 +57,14 @@ async fn api_pod_groups_come_before_the_driver_and_go_with_it() -> Result<()> {
         let application = Application::new(scope, "gang");
         application.wait_state("SUBMITTED", LIMIT).await?;
         let resource = "podgroups.scheduling.volcano.sh";
-        let group = read(scope, resource, "spark-gang-pg").await?;
+        let group = scope.read(&format!("{resource}/spark-gang-pg")).await?;
         let expected = json!({
             "minMember": 1, "queue": "blue", "priorityClassName": "high",
             "minResources": {"cpu": "2", "memory": "2688Mi"},
         });
         assert_eq!(group["spec"], expected);
         assert_eq!(group["metadata"]["ownerReferences"][0]["kind"], "SparkApplication");
-        let driver = read(scope, "pod", "gang-driver").await?;
+        let driver = scope.read("pod/gang-driver").await?;
         assert_eq!(driver["spec"]["schedulerName"], "volcano");
         assert_eq!(driver["metadata"]["annotations"]["scheduling.k8s.io/group-name"], "spark-gang-pg");
         end(scope, &application).await?;
@@ -88,9 +75,9 @@ async fn api_pod_groups_come_before_the_driver_and_go_with_it() -> Result<()> {
             Application::submit(scope, "plugin", "SELECT 1", on("default-scheduler", Value::Null)).await?;
         application.wait_state("SUBMITTED", LIMIT).await?;
         let resource = "podgroups.scheduling.x-k8s.io";
-        let group = read(scope, resource, "plugin-pg").await?;
+        let group = scope.read(&format!("{resource}/plugin-pg")).await?;
         assert_eq!(group["spec"], json!({"minMember": 1, "minResources": {"cpu": "2", "memory": "2688Mi"}}));
-        let driver = read(scope, "pod", "plugin-driver").await?;
+        let driver = scope.read("pod/plugin-driver").await?;
         assert_eq!(driver["metadata"]["labels"]["scheduling.x-k8s.io/pod-group"], "plugin-pg");
         end(scope, &application).await?;
         let left = scope.kubectl(&["get", resource, "--output", "name"]).await?;
@@ -99,7 +86,7 @@ async fn api_pod_groups_come_before_the_driver_and_go_with_it() -> Result<()> {
         let changes = on("yunikorn", json!({"queue": "root.default"}));
         let application = Application::submit(scope, "groups", "SELECT 1", changes).await?;
         application.wait_state("SUBMITTED", LIMIT).await?;
-        let driver = read(scope, "pod", "groups-driver").await?;
+        let driver = scope.read("pod/groups-driver").await?;
         assert_eq!(driver["spec"]["schedulerName"], "yunikorn");
         assert_eq!(driver["metadata"]["labels"]["queue"], "root.default");
         let groups = driver["metadata"]["annotations"]["yunikorn.apache.org/task-groups"].as_str();
@@ -121,7 +108,7 @@ async fn api_a_quota_without_room_is_told_before_anything_is_made() -> Result<()
         scope.kubectl(&["create", "serviceaccount", "spark-operator-spark"]).await?;
         scope.kubectl(&["create", "quota", "small", "--hard=requests.memory=2Gi"]).await?;
         cerium_e2e::wait::until("the quota to be taken up", LIMIT, async || {
-            Ok(Some(read(scope, "quota", "small").await?).filter(|quota| quota["status"]["hard"].is_object()))
+            Ok(Some(scope.read("quota/small").await?).filter(|quota| quota["status"]["hard"].is_object()))
         })
         .await?;
         let operator = Operator::start(scope, &["--enable-resource-quota-enforcement"])?;

@@ -8,13 +8,9 @@ use cerium_e2e::examples;
 use cerium_e2e::operator::Operator;
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-async fn read(scope: &Scope, resource: &str) -> Result<Value> {
-    Ok(serde_json::from_str(&scope.kubectl(&["get", resource, "--output", "json"]).await?)?)
-}
 
 /// Names of what is there, as `kind/name`.
 async fn names(scope: &Scope) -> Result<Vec<String>> {
@@ -42,7 +38,7 @@ async fn api_services_ingresses_and_the_budget_of_a_driver() -> Result<()> {
         let shown = Application::new(scope, "shown");
         let status = shown.wait_state("SUBMITTED", LIMIT).await?;
 
-        let service = read(scope, "service/shown-ui-svc").await?;
+        let service = scope.read("service/shown-ui-svc").await?;
         let port = &service["spec"]["ports"][0];
         assert_eq!(
             (&port["name"], &port["port"], &port["targetPort"]),
@@ -53,7 +49,7 @@ async fn api_services_ingresses_and_the_budget_of_a_driver() -> Result<()> {
             (&service["metadata"]["labels"]["team"], &service["metadata"]["annotations"]["a"]),
             (&json!("x"), &json!("b"))
         );
-        let ingress = read(scope, "ingress/shown-ui-ingress").await?;
+        let ingress = scope.read("ingress/shown-ui-ingress").await?;
         assert_eq!(ingress["spec"]["ingressClassName"], "inner");
         assert_eq!(ingress["spec"]["tls"], json!([{"hosts": ["shown.example.com"], "secretName": "own"}]));
         let annotations =
@@ -73,7 +69,7 @@ async fn api_services_ingresses_and_the_budget_of_a_driver() -> Result<()> {
         assert_eq!(info["webUIIngressName"], "shown-ui-ingress");
         assert_eq!(info["webUIIngressAddress"], format!("http://shown.example.com/{}", scope.namespace));
 
-        let rest = read(scope, "ingress/shown-ing-9000").await?;
+        let rest = scope.read("ingress/shown-ing-9000").await?;
         // What the application does not say the operator's flags say.
         assert_eq!(rest["spec"]["tls"], json!([{"hosts": ["all.example.com"], "secretName": "all"}]));
         assert_eq!(rest["metadata"]["annotations"]["of"], "the operator");
@@ -81,7 +77,7 @@ async fn api_services_ingresses_and_the_budget_of_a_driver() -> Result<()> {
             rest["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"],
             "shown-driver-9000"
         );
-        let budget = read(scope, "poddisruptionbudget/shown-driver").await?;
+        let budget = scope.read("poddisruptionbudget/shown-driver").await?;
         assert_eq!(budget["spec"]["minAvailable"], 1);
         for object in [&service, &ingress, &rest, &budget] {
             assert_eq!(object["metadata"]["ownerReferences"][0]["name"], "shown");
@@ -89,7 +85,7 @@ async fn api_services_ingresses_and_the_budget_of_a_driver() -> Result<()> {
         // The disruption controller finds the driver by it.
         scope.run_driver("shown-driver").await?;
         until("the budget to count the driver", LIMIT, async || {
-            let budget = read(scope, "poddisruptionbudget/shown-driver").await?;
+            let budget = scope.read("poddisruptionbudget/shown-driver").await?;
             Ok((budget["status"]["expectedPods"] == 1).then_some(()))
         })
         .await?;
@@ -153,7 +149,7 @@ async fn api_settings_files_reach_the_driver_or_are_told_to_be_wrong() -> Result
         }});
         let right = Application::submit(scope, "right", "SELECT 1", maps("defaults", "site")).await?;
         right.wait_state("SUBMITTED", LIMIT).await?;
-        let map = read(scope, "configmap/right-driver-conf-map").await?;
+        let map = scope.read("configmap/right-driver-conf-map").await?;
         let properties = map["data"]["spark.properties"].as_str().unwrap_or_default();
         for (property, there) in [
             (r"spark.sql.shuffle.partitions=7", true),

@@ -18,10 +18,7 @@ async fn run_idle_executors_go_while_the_driver_runs() -> Result<()> {
     on_cluster("run_allocation", async |scope| {
         scope.install_chart().await?;
         let s3 = S3::start(scope).await?;
-        for file in 0..64 {
-            let lines: Vec<_> = (0..1000).map(|line| (file * 1000 + line).to_string()).collect();
-            s3.put(&format!("numbers/{file:02}.csv"), &(lines.join("\n") + "\n")).await?;
-        }
+        s3.put_numbers(64).await?;
         let program = "
             CREATE TEMPORARY VIEW numbers (n BIGINT) USING csv OPTIONS (path 's3a://cerium/numbers');
             CREATE TEMPORARY VIEW first (n BIGINT) USING csv OPTIONS (path 's3a://cerium/numbers/00.csv');

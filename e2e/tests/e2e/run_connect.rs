@@ -36,8 +36,7 @@ fn connect(changes: Value) -> Result<Value> {
 }
 
 async fn status(scope: &Scope) -> Result<Value> {
-    let text = scope.kubectl(&["get", "sparkconnect", "shared", "--output", "json"]).await?;
-    Ok(serde_json::from_str::<Value>(&text)?["status"].clone())
+    Ok(scope.read("sparkconnect/shared").await?["status"].clone())
 }
 
 async fn wait_ready(scope: &Scope) -> Result<Value> {

@@ -10,7 +10,7 @@ use cerium_e2e::kubeflow::{driver_with, is_still, left_behind, submission, submi
 use cerium_e2e::scope::{Scope, on_cluster};
 use cerium_e2e::wait::until;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const LIMIT: Duration = Duration::from_secs(90);
 /// Who held the Lease before.
@@ -18,10 +18,6 @@ const OLD_HOLDER: &str = "spark-operator-controller-7c5d6f8b9-x2x4z_0f8fad5b";
 
 fn folder(path: &str) -> String {
     repository().join(path).to_string_lossy().into_owned()
-}
-
-async fn read(scope: &Scope, resource: &str) -> Result<Value> {
-    Ok(serde_json::from_str(&scope.kubectl(&["get", resource, "--output", "json"]).await?)?)
 }
 
 /// Installs what stands for Kubeflow's release, or upgrades it.
@@ -91,7 +87,7 @@ async fn connect_server(scope: &Scope) -> Result<String> {
         },
     });
     scope.apply(&manifest.to_string()).await?;
-    let owner = read(scope, "sparkconnect/shared").await?["metadata"]["uid"].clone();
+    let owner = scope.read("sparkconnect/shared").await?["metadata"]["uid"].clone();
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
@@ -118,7 +114,7 @@ async fn connect_server(scope: &Scope) -> Result<String> {
 
 /// The UID of the Connect server's pod; an error if it is about to go.
 async fn server(scope: &Scope) -> Result<String> {
-    let metadata = read(scope, "pod/shared-server").await?["metadata"].clone();
+    let metadata = scope.read("pod/shared-server").await?["metadata"].clone();
     ensure!(metadata["deletionTimestamp"].is_null(), "the server is being deleted: {metadata}");
     Ok(metadata["uid"].as_str().context("a server without a UID")?.to_owned())
 }
@@ -150,7 +146,7 @@ async fn run_upgrade_of_a_release_while_applications_run() -> Result<()> {
             is_taken(scope, "Python").await.err().context("Kubeflow's webhook is not in the way")?;
         ensure!(format!("{refused:#}").contains("failed calling webhook"), "{refused:#}");
         ensure!(in_the_way(scope).await?.len() == 6, "not all of the release is there");
-        let account = read(scope, "serviceaccount/spark-operator-spark").await?;
+        let account = scope.read("serviceaccount/spark-operator-spark").await?;
 
         // The commands of docs/migration/kubeflow.md.
         let definitions = folder("charts/cerium-crds");
@@ -159,14 +155,14 @@ async fn run_upgrade_of_a_release_while_applications_run() -> Result<()> {
         scope.upgrade_chart().await?;
 
         // What drivers run as is the same object; what stood in the way is gone.
-        let kept = read(scope, "serviceaccount/spark-operator-spark").await?;
+        let kept = scope.read("serviceaccount/spark-operator-spark").await?;
         ensure!(kept["metadata"]["uid"] == account["metadata"]["uid"], "another service account");
         let left = in_the_way(scope).await?;
         ensure!(left.is_empty(), "left: {left:?}");
         let deployments = scope.kubectl(&["get", "deployments", "--output", "name"]).await?;
         ensure!(deployments.trim() == "deployment.apps/spark-operator-controller", "left: {deployments}");
         until("the new controller to lead", LIMIT, async || {
-            let lease = read(scope, "lease/spark-operator-controller-lock").await?;
+            let lease = scope.read("lease/spark-operator-controller-lock").await?;
             Ok(lease["spec"]["holderIdentity"].as_str().filter(|holder| *holder != OLD_HOLDER).map(drop))
         })
         .await?;

@@ -6,12 +6,12 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{ApplyError, already_exists, refusal};
+use super::{ApplyError, already_exists, only_this, refusal};
 use crate::build::Exposure;
 use crate::error::ApiFailure;
 
@@ -159,9 +159,7 @@ async fn remove<K: Kind>(client: &Client, kind: &'static str, made: &K) -> Resul
     let found = api.get_opt(&name).await;
     let found = found.map_err(|source| ApplyError::Read { kind, name: name.clone(), source })?;
     let Some(found) = found.filter(|found| has_owner(found, made)) else { return Ok(()) };
-    let only_this = Preconditions { uid: found.uid(), resource_version: None };
-    let params = DeleteParams { preconditions: Some(only_this), ..DeleteParams::default() };
-    match api.delete(&name, &params).await {
+    match api.delete(&name, &DeleteParams::default().preconditions(only_this(found.uid()))).await {
         Ok(_) => Ok(()),
         Err(error) if matches!(ApiFailure::of(&error), ApiFailure::NotFound | ApiFailure::Conflict) => Ok(()),
         Err(source) => Err(ApplyError::Delete { kind, name, source }),

@@ -2,10 +2,10 @@
 
 use cerium_crds::connect::ValidatedConnect;
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
-use kube::api::{DeleteParams, Preconditions};
+use kube::api::DeleteParams;
 use kube::{Api, Client, ResourceExt};
 
-use crate::apply::ApplyError;
+use crate::apply::{ApplyError, only_this};
 use crate::build::connect as build;
 use crate::ensure::{Ensured, ensure};
 use crate::error::ApiFailure;
@@ -90,9 +90,7 @@ async fn remove(api: &Api<Service>, name: &str, owner: &str) -> Result<(), Apply
     let Some(found) = found.filter(|found| found.owner_references().iter().any(|of| of.uid == owner)) else {
         return Ok(());
     };
-    let only_this = Preconditions { uid: found.uid(), resource_version: None };
-    let params = DeleteParams { preconditions: Some(only_this), ..DeleteParams::default() };
-    match api.delete(name, &params).await {
+    match api.delete(name, &DeleteParams::default().preconditions(only_this(found.uid()))).await {
         Ok(_) => Ok(()),
         Err(error) if matches!(ApiFailure::of(&error), ApiFailure::NotFound | ApiFailure::Conflict) => Ok(()),
         Err(source) => Err(ApplyError::Delete { kind: KIND, name: name.to_owned(), source }),

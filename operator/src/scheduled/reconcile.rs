@@ -8,7 +8,7 @@ use cerium_crds::{ScheduledSparkApplication, SparkApplication, events as reasons
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
 
 use super::Schedules;
@@ -17,6 +17,7 @@ use super::cron::{LOCAL, Schedule};
 use super::decide::{Concurrency, Decision, History, Memory, Situation, Wish, decide, history, until};
 use super::runs::{Child, Run};
 use super::zone;
+use crate::apply::only_this;
 use crate::error::{ApiFailure, Problem};
 use crate::events::{self, Note};
 use crate::kind::{Kind, ObjectKey, Requeue};
@@ -290,8 +291,7 @@ impl Schedules {
 
     async fn delete(&self, namespace: &str, run: &Run) -> Result<(), ScheduleError> {
         let api: Api<SparkApplication> = Api::namespaced(self.client.clone(), namespace);
-        let only_this = Preconditions { uid: Some(run.uid.clone()), resource_version: None };
-        let params = DeleteParams { preconditions: Some(only_this), ..DeleteParams::background() };
+        let params = DeleteParams::background().preconditions(only_this(Some(run.uid.clone())));
         match api.delete(&run.name, &params).await {
             Ok(_) => Ok(()),
             // Gone already, or another one by now.

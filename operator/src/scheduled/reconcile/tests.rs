@@ -250,6 +250,13 @@ async fn a_wrong_schedule_is_told_and_heals_when_it_is_mended() {
             json!({"concurrencyPolicy": "Maybe"}),
             "spec.concurrencyPolicy: \"Maybe\" is not valid: expected Allow, Forbid or Replace",
         ),
+        (
+            json!({"template": {
+                "type": "SQL", "sparkVersion": "4.1.1", "mainApplicationFile": "local:///opt/app/pi.sql",
+                "driver": {}, "executor": {}, "sparkConf": {"spark.master": "local"},
+            }}),
+            "sparkConf key \"spark.master\" is not allowed: this value is managed by the operator",
+        ),
     ];
     for (wrong, reason) in cases {
         let stage = Stage::new(wrong);
@@ -263,6 +270,7 @@ async fn a_wrong_schedule_is_told_and_heals_when_it_is_mended() {
         stage.edit(|object| {
             object["spec"]["schedule"] = json!("*/10 * * * *");
             object["spec"].as_object_mut().unwrap().retain(|key, _| key == "schedule" || key == "template");
+            object["spec"]["template"]["sparkConf"] = json!({});
         });
         stage.pass().await.unwrap();
         let status = stage.status();
