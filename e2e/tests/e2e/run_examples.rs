@@ -61,19 +61,17 @@ async fn run_examples_of_the_life_cycle() -> Result<()> {
         // At night it may run as it is; here it runs soon.
         let soon = json!({"spec": {"schedule": "@every 5s"}});
         examples::apply_changed(scope, "nightly.yaml", soon).await?;
-        let read = async || -> Result<Value> {
-            let text = scope.kubectl(&["get", "scheduledsparkapp", "nightly", "--output", "json"]).await?;
-            Ok(serde_json::from_str(&text)?)
-        };
         let run = until("the first run", LIMIT, async || {
-            Ok(read().await?["status"]["lastRunName"].as_str().map(str::to_owned))
+            Ok(scope.read("scheduledsparkapp/nightly").await?["status"]["lastRunName"]
+                .as_str()
+                .map(str::to_owned))
         })
         .await?;
         completes(scope, &run, "|good night|").await?;
         // As it is written: half past two in Berlin.
         examples::apply(scope, "nightly.yaml").await?;
         until("the run of the next night", LIMIT, async || {
-            let status = read().await?["status"].clone();
+            let status = scope.read("scheduledsparkapp/nightly").await?["status"].clone();
             let next = status["nextRun"].as_str().unwrap_or_default();
             Ok(["T00:30:00Z", "T01:30:00Z"].iter().any(|time| next.ends_with(time)).then_some(()))
         })
@@ -87,11 +85,9 @@ async fn run_examples_of_settings() -> Result<()> {
     on_cluster("run_examples_settings", async |scope| {
         scope.install_chart().await?;
         let s3 = S3::start(scope).await?;
-        for file in 0..16 {
-            let lines: Vec<_> = (0..1000).map(|line| (file * 1000 + line).to_string()).collect();
-            s3.put(&format!("numbers/{file:02}.csv"), &(lines.join("\n") + "\n")).await?;
-        }
-        for name in ["monitored.yaml", "elastic.yaml", "volumes.yaml", "defaults.yaml"] {
+        s3.put_numbers(16).await?;
+        s3.put("lib/greeting.py", "WORDS = 'from a module'\n").await?;
+        for name in ["monitored.yaml", "elastic.yaml", "volumes.yaml", "defaults.yaml", "pods.yaml", "modules.yaml"] {
             examples::apply(scope, name).await?;
         }
 
@@ -109,6 +105,9 @@ async fn run_examples_of_settings() -> Result<()> {
         // 10 * 2 + 20 * 3 + 30 * 2
         completes(scope, "volumes", "|  140|").await?;
         completes(scope, "defaults", "|good morning, all|").await?;
+        completes(scope, "modules", "hello from a module\n").await?;
+        // The sidecar still runs.
+        completes(scope, "pods", "|    6|").await?;
         // 0 + 1 + ... + 15999
         let status = completes(scope, "elastic", "|127992000|").await?;
         let executors = status["executorState"].as_object().map_or(0, serde_json::Map::len);
