@@ -87,7 +87,9 @@ async fn run_examples_of_settings() -> Result<()> {
         let s3 = S3::start(scope).await?;
         s3.put_numbers(16).await?;
         s3.put("lib/greeting.py", "WORDS = 'from a module'\n").await?;
-        for name in ["monitored.yaml", "elastic.yaml", "volumes.yaml", "defaults.yaml", "pods.yaml", "modules.yaml"] {
+        for name in
+            ["monitored.yaml", "elastic.yaml", "volumes.yaml", "defaults.yaml", "pods.yaml", "modules.yaml"]
+        {
             examples::apply(scope, name).await?;
         }
 
