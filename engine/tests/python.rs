@@ -472,6 +472,20 @@ async fn partitions_are_mapped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_declared_so_is_not_null() {
+    if skipped() {
+        return;
+    }
+    let context = context();
+    let field = |name, data_type| Field::new(name, data_type, false);
+    let fields = vec![field("k", DataType::Utf8), field("v", DataType::Int64)];
+    let f = function("gaps", eval_type::MAP_PANDAS_ITER, DataType::Struct(fields.into()));
+    let plan = python::map_partitions(table(&context, PAIRS).await, f).unwrap();
+    let error = SparkError::from(run(&context, plan).await.unwrap_err());
+    assert_eq!(error.class(), "NOT_NULL_ASSERT_VIOLATION", "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn groups_are_mapped() {
     if skipped() {
         return;
@@ -535,18 +549,23 @@ async fn groups_are_aggregated_and_windows_too() {
         assert_eq!(rows(&run(&context, plan.build().unwrap()).await.unwrap()), ["a 7", "b 12"], "{name}");
         let Expr::AggregateFunction(aggregate) = total() else { panic!("no aggregate") };
         use datafusion::logical_expr::ExprFunctionExt;
-        let over = |order: Vec<datafusion::logical_expr::expr::Sort>| {
-            let function = datafusion::logical_expr::expr::WindowFunction::new(
-                Arc::clone(&aggregate.func),
-                aggregate.params.args.clone(),
-            );
+        let over = |args: Vec<Expr>| {
+            let function =
+                datafusion::logical_expr::expr::WindowFunction::new(Arc::clone(&aggregate.func), args);
+            let order = vec![col("v").sort(true, true)];
             Expr::from(function).partition_by(vec![col("k")]).order_by(order).build().unwrap()
         };
-        let plan = LogicalPlanBuilder::from(table(&context, PAIRS).await)
-            .window(vec![over(vec![col("v").sort(true, true)])])
-            .unwrap();
-        let found = rows(&run(&context, plan.build().unwrap()).await.unwrap());
-        assert_eq!(found, ["a 1 1", "a 2 3", "a 4 7", "b 5 5", "b 7 12"], "{name}");
+        // A function of rows among its arguments.
+        let plus_one = function("plus_one", eval_type::BATCHED, DataType::Int64);
+        let more = call(&plus_one, vec![(col("v"), None)]);
+        for (args, expected) in [
+            (aggregate.params.args.clone(), ["a 1 1", "a 2 3", "a 4 7", "b 5 5", "b 7 12"]),
+            (vec![more], ["a 1 2", "a 2 5", "a 4 10", "b 5 6", "b 7 14"]),
+        ] {
+            let plan = LogicalPlanBuilder::from(table(&context, PAIRS).await).window(vec![over(args)]);
+            let found = rows(&run(&context, plan.unwrap().build().unwrap()).await.unwrap());
+            assert_eq!(found, expected, "{name}");
+        }
     }
 }
 
@@ -572,5 +591,14 @@ async fn table_functions_make_rows() {
         let input = table(&context, "select * from (values (0, 'z'), (1, 'a'), (2, 'b')) t(x, y)").await;
         let plan = python::table_function(&session, f, argument(col("x")), Some(input)).unwrap();
         assert_eq!(rows(&run(&context, plan).await.unwrap()), ["1 a 0 1", "2 b 0 2", "2 b 1 2"]);
+        // As in Spark, what is of another type is null without Arrow, and an error with it.
+        let f = function("text", kind, output.clone());
+        let plan = python::table_function(&session, f, argument(lit(2_i64)), None).unwrap();
+        let found = run(&context, plan).await;
+        if kind == eval_type::TABLE {
+            assert_eq!(rows(&found.unwrap()), ["null 2"]);
+        } else {
+            assert!(found.unwrap_err().to_string().contains("UDTF_ARROW_TYPE_CONVERSION_ERROR"));
+        }
     }
 }

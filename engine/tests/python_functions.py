@@ -117,6 +117,14 @@ put("pair", lambda x: (x, "n%s" % x), StructType([StructField("a", LongType()), 
 ROWS = StructType([StructField("k", StringType()), StructField("v", LongType())])
 
 
+def gaps(frames):
+    for frame in frames:
+        yield frame.assign(v=None)
+
+
+put("gaps", gaps, ROWS)
+
+
 def double_frames(frames):
     for frame in frames:
         yield frame.assign(v=frame.v * 2)
@@ -191,3 +199,11 @@ class Repeat:
 
 
 put("repeat", Repeat)
+
+
+class Text:
+    def eval(self, n):
+        yield "text", n
+
+
+put("text", Text)

@@ -51,24 +51,29 @@ def _import(module):
     return {"pyspark": pyspark.__version__}
 
 
-def _tell_spark_files():
-    """Lets `SparkFiles` of a PySpark without one know the folder that each task brings."""
+def _enter_folders():
+    """Has workers run in the folder of files that a task brings, and `SparkFiles` know it in a
+    PySpark without one."""
     import pyspark
     from pyspark import worker_util
 
     from cerium_client import files
 
-    if hasattr(pyspark, "SparkFiles"):
-        return
-    files.add(pyspark)
+    has_files = hasattr(pyspark, "SparkFiles")
+    if not has_files:
+        files.add(pyspark)
     add_path = worker_util.add_path
 
-    def note_folder(path):
+    def enter(path):
         if os.path.isdir(path):
-            pyspark.SparkFiles._root_directory = path
+            if not has_files:
+                pyspark.SparkFiles._root_directory = path
+            # Without files of its own a session has no folder to be in.
+            if os.listdir(path):
+                os.chdir(path)
         add_path(path)
 
-    worker_util.add_path = note_folder
+    worker_util.add_path = enter
 
 
 def _offer_rdds():
@@ -80,6 +85,13 @@ def _offer_rdds():
 
     install.into(pyspark)
     broadcasts.install()
+
+
+def _take_tables():
+    """Has workers run table functions whose rows Spark would pickle."""
+    from cerium_worker import tables
+
+    tables.install()
 
 
 def _simplify_tracebacks():
@@ -117,8 +129,9 @@ def main():
 
     import pyspark.daemon
 
-    _tell_spark_files()
+    _enter_folders()
     _offer_rdds()
+    _take_tables()
     _simplify_tracebacks()
     printed = sys.stdout
     sys.stdout = answers

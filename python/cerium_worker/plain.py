@@ -87,9 +87,9 @@ class _Call:
         self.arrow_type = to_arrow_type(self.type)
         self.to_internal = self.type.toInternal if self.type.needConversion() else None
         self.as_it_is = _AS_IT_IS.get(type(self.type))
-        self.clean = _cleaner(self.type)
+        self.clean = cleaner(self.type)
         if not isinstance(self.type, (StructType, UserDefinedType)):
-            self.clean = _without_rows(self.clean)
+            self.clean = without_rows(self.clean)
 
     def __call__(self, batch, columns):
         """The results for a batch. `columns` keeps decoded arguments for the next call."""
@@ -223,10 +223,10 @@ def _local(micros):
     return datetime.datetime.fromtimestamp(micros // 1000000).replace(microsecond=micros % 1000000)
 
 
-def _cleaner(data_type: DataType):
+def cleaner(data_type: DataType):
     """Turns a result that is not null, as `toInternal` left it, into what pyarrow takes for it."""
     if isinstance(data_type, UserDefinedType):
-        return _cleaner(data_type.sqlType())
+        return cleaner(data_type.sqlType())
     if isinstance(data_type, BooleanType):
         return lambda v: v if isinstance(v, bool) else None
     if isinstance(data_type, (ByteType, ShortType, IntegerType, LongType)):
@@ -241,13 +241,13 @@ def _cleaner(data_type: DataType):
     if isinstance(data_type, BinaryType):
         return _binary
     if isinstance(data_type, ArrayType):
-        element = _cleaner(data_type.elementType)
+        element = cleaner(data_type.elementType)
         return lambda v: _array(v, element)
     if isinstance(data_type, MapType):
-        key, value = _cleaner(data_type.keyType), _cleaner(data_type.valueType)
+        key, value = cleaner(data_type.keyType), cleaner(data_type.valueType)
         return lambda v: _map(v, key, value)
     if isinstance(data_type, StructType):
-        fields = [(field.name, _cleaner(field.dataType)) for field in data_type]
+        fields = [(field.name, cleaner(field.dataType)) for field in data_type]
         return lambda v: _struct(v, fields)
     if isinstance(data_type, NullType):
         return lambda v: None
@@ -260,12 +260,16 @@ def _cleaner(data_type: DataType):
     return lambda v: _integer(v, 64)
 
 
-def _without_rows(clean):
+class PickleException(ValueError):
+    """What the JVM raises for a pickle of an object that it has no class for."""
+
+
+def without_rows(clean):
     """The same for a type that a `Row`, which the JVM cannot make anything else of, is an error for."""
 
     def checked(value):
         if isinstance(value, Row):
-            raise ValueError(
+            raise PickleException(
                 "expected zero arguments for construction of ClassDict (for pyspark.sql.types._create_row)"
             )
         return clean(value)

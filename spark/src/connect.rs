@@ -28,6 +28,7 @@ pub use self::catalog::storage_level;
 pub use self::command::command;
 pub use self::literal::to_proto as literal_to_proto;
 use self::proto::command::CommandType;
+pub use self::python::NO_COLUMNS;
 use crate::error::Result;
 use crate::session::SparkSession;
 use crate::sql::WriteCommand;

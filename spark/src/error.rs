@@ -34,6 +34,15 @@ pub struct QueryContext {
     pub column: u64,
 }
 
+/// Where a program called the function of the DataFrame API that an error is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallSite {
+    /// The function.
+    pub fragment: String,
+    /// File and line of the program.
+    pub call_site: String,
+}
+
 /// An error as Spark reports it.
 ///
 /// `Display` prints it to the letter of Spark 4.1: `[CLASS] message SQLSTATE: state`
@@ -50,6 +59,7 @@ struct Details {
     params: BTreeMap<String, String>,
     position: Option<Position>,
     context: Option<QueryContext>,
+    call_site: Option<CallSite>,
 }
 
 impl SparkError {
@@ -62,6 +72,7 @@ impl SparkError {
             params: BTreeMap::new(),
             position: None,
             context: None,
+            call_site: None,
         }))
     }
 
@@ -110,6 +121,11 @@ impl SparkError {
         self.0.context.as_ref()
     }
 
+    /// The call in the program, if the error arose while its expression was planned.
+    pub fn call_site(&self) -> Option<&CallSite> {
+        self.0.call_site.as_ref()
+    }
+
     /// Line and column in the script, both from 1: of the position, else of the statement.
     pub fn script_position(&self) -> Option<(u64, u64)> {
         let context = self.0.context.as_ref()?;
@@ -131,6 +147,15 @@ impl SparkError {
     #[must_use]
     pub fn at(mut self, position: Option<Position>) -> Self {
         self.0.position = self.0.position.or(position);
+        self
+    }
+
+    /// Sets the call in the program unless a place is known already.
+    #[must_use]
+    pub fn called_at(mut self, site: impl FnOnce() -> Option<CallSite>) -> Self {
+        if self.0.call_site.is_none() && self.0.position.is_none() {
+            self.0.call_site = site();
+        }
         self
     }
 

@@ -153,7 +153,11 @@ pub fn co_group_map(
 ) -> Result<LogicalPlan> {
     expect_kind(&function, &[eval_type::COGROUPED_MAP_PANDAS, eval_type::COGROUPED_MAP_ARROW])?;
     if left_keys.len() != right_keys.len() {
-        return Err(SparkError::internal("cogrouped inputs have different numbers of keys"));
+        return Err(SparkError::without_class(format!(
+            "requirement failed: Cogroup keys must have same size: {} != {}",
+            left_keys.len(),
+            right_keys.len()
+        )));
     }
     let mut left_exprs = vec![];
     let mut right_exprs = vec![];

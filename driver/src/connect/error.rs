@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use cerium_conf::ConfError;
 use cerium_engine::python::worker::WorkerError;
-use cerium_spark::error::{QueryContext, SparkError};
+use cerium_spark::error::{CallSite, QueryContext, SparkError};
 use datafusion::error::DataFusionError;
 use spark_connect_proto::fetch_error_details_response as details;
 use tonic::{Code, Status};
@@ -126,10 +126,20 @@ fn abbreviated(message: &str) -> String {
     }
 }
 
-/// The place in the SQL text that an error of analysis is about.
+/// The place in the SQL text, or in the program, that an error of analysis is about.
 fn query_context(error: &SparkError) -> Option<details::QueryContext> {
     if error.is_syntax_error() {
         return None;
+    }
+    if let Some(site) = error.call_site().filter(|_| java::class_of(error) == java::ANALYSIS) {
+        let CallSite { fragment, call_site } = site.clone();
+        return Some(details::QueryContext {
+            context_type: details::query_context::ContextType::Dataframe.into(),
+            summary: format!("== DataFrame ==\n\"{fragment}\" was called from\n{call_site}\n"),
+            fragment,
+            call_site,
+            ..Default::default()
+        });
     }
     let (position, QueryContext { text, .. }) = (error.position()?, error.context()?);
     let line_start: usize =
@@ -159,6 +169,12 @@ impl From<SparkError> for Failure {
         if error.class() == WorkerError::PYTHON_EXCEPTION {
             let text = error.message();
             let traceback = text.strip_prefix(WorkerError::RAISED).unwrap_or(text).trim_start();
+            // What the JVM would raise of a pickle is raised by the worker here.
+            let last = traceback.trim_end().lines().next_back().unwrap_or_default();
+            if let Some(problem) = last.strip_prefix("cerium_worker.plain.PickleException: ") {
+                let message = format!("net.razorvine.pickle.PickleException: {problem}");
+                return Self::plain(java::SPARK_EXCEPTION, message);
+            }
             return Self::plain(java::PYTHON, traceback);
         }
         let (message, java_class) = (error.to_string(), java::class_of(&error));
@@ -233,6 +249,17 @@ mod tests {
         assert_eq!(status.message().chars().count(), MESSAGE_LIMIT);
         assert!(!status.get_details_error_info().unwrap().metadata.contains_key("messageParameters"));
         assert!(failure.details().message.chars().count() > 5000);
+    }
+
+    /// Spark's `DataFrameQueryContext`.
+    #[test]
+    fn the_call_in_the_program_is_told() {
+        let site = CallSite { fragment: "col".into(), call_site: "/app/main.py:7".into() };
+        let error = SparkError::column_not_found(&["nope".to_owned()], &[]).called_at(|| Some(site.clone()));
+        let found = query_context(&error).unwrap();
+        assert_eq!(found.context_type(), details::query_context::ContextType::Dataframe);
+        assert_eq!((found.fragment, found.call_site), (site.fragment, site.call_site));
+        assert_eq!(found.summary, "== DataFrame ==\n\"col\" was called from\n/app/main.py:7\n");
     }
 
     #[test]

@@ -5,10 +5,12 @@ import tempfile
 import zipfile
 
 import pandas as pd
-from pyspark.errors import PythonException
+from pyspark.errors import AnalysisException, PythonException
 from pyspark.errors.exceptions.connect import SparkConnectGrpcException
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+from pyspark.sql.udtf import AnalyzeResult
 
 spark = SparkSession.builder.getOrCreate()
 
@@ -85,6 +87,78 @@ def reads(x):
 
 read = [row[0] for row in spark.range(2).select(reads("id")).collect()]
 assert read == ["42, zipped, from a file, from an archive"] * 2, read
+
+@F.udf("string")
+def reads_beside_itself(x):
+    return open("data.txt").read()
+
+
+assert spark.range(1).select(reads_beside_itself("id")).collect() == [("from a file",)]
+
+
+# So they reach what asks a table function for its columns.
+@F.udtf
+class Column:
+    @staticmethod
+    def analyze(x):
+        with open("things/inner/thing.txt") as thing:
+            return AnalyzeResult(StructType().add(thing.read(), x.dataType))
+
+    def eval(self, x):
+        yield x,
+
+
+assert Column(F.lit(1)).columns == ["from an archive"]
+
+
+# Tables by name, and more than one.
+@F.udtf(returnType="a: bigint, b: bigint")
+class Both:
+    def eval(self, a, b):
+        yield a[0], b[0]
+
+
+spark.udtf.register("both", Both)
+spark.conf.set("spark.sql.tvf.allowMultipleTableArguments.enabled", "true")
+pairs = spark.sql("select * from both(b => table(from range(2)), a => table(select id + 7 as id from range(2)))")
+assert sorted(pairs.collect()) == [(7, 0), (7, 1), (8, 0), (8, 1)], pairs.collect()
+
+
+def failure(action):
+    """What goes wrong, and as what the client raises it."""
+    try:
+        action()
+    except Exception as error:
+        return type(error).__name__, str(error)
+    raise AssertionError("this is an error")
+
+
+# What cannot be is said as Spark says it.
+left, right = spark.range(1).withColumn("k", F.lit(1)).groupBy("id", "k"), spark.range(1).groupBy("id")
+cogrouped = left.cogroup(right).applyInPandas(lambda a, b: a, "id long")
+name, text = failure(cogrouped.collect)
+assert name == "IllegalArgumentException" and "Cogroup keys must have same size: 2 != 1" in text, text
+
+
+class Sent:
+    def eval(self):
+        yield Row(a=1),
+
+
+name, text = failure(F.udtf(Sent, returnType="int")().collect)
+assert name == "InvalidPlanInput" and "Expect a struct type, but got int." in text, text
+rows = F.pandas_udf(lambda frame: frame, "v long", F.PandasUDFType.GROUPED_MAP)
+name, text = failure(lambda: spark.range(1).select(rows("id").over(Window.partitionBy("id"))).schema)
+assert name == "AnalysisException" and "UNSUPPORTED_EXPR_FOR_WINDOW" in text, text
+assert failure(F.udtf(Sent, returnType="x: string")().collect)[0] == "PickleException"
+
+# An error of a DataFrame tells where the program made the expression.
+try:
+    spark.range(1).select(F.col("id") + F.col("idd")).schema
+    raise AssertionError("there is no such column")
+except AnalysisException as error:
+    (context,) = error.getQueryContext()
+    assert context.fragment() == "col" and "functions.py" in context.callSite(), context.callSite()
 
 # Long chains are planned; what is nested deeper than Spark allows is refused, and the server goes on.
 chain = spark.range(3)

@@ -83,6 +83,11 @@ impl PythonTask {
         self.spark.get_str(VALIDATE_SCHEMA).is_some_and(|validate| validate.eq_ignore_ascii_case("true"))
     }
 
+    /// Whether row functions get binary values as `bytearray`, not as `bytes`.
+    pub fn bytearrays(&self) -> bool {
+        self.conf.get(BINARY_AS_BYTES).is_some_and(|as_bytes| as_bytes.eq_ignore_ascii_case("false"))
+    }
+
     /// Tells which partition it computes: the task's own number is that of an attempt.
     pub fn partition(&mut self, number: i32) {
         self.ids.partition = number;
@@ -218,8 +223,7 @@ impl Request {
     pub fn of_plain(calls: &[Call], columns: &[u32], task: &PythonTask) -> Option<Self> {
         let function = &calls.first()?.function;
         let profiler = task.spark.get_str(PROFILER).filter(|profiler| !profiler.is_empty());
-        let bytearrays =
-            task.conf.get(BINARY_AS_BYTES).is_some_and(|as_bytes| as_bytes.eq_ignore_ascii_case("false"));
+        let bytearrays = task.bytearrays();
         let specs: Vec<_> = calls
             .iter()
             .map(|call| {

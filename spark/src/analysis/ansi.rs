@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, TryCast};
 use datafusion::optimizer::AnalyzerRule;
@@ -27,6 +28,11 @@ impl AnalyzerRule for WithoutAnsi {
     fn name(&self) -> &'static str {
         "without_ansi"
     }
+}
+
+/// Whether `spark.sql.ansi.enabled` is false in a session.
+pub fn is_off(state: &SessionState) -> bool {
+    state.analyzer().rules.iter().any(|rule| rule.name() == WithoutAnsi.name())
 }
 
 /// Has the last value of a key count in maps that would have it twice.

@@ -46,6 +46,7 @@ pub use window::{window_arguments, window_function};
 
 use super::Named;
 use super::cast::cast;
+use super::common::Strings;
 use super::operator::scalar_call;
 use crate::error::{Result, SparkError};
 
@@ -61,6 +62,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// What becomes of strings beside values of other types in one column.
+    fn strings(&self) -> Strings {
+        Strings::of(self.state)
+    }
+
     /// A function that must be registered.
     fn function(&self, name: &str) -> Result<Arc<ScalarUDF>> {
         self.state.scalar_functions().get(name).cloned().ok_or_else(|| SparkError::routine_not_found(name))

@@ -6,7 +6,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use super::Named;
 use super::cast::cast;
-use super::common::common_type;
+use super::common::{Strings, common_type_with};
 use crate::error::{Result, SparkError};
 use crate::types;
 
@@ -21,19 +21,32 @@ pub(crate) fn integer_digits(data_type: &DataType) -> u8 {
 }
 
 /// The type that all arguments of a call become; VOID for none.
-pub fn common(function: &str, text: &str, args: &[Named], schema: &dyn ExprSchema) -> Result<DataType> {
+fn common(
+    function: &str,
+    text: &str,
+    args: &[Named],
+    schema: &dyn ExprSchema,
+    strings: Strings,
+) -> Result<DataType> {
     let mut data_types = Vec::with_capacity(args.len());
     for arg in args {
         data_types.push(arg.expr.get_type(schema)?);
     }
     // Strings are looked at last, so that 'a', 1, 2.5 become doubles.
-    let (strings, others): (Vec<_>, Vec<_>) = data_types.iter().partition(|t| t.is_string());
-    common_type(others.into_iter().chain(strings)).ok_or_else(|| different(function, text, &data_types))
+    let (texts, others): (Vec<_>, Vec<_>) = data_types.iter().partition(|t| t.is_string());
+    common_type_with(strings, others.into_iter().chain(texts))
+        .ok_or_else(|| different(function, text, &data_types))
 }
 
 /// The arguments of a call, all cast to one type.
-pub fn unified(function: &str, text: &str, args: &[Named], schema: &dyn ExprSchema) -> Result<Vec<Expr>> {
-    let to = common(function, text, args, schema)?;
+pub fn unified(
+    function: &str,
+    text: &str,
+    args: &[Named],
+    schema: &dyn ExprSchema,
+    strings: Strings,
+) -> Result<Vec<Expr>> {
+    let to = common(function, text, args, schema, strings)?;
     args.iter().map(|arg| cast(arg.expr.clone(), &to, false, schema)).collect()
 }
 

@@ -18,7 +18,7 @@ use crate::error::{Result, SparkError};
 use crate::functions::kernel::Kernel;
 use crate::functions::{misc, partition, random};
 use crate::layout::{Layout, LayoutNode};
-use crate::python::PythonScalar;
+use crate::python::{PythonScalar, with_columns};
 use crate::types;
 
 /// A sort key: expression, ascending, nulls first.
@@ -56,9 +56,10 @@ impl SelectList {
         let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
         let mut sorts: Vec<Expr> = keys.iter().map(|(key, _, _)| key.expr.clone()).collect();
         let windows = time_window::over(plan, &groups, exprs.iter().chain(&sorts).chain(having.as_ref()))?;
-        plan = windows.plan;
-        if !windows.columns.is_empty() {
-            let replace = |e: Expr| replace(e, &windows.columns);
+        let mut made = windows.columns;
+        plan = queries_before_groups(windows.plan, &groups, &mut made)?;
+        if !made.is_empty() {
+            let replace = |e: Expr| replace(e, &made);
             groups = groups.into_iter().map(replace).collect::<Result<_>>()?;
             exprs = exprs.into_iter().map(replace).collect::<Result<_>>()?;
             sorts = sorts.into_iter().map(replace).collect::<Result<_>>()?;
@@ -68,7 +69,7 @@ impl SelectList {
         let every: Vec<&Expr> =
             exprs.iter().chain(&sorts).chain(having.as_ref()).chain(qualify.as_ref()).collect();
         let aggregates = find_aggregate_exprs(every);
-        aggregates.iter().try_for_each(deterministic_arguments)?;
+        aggregates.iter().try_for_each(plain_arguments)?;
         if grouped || !groups.is_empty() || !aggregates.is_empty() {
             let has_groups = !groups.is_empty();
             let aggregated = Aggregated::new(plan, groups, aggregates, has_groups)?;
@@ -206,6 +207,29 @@ impl Aggregated {
     }
 }
 
+/// A plan with columns for the correlated queries that rows are grouped by: DataFusion computes such a query
+/// in a projection, not in an aggregation.
+fn queries_before_groups(
+    plan: LogicalPlan,
+    groups: &[Expr],
+    made: &mut Vec<(Expr, Column)>,
+) -> Result<LogicalPlan> {
+    let mut queries: Vec<Expr> = Vec::new();
+    for group in groups {
+        group.apply(|e| {
+            let correlated = matches!(e, Expr::ScalarSubquery(query) if !query.outer_ref_columns.is_empty());
+            if correlated && !queries.contains(e) {
+                queries.push(e.clone());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+    }
+    let (plan, columns) =
+        if queries.is_empty() { (plan, vec![]) } else { with_columns(plan, queries.clone())? };
+    made.extend(queries.into_iter().zip(columns));
+    Ok(plan)
+}
+
 /// Functions that Spark calls non-deterministic.
 static NONDETERMINISTIC: [&Kernel; 10] = [
     &random::RAND,
@@ -220,8 +244,8 @@ static NONDETERMINISTIC: [&Kernel; 10] = [
     &partition::FILE_BLOCK_LENGTH,
 ];
 
-/// Fails where an argument of an aggregate may be another value each time.
-fn deterministic_arguments(aggregate: &Expr) -> Result<()> {
+/// Fails where an argument of an aggregate may be another value each time, or is one of an aggregate.
+fn plain_arguments(aggregate: &Expr) -> Result<()> {
     let changes = |e: &Expr| match e {
         Expr::ScalarFunction(call) => match call.func.inner().downcast_ref::<PythonScalar>() {
             Some(stand_in) => !stand_in.function.deterministic,
@@ -231,6 +255,14 @@ fn deterministic_arguments(aggregate: &Expr) -> Result<()> {
     };
     let Expr::AggregateFunction(call) = aggregate else { return Ok(()) };
     for argument in &call.params.args {
+        if argument.exists(|e| Ok(matches!(e, Expr::AggregateFunction(_))))? {
+            return Err(SparkError::new(
+                "NESTED_AGGREGATE_FUNCTION",
+                "42607",
+                "It is not allowed to use an aggregate function in the argument of another aggregate function. \
+                 Please use the inner aggregate function in a sub-query.",
+            ));
+        }
         if argument.exists(|e| Ok(changes(e)))? {
             let text = format!("\"{aggregate}\"");
             return Err(SparkError::new(
@@ -278,7 +310,11 @@ fn replacements(exprs: &[Expr]) -> Vec<(Expr, Column)> {
         .collect()
 }
 
-fn replace(expr: Expr, columns: &[(Expr, Column)]) -> Result<Expr> {
+/// An expression in which those that have a column are that column.
+///
+/// # Errors
+/// DataFusion's.
+pub fn replace(expr: Expr, columns: &[(Expr, Column)]) -> Result<Expr> {
     let replaced = expr.transform_down(|e| {
         Ok(match columns.iter().find(|(from, _)| *from == e) {
             Some((_, column)) => {

@@ -19,13 +19,14 @@ pub(super) use self::subquery::ids as subquery_ids;
 use super::planner::{Planner, wider};
 use super::proto::Expression;
 use super::proto::expression::{self as messages, ExprType};
+use super::proto::origin::Function as Origin;
 use super::scope::{Below, Frames, Scope};
 use super::{data_type, literal};
 use crate::analysis::cast::cast;
 use crate::analysis::scope::ScopeColumn;
 use crate::analysis::select::SortKey;
 use crate::analysis::{Named, call, fields};
-use crate::error::{Result, SparkError};
+use crate::error::{CallSite, Result, SparkError};
 use crate::session::Snapshot;
 use crate::sql::plan::OuterScope;
 use crate::sql::plan::fragment::Fragment;
@@ -100,6 +101,10 @@ impl<'a> Resolver<'a> {
     ///
     /// A nested alias keeps its place in the name, as in `struct(a AS b)`.
     pub fn expr(&self, expression: &Expression) -> Result<Named> {
+        self.anywhere(expression).map_err(|error| error.called_at(|| call_site(expression)))
+    }
+
+    fn anywhere(&self, expression: &Expression) -> Result<Named> {
         match expr_type(expression)? {
             ExprType::Literal(value) => literal::named(value, self.planner.time_zone()),
             ExprType::UnresolvedAttribute(attribute) => self.attribute(attribute),
@@ -301,6 +306,16 @@ pub(super) fn aliased(named: Named, alias: &str, metadata: Option<FieldMetadata>
 /// The metadata of a column as the message carries it: a JSON object.
 pub(super) fn metadata(text: &str) -> Result<FieldMetadata> {
     Ok(FieldMetadata::from(data_type::json::metadata_from(text)?))
+}
+
+/// Where the program made an expression, as its client tells.
+fn call_site(expression: &Expression) -> Option<CallSite> {
+    match expression.common.as_ref()?.origin.as_ref()?.function.as_ref()? {
+        Origin::PythonOrigin(python) => {
+            Some(CallSite { fragment: python.fragment.clone(), call_site: python.call_site.clone() })
+        }
+        Origin::JvmOrigin(_) => None,
+    }
 }
 
 /// The arm of an expression.

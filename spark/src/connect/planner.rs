@@ -151,7 +151,11 @@ impl<'a> Planner<'a> {
         let aggregates = list.grouped || !list.groups.is_empty();
         let passed: Vec<Option<Vec<String>>> =
             list.items.iter().map(|item| qualifier_of(item, &scope.columns)).collect();
-        let below = Below { columns: scope.columns, schema: Arc::clone(scope.plan.schema()) };
+        let made: Vec<Expr> = match aggregates {
+            true => list.items.iter().map(|item| item.expr.clone().unalias()).collect(),
+            false => Vec::new(),
+        };
+        let (columns, schema) = (scope.columns, Arc::clone(scope.plan.schema()));
         let names = &mut self.names;
         let mut taken = HashSet::new();
         let mut relation = list.plan(scope.plan, &mut |item| claim(names, &mut taken, item))?;
@@ -160,7 +164,8 @@ impl<'a> Planner<'a> {
         }
         let mut scope = Scope::over(scope.frames, relation);
         let projects = matches!(scope.plan, LogicalPlan::Projection(_));
-        scope.below = (projects && !aggregates).then(|| Arc::new(below));
+        let made = made.into_iter().zip(scope.columns.iter().map(|column| column.column.clone())).collect();
+        scope.below = projects.then(|| Arc::new(Below { columns, schema, made }));
         Ok(scope)
     }
 

@@ -22,6 +22,7 @@ use crate::error::{Result, SparkError};
 use crate::python::{self, PythonArgument, PythonFunction};
 use crate::routine::{Definition, Routine};
 use crate::sql::plan::routine::sql_call;
+use crate::types::simple_name;
 pub(super) use table::{lateral_table, registered_table, table_function};
 
 impl Resolver<'_> {
@@ -186,6 +187,10 @@ pub(super) fn co_group_map(
     made(planner, plan)
 }
 
+/// How Spark begins to say that a table function declares no columns; the type follows.
+pub const NO_COLUMNS: &str =
+    "Invalid Python user-defined table function return type. Expect a struct type, but got ";
+
 fn table_function_of(
     udtf: &proto::PythonUdtf,
     name: &str,
@@ -194,7 +199,10 @@ fn table_function_of(
 ) -> Result<PythonFunction> {
     // Without a type the function's own method `analyze` tells the columns.
     let output = match &udtf.return_type {
-        Some(output) => data_type::from_proto(output, time_zone)?,
+        Some(output) => match data_type::from_proto(output, time_zone)? {
+            columns @ DataType::Struct(_) => columns,
+            other => return Err(SparkError::without_class(format!("{NO_COLUMNS}{}.", simple_name(&other)))),
+        },
         None => DataType::Null,
     };
     Ok(PythonFunction {

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::DFSchemaRef;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::{Column, DFSchemaRef};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use crate::analysis::scope::{Relation, ScopeColumn};
+use crate::analysis::select::replace;
+use crate::error::Result;
 
 /// The columns a DataFrame gave out.
 ///
@@ -66,13 +68,15 @@ impl Frames {
     }
 }
 
-/// Columns that a projection leaves out, and a sort or filter above it may still name.
+/// Columns that a projection or aggregation leaves out, and a sort or filter above it may still name.
 #[derive(Debug)]
 pub(super) struct Below {
-    /// The columns of the projection's input.
+    /// The columns of its input.
     pub columns: Vec<ScopeColumn>,
-    /// Its schema.
+    /// Their schema.
     pub schema: DFSchemaRef,
+    /// What an aggregation makes of them, and its columns: only within these may they be named.
+    pub made: Vec<(Expr, Column)>,
 }
 
 /// A planned relation.
@@ -84,7 +88,7 @@ pub(super) struct Scope {
     pub columns: Vec<ScopeColumn>,
     /// The DataFrames in it.
     pub frames: Frames,
-    /// What the projection at its top could also give out.
+    /// What the projection or aggregation at its top could also give out.
     pub below: Option<Arc<Below>>,
 }
 
@@ -110,6 +114,14 @@ impl Scope {
             self.frames.add(id, &self.columns);
         }
         self
+    }
+
+    /// An expression in which what the aggregation at the top made is its columns.
+    pub fn above_groups(&self, expr: Expr) -> Result<Expr> {
+        match &self.below {
+            Some(below) if !below.made.is_empty() => replace(expr, &below.made),
+            _ => Ok(expr),
+        }
     }
 
     /// The columns of `*`.

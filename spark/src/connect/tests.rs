@@ -198,6 +198,65 @@ async fn a_sort_may_name_what_the_projection_leaves_out() {
 }
 
 #[tokio::test]
+async fn a_sort_may_name_what_groups_are_made_of() {
+    // df = range(3); df.groupBy(df.id % 2).agg(sum(df.id))
+    let key = || call("%", vec![column("id", Some(1)), number(2)]);
+    let sum = |of| call("sum", vec![of]);
+    let grouped = |aggregate: proto::Expression| {
+        frame(
+            2,
+            RelType::Aggregate(Box::new(proto::Aggregate {
+                input: Some(Box::new(range(1, 3))),
+                group_type: proto::aggregate::GroupType::Groupby.into(),
+                grouping_expressions: vec![key()],
+                aggregate_expressions: vec![aggregate],
+                ..Default::default()
+            })),
+        )
+    };
+    let sorted = |by: proto::Expression| {
+        let order = proto::expression::SortOrder {
+            child: Some(Box::new(by)),
+            direction: proto::expression::sort_order::SortDirection::Descending.into(),
+            null_ordering: proto::expression::sort_order::NullOrdering::SortNullsLast.into(),
+        };
+        let input = Some(Box::new(grouped(sum(column("id", Some(1))))));
+        frame(3, RelType::Sort(Box::new(proto::Sort { input, order: vec![order], is_global: None })))
+    };
+    let rows = |first: &str, second: &str| {
+        let rule = "+--------+-------+\n";
+        format!("{rule}|(id % 2)|sum(id)|\n{rule}|       {first}|      {second}|\n")
+    };
+    let (by_key, by_sum) = (shown(&sorted(key())).await, shown(&sorted(sum(column("id", None)))).await);
+    assert!(by_key.starts_with(&rows("1", "1")), "{by_key}");
+    assert!(by_sum.starts_with(&rows("0", "2")), "{by_sum}");
+    // What is not within these is gone.
+    let gone = shown(&sorted(column("id", Some(1)))).await;
+    assert!(gone.starts_with("[UNRESOLVED_COLUMN.WITH_SUGGESTION]"), "{gone}");
+    let nested = shown(&grouped(sum(sum(column("id", None))))).await;
+    assert!(nested.starts_with("[NESTED_AGGREGATE_FUNCTION]"), "{nested}");
+}
+
+#[tokio::test]
+async fn errors_know_the_call_in_the_program() {
+    let origin = |fragment: &str| {
+        let python = proto::PythonOrigin { fragment: fragment.into(), call_site: "/app/main.py:7".into() };
+        let function = Some(proto::origin::Function::PythonOrigin(python));
+        Some(proto::ExpressionCommon { origin: Some(proto::Origin { function }) })
+    };
+    let inner = proto::Expression { common: origin("col"), ..column("idd", None) };
+    let sum = call("+", vec![column("id", None), inner]);
+    let outer = proto::Expression { common: origin("__add__"), ..sum };
+    let session = session();
+    let env = Environment { session: &session, runner: &Local, artifacts: &Local };
+    let Err(error) = relation(&env, &project(2, range(1, 3), vec![outer])).await else {
+        panic!("there is no such column");
+    };
+    let site = error.call_site().expect("a call");
+    assert_eq!((site.fragment.as_str(), site.call_site.as_str()), ("col", "/app/main.py:7"));
+}
+
+#[tokio::test]
 async fn depth_costs_no_stack() {
     let mut deep = range(0, 2);
     let mut sum = column("id", None);

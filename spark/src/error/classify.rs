@@ -128,6 +128,17 @@ fn known_message(text: &str) -> Option<SparkError> {
             "More than one row returned by a subquery used as an expression.",
         ));
     }
+    let unmasked = || between(text, "Found unmasked nulls for non-nullable", " field \"")?.1.split_once('"');
+    let contained = || between(text, "Column '", "' is declared as non-nullable but contains null");
+    if let Some((field, _)) = unmasked().or_else(contained) {
+        return Some(SparkError::new(
+            "NOT_NULL_ASSERT_VIOLATION",
+            "42000",
+            format!(
+                "NULL value appeared in non-nullable field: {field} is null though it is declared NOT NULL."
+            ),
+        ));
+    }
     if text.contains("type_coercion") || text.contains("coerce") || text.contains("Cannot infer common") {
         return Some(SparkError::new(
             "DATATYPE_MISMATCH.DATA_DIFF_TYPES",

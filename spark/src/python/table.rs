@@ -197,7 +197,12 @@ impl Rows {
                 "partitions of a table where a function takes several tables",
             ));
         }
-        self.plan = LogicalPlanBuilder::from(self.plan).cross_join(other.plan)?.build()?;
+        // The names of their own columns may be the same.
+        let only = |plan: LogicalPlan, tables: &[Column]| {
+            LogicalPlanBuilder::from(plan).project(tables.iter().cloned().map(Expr::Column))
+        };
+        let right = only(other.plan, &other.tables)?.build()?;
+        self.plan = only(self.plan, &self.tables)?.cross_join(right)?.build()?;
         self.tables.extend(other.tables);
         Ok(self)
     }

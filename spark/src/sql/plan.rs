@@ -29,7 +29,7 @@ use datafusion::common::DFSchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
 
-pub(crate) use self::expr::in_by_counts;
+pub(crate) use self::expr::{comparable, in_by_counts};
 pub(crate) use self::literal::fold;
 pub(crate) use self::query::finish;
 use self::routine::Variables;

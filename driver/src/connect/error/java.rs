@@ -1,5 +1,6 @@
 //! The Java classes that Spark's errors have: clients know exceptions by them.
 
+use cerium_spark::connect::NO_COLUMNS;
 use cerium_spark::error::SparkError;
 
 /// What clients raise for messages that make no sense.
@@ -9,7 +10,8 @@ pub const ILLEGAL_ARGUMENT: &str = "java.lang.IllegalArgumentException";
 /// A failure of a job, or of the engine.
 pub const SPARK_EXCEPTION: &str = "org.apache.spark.SparkException";
 
-const ANALYSIS: &str = "org.apache.spark.sql.AnalysisException";
+/// A query that cannot be planned.
+pub const ANALYSIS: &str = "org.apache.spark.sql.AnalysisException";
 const PARSE: &str = "org.apache.spark.sql.catalyst.parser.ParseException";
 const SPARK_SQL: &str = "org.apache.spark.SparkSQLException";
 const ARITHMETIC: &str = "org.apache.spark.SparkArithmeticException";
@@ -121,6 +123,7 @@ pub fn class_of(error: &SparkError) -> &'static str {
         Some((_, java)) => java,
         // What Scala's `require` says.
         None if class.is_empty() && error.message().starts_with("requirement failed: ") => ILLEGAL_ARGUMENT,
+        None if class.is_empty() && error.message().starts_with(NO_COLUMNS) => INVALID_PLAN_INPUT,
         None if class.is_empty() => SPARK_EXCEPTION,
         None => ANALYSIS,
     }

@@ -1,5 +1,6 @@
 //! Table functions: called with each row, they make any number of rows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cerium_spark::analysis::scope::display_name;
@@ -29,11 +30,7 @@ pub(super) async fn table(
     schema: SchemaRef,
 ) -> Result<Rows> {
     let columns = columns_of(std::iter::once(&table.call));
-    // Pickled rows are Spark's business with its JVM; over Arrow the same class does the same.
-    let kind = match table.call.function.eval_type {
-        eval_type::TABLE => eval_type::ARROW_TABLE,
-        other => other,
-    };
+    let kind = table.call.function.eval_type;
     let kept = if table.keeps_input { input.schema().fields().len() } else { 0 };
     let made: Vec<_> = schema
         .fields()
@@ -42,9 +39,20 @@ pub(super) async fn table(
         .map(|field| Arc::new(field.as_ref().clone().with_name(display_name(field.name()))))
         .collect();
     let sample = arguments(&RecordBatch::new_empty(input.schema()), &columns)?;
-    let mut request = Request::of_table(&table, kind, &columns, json_string(&Schema::new(made)));
-    if kind == eval_type::ARROW_TABLE {
-        request.input_schema = Some(json_string(&sample.schema()));
+    let results = json_string(&Schema::new(made));
+    let mut request = Request::of_table(&table, kind, &columns, results.clone());
+    let mut sent_schema = sample.schema();
+    match kind {
+        eval_type::ARROW_TABLE => request.input_schema = Some(json_string(&sent_schema)),
+        // Pickled rows are Spark's business with its JVM, see the module `cerium_worker.tables`.
+        eval_type::TABLE => {
+            let mut metadata = HashMap::from([("results".to_owned(), results)]);
+            if task.bytearrays() {
+                metadata.insert("bytearrays".to_owned(), "true".to_owned());
+            }
+            sent_schema = Arc::new(Schema::new_with_metadata(sent_schema.fields().clone(), metadata));
+        }
+        _ => {}
     }
     let Some(batches) = peeked(cut(input, task.max_records)).await? else {
         return Ok(stream::empty().boxed());
@@ -61,7 +69,7 @@ pub(super) async fn table(
         }
         Ok(sent)
     });
-    let results = task.run(worker, request, one_stream(sent.boxed(), sample.schema())).await?;
+    let results = task.run(worker, request, one_stream(sent.boxed(), sent_schema)).await?;
     Ok(if keeps_input { laterally(results, pending, schema) } else { declared(results, schema) })
 }
 

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use cerium_spark::error::SparkError;
 use cerium_spark::python::{Call, Operator, PythonNode, SortKey, fresh_name, with_columns};
 use datafusion::common::Column;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::{NullTreatment, Sort, WindowFunction};
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, Window, WindowFrame};
+use datafusion::logical_expr::{
+    Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, Projection, Window, WindowFrame,
+};
 
 use super::aggregate_stand_in;
 
@@ -16,12 +19,21 @@ pub(super) fn extract(plan: LogicalPlan) -> Result<LogicalPlan> {
     match plan {
         LogicalPlan::Aggregate(node) => aggregate(node),
         LogicalPlan::Window(node) => window(node),
+        // Leaves out what was evaluated below for arguments.
+        LogicalPlan::Projection(node) if !node.expr.iter().any(holds_call) => {
+            let input = extract(Arc::unwrap_or_clone(node.input))?;
+            Ok(LogicalPlan::Projection(Projection::try_new(node.expr, Arc::new(input))?))
+        }
         other => Err(SparkError::unsupported(format!(
             "a grouped aggregate Python function outside of aggregates and windows, in {}",
             other.display()
         ))
         .into()),
     }
+}
+
+fn holds_call(expr: &Expr) -> bool {
+    expr.exists(|part| Ok(aggregate_stand_in(part).is_some())).unwrap_or(true)
 }
 
 fn unaliased(expr: &Expr) -> &Expr {

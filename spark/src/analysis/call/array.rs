@@ -135,7 +135,7 @@ fn different(call: &Call<'_>, types: &[DataType]) -> SparkError {
 }
 
 fn array(call: &Call<'_>) -> Result<Expr> {
-    let args = unified(call.name, &call.text(), call.args, call.context.schema)?;
+    let args = unified(call.name, &call.text(), call.args, call.context.schema, call.context.strings())?;
     call.builtin("make_array", args)
 }
 
@@ -172,7 +172,8 @@ fn same_arrays(call: &Call<'_>, count: usize) -> Result<Vec<Expr>> {
         arrays.iter().map(|array| Ok(array.get_type(call.context.schema)?)).collect::<Result<_>>()?;
     let mixed = call.name != "concat"
         && types.windows(2).any(|pair| same_kind_of_elements(&pair[0], &pair[1]).is_none());
-    let unified = if mixed { None } else { to_common_type(arrays, call.context.schema)? };
+    let unified =
+        if mixed { None } else { to_common_type(arrays, call.context.schema, call.context.strings())? };
     match unified {
         Some(arrays) => Ok(arrays),
         None if call.name == "concat" => Err(different(call, &types)),

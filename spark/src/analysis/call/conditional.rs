@@ -12,12 +12,12 @@ use crate::analysis::operator::{self, Binary};
 use crate::error::{Result, SparkError};
 
 pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
-    let schema = call.context.schema;
+    let (schema, strings) = (call.context.schema, call.context.strings());
     let expr = match call.name {
         "if" | "iff" => {
             call.arity(3, 3)?;
             let condition = condition(call, 0)?;
-            let mut branches = unified("if", &call.text(), &call.args[1..], schema)?.into_iter();
+            let mut branches = unified("if", &call.text(), &call.args[1..], schema, strings)?.into_iter();
             match (branches.next(), branches.next()) {
                 (Some(then), Some(otherwise)) => case(vec![(condition, then)], Some(otherwise)),
                 _ => return Err(SparkError::internal("arguments lost after they were counted")),
@@ -50,7 +50,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         }
         "nvl2" => {
             call.arity(3, 3)?;
-            let mut branches = unified("nvl2", &call.text(), &call.args[1..], schema)?.into_iter();
+            let mut branches = unified("nvl2", &call.text(), &call.args[1..], schema, strings)?.into_iter();
             match (branches.next(), branches.next()) {
                 (Some(then), Some(otherwise)) => {
                     case(vec![(call.expr(0)?.is_not_null(), then)], Some(otherwise))
@@ -105,7 +105,8 @@ fn case(branches: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
 }
 
 fn coalesce(call: &Call<'_>, args: &[Named]) -> Result<Expr> {
-    call.builtin("coalesce", unified("coalesce", &call.text(), args, call.context.schema)?)
+    let context = call.context;
+    call.builtin("coalesce", unified("coalesce", &call.text(), args, context.schema, context.strings())?)
 }
 
 /// `when(condition, value, ..., default)`, as the DataFrame API sends CASE.
@@ -128,7 +129,7 @@ fn when(call: &Call<'_>) -> Result<Option<Named>> {
         }
     }
     text.push_str(" END");
-    let mut values = unified("casewhen", &text, &values, call.context.schema)?;
+    let mut values = unified("casewhen", &text, &values, call.context.schema, call.context.strings())?;
     let otherwise = if values.len() > conditions.len() { values.pop() } else { None };
     let expr = case(conditions.into_iter().zip(values).collect(), otherwise);
     Ok(Some(Named::new(expr, text)))

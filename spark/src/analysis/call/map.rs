@@ -49,7 +49,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
                     &format!("The `map_concat` should all be of type map, but it's [{}]", names.join(", ")),
                 ));
             }
-            match to_common_type(call.exprs(), call.context.schema)? {
+            match to_common_type(call.exprs(), call.context.schema, call.context.strings())? {
                 Some(maps) => run(&kernels::CONCAT, maps),
                 None => return Err(call.unexpected(1, &types::sql_name(&types[0]))),
             }
@@ -122,7 +122,7 @@ fn from_pairs(call: &Call<'_>) -> Result<Expr> {
     let side = |first: usize, subclass: &str, what: &str| -> Result<Vec<Expr>> {
         let exprs: Vec<Expr> = call.exprs().into_iter().skip(first).step_by(2).collect();
         let types: Vec<DataType> = exprs.iter().map(|e| Ok(e.get_type(schema)?)).collect::<Result<_>>()?;
-        to_common_type(exprs, schema)?.ok_or_else(|| {
+        to_common_type(exprs, schema, call.context.strings())?.ok_or_else(|| {
             let names: Vec<_> = types.iter().map(|t| format!("\"{}\"", types::sql_name(t))).collect();
             SparkError::type_mismatch(
                 subclass,

@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use super::invocation::{Call, Param};
 use crate::analysis::Named;
 use crate::analysis::coercion::{integer_digits, unified};
+use crate::analysis::common::Strings;
 use crate::analysis::operator::{self, Binary, scalar_call};
 use crate::error::{Result, SparkError};
 use crate::functions::arithmetic;
@@ -64,7 +65,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
             if call.args.len() < 2 {
                 return Err(SparkError::wrong_num_args(call.name, "> 1", call.args.len()));
             }
-            let args = unified(call.name, &call.text(), call.args, call.context.schema)?;
+            let args = unified(call.name, &call.text(), call.args, call.context.schema, Strings::GiveWay)?;
             let expr = call.builtin(call.name, args)?;
             call.named(expr)
         }

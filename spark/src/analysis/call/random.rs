@@ -8,6 +8,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use super::invocation::{Call, Param};
 use crate::analysis::coercion::unified;
+use crate::analysis::common::Strings;
 use crate::analysis::operator::scalar_call;
 use crate::analysis::{Named, constant};
 use crate::error::{Result, SparkError};
@@ -105,7 +106,7 @@ fn uniform(call: &Call<'_>) -> Result<Option<Named>> {
             return Err(not_constant(call, index, input, "NUMERIC"));
         }
     }
-    let to = unified("uniform", &call.text(), &call.args[..2], call.context.schema)?;
+    let to = unified("uniform", &call.text(), &call.args[..2], call.context.schema, Strings::GiveWay)?;
     let to = to[0].get_type(call.context.schema)?;
     let (low, high) = (call.param(0, Param::Double)?, call.param(1, Param::Double)?);
     let chance = scalar_call(kernels::RAND.function(), vec![seed(call, 2)?, row_id()]);

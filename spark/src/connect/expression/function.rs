@@ -8,7 +8,7 @@ use super::{Resolver, child};
 use crate::analysis::Named;
 use crate::analysis::call::lambda::{self, Lambda};
 use crate::analysis::call::{self, AggregateOptions};
-use crate::analysis::common::to_common_type;
+use crate::analysis::common::{Strings, to_common_type};
 use crate::analysis::operator::{self, Binary};
 use crate::connect::proto::Expression;
 use crate::connect::proto::expression::ExprType;
@@ -180,7 +180,8 @@ impl Resolver<'_> {
         text.push_str(" END");
         let has_otherwise = otherwise.is_some();
         values.extend(otherwise.map(|value| value.expr));
-        let Some(mut values) = to_common_type(values, self.schema)? else {
+        let strings = Strings::of(&self.session().state);
+        let Some(mut values) = to_common_type(values, self.schema, strings)? else {
             return Err(SparkError::type_mismatch(
                 "DATA_DIFF_TYPES",
                 &text,

@@ -16,7 +16,7 @@ use crate::connect::proto::expression::ExprType;
 use crate::connect::proto::subquery_expression::SubqueryType;
 use crate::connect::proto::{Expression, SubqueryExpression};
 use crate::error::{Result, SparkError};
-use crate::sql::plan::in_by_counts;
+use crate::sql::plan::{comparable, in_by_counts};
 
 impl Resolver<'_> {
     pub(super) fn subquery(&self, message: &SubqueryExpression) -> Result<Named> {
@@ -39,6 +39,7 @@ impl Resolver<'_> {
                 };
                 let value = self.expr(value)?;
                 let name = format!("({} IN (listquery()))", value.name);
+                let subquery = comparable(&value, subquery, self.schema)?;
                 Ok(Named::new(Expr::InSubquery(InSubquery::new(Box::new(value.expr), subquery, false)), name))
             }
             SubqueryType::TableArg => {

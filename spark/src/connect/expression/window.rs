@@ -5,13 +5,25 @@ use datafusion::logical_expr::{WindowFrame, WindowFrameBound, WindowFrameUnits};
 
 use super::{Resolver, child, expr_type, literal};
 use crate::analysis::Named;
+use crate::analysis::call::call_text;
 use crate::analysis::window::{Window, aggregate_over, over};
+use crate::connect::proto::common_inline_user_defined_function::Function;
 use crate::connect::proto::expression::window::{
     WindowFrame as FrameMessage,
     window_frame::{FrameBoundary, FrameType, frame_boundary::Boundary},
 };
 use crate::connect::proto::expression::{ExprType, Window as WindowMessage};
 use crate::error::{Result, SparkError};
+use crate::python::eval_type;
+
+fn not_for_windows(text: &str) -> SparkError {
+    SparkError::new(
+        "UNSUPPORTED_EXPR_FOR_WINDOW",
+        "42P20",
+        format!("Expression \"{text}\" not supported within a window function."),
+    )
+    .with_param("sqlExpr", format!("\"{text}\""))
+}
 
 impl Resolver<'_> {
     /// `function OVER (...)`.
@@ -26,18 +38,16 @@ impl Resolver<'_> {
             ExprType::UnresolvedFunction(call) => (&call.function_name, &call.arguments, call.is_distinct),
             ExprType::CallFunction(call) => (&call.function_name, &call.arguments, false),
             ExprType::CommonInlineUserDefinedFunction(function) => {
+                if let Some(Function::PythonUdf(udf)) = &function.function
+                    && !eval_type::is_aggregate(udf.eval_type)
+                {
+                    let args = self.exprs(&function.arguments)?;
+                    return Err(not_for_windows(&call_text(&function.function_name, &args)));
+                }
                 let aggregate = self.user_defined(function)?;
                 return aggregate_over(&function.function_name, aggregate, window);
             }
-            _ => {
-                let named = self.expr(function)?;
-                return Err(SparkError::new(
-                    "UNSUPPORTED_EXPR_FOR_WINDOW",
-                    "42P20",
-                    format!("Expression \"{}\" not supported within a window function.", named.name),
-                )
-                .with_param("sqlExpr", format!("\"{}\"", named.name)));
-            }
+            _ => return Err(not_for_windows(&self.expr(function)?.name)),
         };
         if let Some(aggregate) = self.routine(&super::name_parts(name)?, arguments, distinct)? {
             return aggregate_over(name, aggregate, window);

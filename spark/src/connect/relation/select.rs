@@ -104,7 +104,7 @@ pub(super) async fn filter(
     let wide = wide_schema(&scope)?;
     let resolver = planner.resolver(&scope, &subqueries).with_below(scope.below.as_deref(), &wide);
     let named = resolver.expr(condition)?;
-    let named = Named::new(named.expr.unalias(), named.name);
+    let named = Named::new(scope.above_groups(named.expr.unalias())?, named.name);
     let mut invalid = find_aggregate_exprs([&named.expr]);
     invalid.extend(find_window_exprs([&named.expr]));
     if !invalid.is_empty() {
@@ -136,7 +136,10 @@ pub(super) async fn sort(
     let subqueries = planner.subqueries(children, &scope).await?;
     let wide = wide_schema(&scope)?;
     let resolver = planner.resolver(&scope, &subqueries).with_below(scope.below.as_deref(), &wide);
-    let keys = resolver.sort_keys(order)?;
+    let keys = resolver.sort_keys(order)?.into_iter().map(|(key, asc, nulls_first)| {
+        Ok((Named::new(scope.above_groups(key.expr)?, key.name), asc, nulls_first))
+    });
+    let keys: Vec<SortKey> = keys.collect::<Result<_>>()?;
     if keys.iter().any(|(key, _, _)| !find_window_exprs([&key.expr]).is_empty()) {
         return sort_by_windows(planner, scope, keys, global);
     }

@@ -7,7 +7,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::analysis::cast::cast;
-use crate::analysis::common::common_type;
+use crate::analysis::common::{Strings, common_type_with};
 use crate::analysis::scope::ScopeColumn;
 use crate::connect::planner::Planner;
 use crate::connect::proto;
@@ -57,7 +57,8 @@ pub(super) fn operation(
         .with_param("invalidOrdinalNum", "second")
         .with_param("invalidNumColumns", rights.len().to_string()));
     }
-    let (lefts, rights) = alike(name, &left, lefts, &right, rights)?;
+    let strings = Strings::of(&planner.session.state);
+    let (lefts, rights) = alike(name, (&left, lefts), (&right, rights), strings)?;
     let names: Vec<String> = columns.iter().map(|c| c.column.name.clone()).collect();
     let left = projected(left.plan, lefts, &names)?;
     let right = projected(right.plan, rights, &names)?;
@@ -138,12 +139,17 @@ fn absent(name: &str, side: &Scope) -> SparkError {
 }
 
 /// Both sides with the types that hold the values of either.
-fn alike(name: &str, left: &Scope, lefts: Side, right: &Scope, rights: Side) -> Result<(Side, Side)> {
+fn alike(
+    name: &str,
+    (left, lefts): (&Scope, Side),
+    (right, rights): (&Scope, Side),
+    strings: Strings,
+) -> Result<(Side, Side)> {
     let (left, right) = (left.plan.schema(), right.plan.schema());
     let mut sides = (Vec::with_capacity(lefts.len()), Vec::with_capacity(rights.len()));
     for (i, (l, r)) in lefts.into_iter().zip(rights).enumerate() {
         let (lt, rt) = (l.get_type(left)?, r.get_type(right)?);
-        let common = common_type([&lt, &rt]).ok_or_else(|| {
+        let common = common_type_with(strings, [&lt, &rt]).ok_or_else(|| {
             SparkError::new(
                 "INCOMPATIBLE_COLUMN_TYPE",
                 "42825",

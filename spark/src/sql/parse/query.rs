@@ -99,10 +99,13 @@ fn primary(p: &mut Parser) -> Parsed<Box<SetExpr>> {
                 return unsupported("FROM before anything but SELECT", p.peek_token_ref());
             }
             refuse_pipes(p)?;
-            if !word_at(p, 0, "SELECT") {
-                return unexpected(p);
+            if word_at(p, 0, "SELECT") {
+                SetExpr::Select(Box::new(select::select(p, from)?))
+            } else {
+                let mut select = select_all(Vec::new());
+                select.from = from;
+                SetExpr::Select(Box::new(select))
             }
-            SetExpr::Select(Box::new(select::select(p, from)?))
         }
         t if super::is_word(t, "TABLE") => {
             p.next_token();

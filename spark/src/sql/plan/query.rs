@@ -12,7 +12,7 @@ use super::expr::Names;
 use super::{Planner, TableNames, literal};
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
-use crate::analysis::common::{common_type, to_common_type};
+use crate::analysis::common::{Strings, common_type_with, to_common_type};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
 use crate::error::{Result, SparkError};
 use crate::types;
@@ -206,7 +206,9 @@ impl Planner<'_> {
         let shown: Vec<String> = left.visible().map(|c| c.name.clone()).collect();
         let mut unique = UniqueNames::default();
         let inner: Vec<String> = shown.iter().map(|n| unique.claim(n)).collect();
-        let (left, right) = in_common_types(projected(left, &inner)?, projected(right, &inner)?, name)?;
+        let strings = Strings::of(&self.session.state);
+        let (left, right) =
+            in_common_types(projected(left, &inner)?, projected(right, &inner)?, name, strings)?;
         let plan = match (name, all) {
             ("UNION", true) => LogicalPlanBuilder::from(left).union(right)?.build()?,
             ("UNION", false) => LogicalPlanBuilder::from(left).union(right)?.distinct()?.build()?,
@@ -247,7 +249,7 @@ fn columns_of_one_type(rows: Vec<Vec<Expr>>, width: usize, schema: &DFSchema) ->
     }
     let mut out: Vec<Vec<Expr>> = vec![Vec::with_capacity(width); height];
     for (index, column) in columns.into_iter().enumerate() {
-        let Some(cells) = to_common_type(column, schema)? else {
+        let Some(cells) = to_common_type(column, schema, Strings::GiveWay)? else {
             let name = format!("`col{}`", index + 1);
             return Err(SparkError::new(
                 "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
@@ -270,6 +272,7 @@ fn in_common_types(
     left: LogicalPlan,
     right: LogicalPlan,
     operator: &str,
+    strings: Strings,
 ) -> Result<(LogicalPlan, LogicalPlan)> {
     let types = |plan: &LogicalPlan| -> Vec<DataType> {
         plan.schema().fields().iter().map(|f| f.data_type().clone()).collect()
@@ -280,7 +283,7 @@ fn in_common_types(
     }
     let mut common = Vec::with_capacity(left_types.len());
     for (i, (first, second)) in left_types.iter().zip(&right_types).enumerate() {
-        common.push(common_type([first, second]).ok_or_else(|| {
+        common.push(common_type_with(strings, [first, second]).ok_or_else(|| {
             let (first, second) = (types::sql_name(first), types::sql_name(second));
             let place = match i {
                 0 => "first".to_owned(),

@@ -95,16 +95,8 @@ impl Planner<'_> {
             .filter(|c| qualifier.is_empty() || ends_with(&c.qualifier, qualifier, case))
             .map(|c| Named::new(Expr::Column(c.column.clone()), c.name.clone()))
             .collect();
-        if found.is_empty() {
-            return Err(if qualifier.is_empty() {
-                SparkError::new(
-                    "INVALID_USAGE_OF_STAR_OR_REGEX",
-                    "42000",
-                    "Invalid usage of '*' in expression: there are no columns.",
-                )
-            } else {
-                no_expansion(qualifier, columns)
-            });
+        if found.is_empty() && !qualifier.is_empty() {
+            return Err(no_expansion(qualifier, columns));
         }
         self.without(found, options)
     }

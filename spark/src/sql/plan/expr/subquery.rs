@@ -5,9 +5,10 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue, Spans};
+use datafusion::functions::core::{get_field, named_struct};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, lit,
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, lit, when,
 };
 use datafusion::sql::sqlparser::ast;
 
@@ -113,17 +114,41 @@ fn made(plan: LogicalPlan) -> Subquery {
 }
 
 /// The query with its column in the type in which it is compared with the value.
-fn comparable(value: &Named, subquery: Subquery, schema: &DFSchema) -> Result<Subquery> {
+///
+/// # Errors
+/// Where the two cannot be compared.
+pub(crate) fn comparable(value: &Named, subquery: Subquery, schema: &DFSchema) -> Result<Subquery> {
     let column = subquery.subquery.schema().columns().remove(0);
     let inner = subquery.subquery.schema().field_from_column(&column)?.data_type().clone();
     let outer = value.expr.get_type(schema)?;
     if inner == outer || inner == DataType::Null || outer == DataType::Null {
         return Ok(subquery);
     }
+    if let Some(named) = with_names_of(Expr::Column(column), &inner, &outer)? {
+        let plan = Arc::unwrap_or_clone(subquery.subquery);
+        let plan = LogicalPlanBuilder::from(plan).project([named.alias("__subquery_0")])?.build()?;
+        return Ok(Subquery { subquery: Arc::new(plan), ..subquery });
+    }
     // Fails with Spark's error where the types cannot be compared.
     let inner_value = Named::new(Expr::Literal(ScalarValue::try_from(&inner)?, None), "listquery()");
     operator::binary(Binary::Eq, value.clone(), inner_value, schema)?;
     Ok(subquery)
+}
+
+/// A struct with its fields named as in `target`, by their places: as such Spark compares them. `None` where
+/// more than names differs.
+fn with_names_of(value: Expr, own: &DataType, target: &DataType) -> Result<Option<Expr>> {
+    let (own, target) = match (own, target) {
+        (DataType::Struct(own), DataType::Struct(target)) if own.len() == target.len() => (own, target),
+        (own, target) => return Ok((own == target).then_some(value)),
+    };
+    let mut parts = Vec::with_capacity(2 * own.len());
+    for (from, to) in own.iter().zip(target) {
+        let field = get_field().call(vec![value.clone(), lit(from.name())]);
+        let Some(field) = with_names_of(field, from.data_type(), to.data_type())? else { return Ok(None) };
+        parts.extend([lit(to.name()), field]);
+    }
+    Ok(Some(when(value.is_not_null(), named_struct().call(parts)).end()?))
 }
 
 /// How many rows a query has, of those where a condition holds.

@@ -1,0 +1,11 @@
+set spark.sql.ansi.enabled=false;
+select array('a', 1, null, 1.0) as a, array(array('a', 1), array(null, 'b')) as b;
+select coalesce('a', 1) as a, if(true, 'a', 1) as b, nvl2(1, 'a', 2) as c, case when false then 'a' else 1 end as d;
+select map('a', 1, 2, 'b') as a, concat(array('a'), array(1)) as b;
+select array('a', date '2020-01-01') as a;
+select array(true, 'a');
+select array('a', X'01');
+select 'a' as x union all select 1;
+set spark.sql.ansi.enabled=true;
+select array('1', 2) as a;
+select array('a', 1);
