@@ -75,7 +75,8 @@ impl Inferred {
         if self.corrupt {
             self.fields.insert(options.corrupt_column.clone(), Guess::Text);
         }
-        let fields = fields(self.fields, &options.time_zone);
+        let known = if options.drop_all_null { with_values(self.fields) } else { self.fields };
+        let fields = fields(known, &options.time_zone);
         let mut seen = std::collections::HashSet::new();
         for field in &fields {
             if !seen.insert(field.name().to_lowercase()) {
@@ -162,6 +163,20 @@ fn merge_fields(into: &mut BTreeMap<String, Guess>, from: BTreeMap<String, Guess
     }
 }
 
+/// The fields of which a value was seen.
+fn with_values(guesses: BTreeMap<String, Guess>) -> BTreeMap<String, Guess> {
+    guesses.into_iter().filter_map(|(name, guess)| Some((name, with_value(guess)?))).collect()
+}
+
+fn with_value(guess: Guess) -> Option<Guess> {
+    match guess {
+        Guess::Null => None,
+        Guess::Array(item) => with_value(*item).map(|item| Guess::Array(Box::new(item))),
+        Guess::Struct(members) => Some(with_values(members)).filter(|m| !m.is_empty()).map(Guess::Struct),
+        other => Some(other),
+    }
+}
+
 fn fields(guesses: BTreeMap<String, Guess>, zone: &str) -> Fields {
     guesses
         .into_iter()
@@ -187,4 +202,27 @@ fn data_type(guess: Guess, zone: &str) -> Option<DataType> {
             DataType::Struct(fields)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Spark's documentation of `dropFieldIfAllNull`: columns of nulls or empty arrays are left out.
+    #[test]
+    fn fields_without_values_can_be_left_out() {
+        let named = |fields: Vec<(&str, Guess)>| -> BTreeMap<String, Guess> {
+            fields.into_iter().map(|(name, guess)| (name.to_owned(), guess)).collect()
+        };
+        let empty = || Guess::Array(Box::new(Guess::Null));
+        let seen = named(vec![
+            ("nulls", Guess::Null),
+            ("number", Guess::Long),
+            ("empty", empty()),
+            ("nothing", Guess::Struct(named(vec![("inner", empty())]))),
+            ("some", Guess::Struct(named(vec![("inner", Guess::Null), ("text", Guess::Text)]))),
+        ]);
+        let some = Guess::Struct(named(vec![("text", Guess::Text)]));
+        assert_eq!(with_values(seen), named(vec![("number", Guess::Long), ("some", some)]));
+    }
 }

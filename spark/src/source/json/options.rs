@@ -25,6 +25,8 @@ pub struct JsonOptions {
     pub primitives_as_string: bool,
     /// Strings that look like timestamps are inferred as such.
     pub infer_timestamp: bool,
+    /// Fields that are null or empty in every record are left out of inferred schemas.
+    pub drop_all_null: bool,
     /// What is read beyond JSON.
     pub leniency: Leniency,
     /// Zone of timestamps written without one.
@@ -46,6 +48,7 @@ impl JsonOptions {
             encoding: options.encoding()?,
             primitives_as_string: options.flag("primitivesAsString", false)?,
             infer_timestamp: options.flag("inferTimestamp", false)?,
+            drop_all_null: options.flag("dropFieldIfAllNull", false)?,
             leniency: Leniency {
                 single_quotes: options.flag("allowSingleQuotes", true)?,
                 unquoted_names: options.flag("allowUnquotedFieldNames", false)?,
