@@ -12,6 +12,7 @@ use cerium_spark::session::{Engine, bad_conf};
 use cerium_spark::spark_options::SparkOptions;
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionConfig;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::parallelism::parallelism;
 use crate::settings;
@@ -47,7 +48,13 @@ impl Engine for SessionEngine {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.map_err(SparkError::internal)?.block_on(python::analyze(&conf, call))
         };
-        let answer = std::thread::scope(|scope| scope.spawn(asked).join());
+        let wait = || std::thread::scope(|scope| scope.spawn(asked).join());
+        // It waits for files that this runtime serves: a thread that just waits may be the one that watches
+        // the runtime's connections, and no other would do so in its place.
+        let answer = match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+            _ => wait(),
+        };
         answer.unwrap_or_else(|_| Err(SparkError::internal("asking a table function panicked")))
     }
 }
