@@ -13,6 +13,9 @@ use crate::wait::until;
 /// States that are left no more.
 const FINAL: [&str; 2] = ["COMPLETED", "FAILED"];
 
+/// The container of a driver pod that runs the driver.
+const DRIVER_CONTAINER: &str = "spark-kubernetes-driver";
+
 /// A named SparkApplication in the namespace of a test.
 pub struct Application<'a> {
     scope: &'a Scope,
@@ -126,7 +129,7 @@ impl<'a> Application<'a> {
 
     /// What its driver has printed so far.
     pub async fn driver_log(&self) -> Result<String> {
-        self.scope.log(&self.driver(), "spark-kubernetes-driver").await
+        self.scope.log(&self.driver(), DRIVER_CONTAINER).await
     }
 
     /// Its executor pods that run.
@@ -158,6 +161,10 @@ impl<'a> Application<'a> {
     pub async fn wait_log(&self, text: &str, limit: Duration) -> Result<String> {
         let what = format!("\"{text}\" in the log of {}", self.driver());
         until(&what, limit, async || {
+            // The API server refuses to read the log of a container that has not started.
+            if !self.scope.started(&self.driver(), DRIVER_CONTAINER).await? {
+                return Ok(None);
+            }
             let log = self.driver_log().await?;
             Ok(Some(log).filter(|log| log.contains(text)))
         })

@@ -151,6 +151,16 @@ impl Scope {
         Ok(())
     }
 
+    /// Whether a container runs or has run; the pod need not be there yet.
+    pub async fn started(&self, pod: &str, container: &str) -> Result<bool> {
+        let status = self.pod_api().get_opt(pod).await?.and_then(|pod| pod.status);
+        let containers = status.and_then(|status| status.container_statuses).unwrap_or_default();
+        Ok(containers.iter().filter(|status| status.name == container).any(|status| {
+            let state = status.state.as_ref();
+            state.is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+        }))
+    }
+
     /// The log of a container so far.
     pub async fn log(&self, pod: &str, container: &str) -> Result<String> {
         let parameters = LogParams { container: Some(container.to_owned()), ..LogParams::default() };
