@@ -5,8 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::{Api, Client, Config};
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -64,6 +67,29 @@ impl Cluster {
             })
             .await?;
         Ok(Some(cluster))
+    }
+
+    /// Whether nodes offer so much of an extended resource. The node of `e2e/cluster/up` is told that it has
+    /// it, as Kubernetes' documentation does ("Advertise Extended Resources for a Node").
+    pub async fn offers(&self, resource: &str, quantity: u32) -> Result<bool> {
+        let nodes = Api::<Node>::all(self.client.clone());
+        let list = nodes.list(&ListParams::default()).await?.items;
+        let has = |node: &Node| {
+            let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+            allocatable.is_some_and(|all| all.contains_key(resource))
+        };
+        if list.iter().any(has) {
+            return Ok(true);
+        }
+        if !self.kubeconfig.starts_with(OWN_CLUSTER) {
+            return Ok(false);
+        }
+        let amount = json!({resource: quantity.to_string()});
+        let status = Patch::Merge(json!({"status": {"capacity": amount, "allocatable": amount}}));
+        for node in list.iter().filter_map(|node| node.metadata.name.as_deref()) {
+            nodes.patch_status(node, &PatchParams::default(), &status).await?;
+        }
+        Ok(!list.is_empty())
     }
 
     /// Runs kubectl and returns what it prints.

@@ -9,6 +9,7 @@ pub mod constant;
 pub mod correlate;
 pub mod fields;
 pub mod join;
+pub(crate) mod membership;
 pub mod operator;
 pub mod scope;
 pub mod select;

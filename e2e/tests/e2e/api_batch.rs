@@ -83,10 +83,9 @@ async fn api_pod_groups_come_before_the_driver_and_go_with_it() -> Result<()> {
         let left = scope.kubectl(&["get", resource, "--output", "name"]).await?;
         ensure!(left.is_empty(), "left: {left}");
 
-        let changes = on("yunikorn", json!({"queue": "root.default"}));
-        let application = Application::submit(scope, "groups", "SELECT 1", changes).await?;
-        application.wait_state("SUBMITTED", LIMIT).await?;
-        let driver = scope.read("pod/groups-driver").await?;
+        examples::apply(scope, "queues.yaml").await?;
+        Application::new(scope, "queues").wait_state("SUBMITTED", LIMIT).await?;
+        let driver = scope.read("pod/queues-driver").await?;
         assert_eq!(driver["spec"]["schedulerName"], "yunikorn");
         assert_eq!(driver["metadata"]["labels"]["queue"], "root.default");
         let groups = driver["metadata"]["annotations"]["yunikorn.apache.org/task-groups"].as_str();

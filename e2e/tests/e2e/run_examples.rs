@@ -121,6 +121,28 @@ async fn run_examples_of_settings() -> Result<()> {
     .await
 }
 
+/// A cluster without GPUs is told that its node has some; its pods see no device then.
+#[tokio::test]
+async fn run_examples_of_devices() -> Result<()> {
+    on_cluster("run_examples_devices", async |scope| {
+        if !scope.cluster.offers("nvidia.com/gpu", 1).await? {
+            eprintln!("SKIPPED run_examples_of_devices: no node of this cluster offers nvidia.com/gpu");
+            return Ok(());
+        }
+        scope.install_chart().await?;
+        let gpus = r"GPUS:.spec.containers[*].resources.limits.nvidia\.com/gpu";
+        let columns = format!("custom-columns=NAME:.metadata.name,{gpus}");
+        let pods = Watch::start(scope, &["pods", "--output", &columns])?;
+        examples::apply(scope, "gpu.yaml").await?;
+        completes(scope, "gpu", "|devices").await?;
+        let pods = pods.end().await?;
+        let has_one = |line: &&String| line.contains("-exec-") && line.ends_with(" 1");
+        ensure!(pods.iter().any(|line| has_one(&line)), "no executor with a GPU: {pods:?}");
+        Ok(())
+    })
+    .await
+}
+
 /// Without a cluster: the manifests that `cerium-driver run` takes.
 #[tokio::test]
 async fn run_examples_on_this_machine() -> Result<()> {

@@ -18,7 +18,7 @@ use crate::error::{Result, SparkError};
 use crate::functions::kernel::Kernel;
 use crate::functions::{misc, partition, random};
 use crate::layout::{Layout, LayoutNode};
-use crate::python::{PythonScalar, with_columns};
+use crate::python::PythonScalar;
 use crate::types;
 
 /// A sort key: expression, ascending, nulls first.
@@ -56,8 +56,8 @@ impl SelectList {
         let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
         let mut sorts: Vec<Expr> = keys.iter().map(|(key, _, _)| key.expr.clone()).collect();
         let windows = time_window::over(plan, &groups, exprs.iter().chain(&sorts).chain(having.as_ref()))?;
-        let mut made = windows.columns;
-        plan = queries_before_groups(windows.plan, &groups, &mut made)?;
+        let made = windows.columns;
+        plan = windows.plan;
         if !made.is_empty() {
             let replace = |e: Expr| replace(e, &made);
             groups = groups.into_iter().map(replace).collect::<Result<_>>()?;
@@ -205,29 +205,6 @@ impl Aggregated {
             Some(column) => Err(SparkError::missing_aggregation(display_name(&column.name))),
         }
     }
-}
-
-/// A plan with columns for the correlated queries that rows are grouped by: DataFusion computes such a query
-/// in a projection, not in an aggregation.
-fn queries_before_groups(
-    plan: LogicalPlan,
-    groups: &[Expr],
-    made: &mut Vec<(Expr, Column)>,
-) -> Result<LogicalPlan> {
-    let mut queries: Vec<Expr> = Vec::new();
-    for group in groups {
-        group.apply(|e| {
-            let correlated = matches!(e, Expr::ScalarSubquery(query) if !query.outer_ref_columns.is_empty());
-            if correlated && !queries.contains(e) {
-                queries.push(e.clone());
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-    }
-    let (plan, columns) =
-        if queries.is_empty() { (plan, vec![]) } else { with_columns(plan, queries.clone())? };
-    made.extend(queries.into_iter().zip(columns));
-    Ok(plan)
 }
 
 /// Functions that Spark calls non-deterministic.

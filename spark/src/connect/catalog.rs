@@ -1,12 +1,12 @@
 //! The catalog messages: `spark.catalog` of PySpark.
 
+mod rows;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, ListBuilder, StringArray, StringBuilder};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, Schema};
 
+use self::rows::{FunctionRow, Rows, databases, flag, functions, nothing, tables, value};
 use super::proto::catalog::CatType;
 use super::{ConnectPlan, Environment, data_type, proto};
 use crate::catalog::{CATALOG, Column, Database, Identifier, Listed, Stored, errors, model, table};
@@ -16,7 +16,7 @@ use crate::session::cache::StorageLevel;
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::plan::command::{
     NewTable, add, create_statement, forget, function_names, identity, known, matches_pattern, new_table,
-    partition_names, recover, refresh, routine, truncate, uncache, usage,
+    partition_names, recover, refresh, routine, truncate, uncache,
 };
 use crate::sql::statement::{Name, parse_name};
 
@@ -227,96 +227,6 @@ fn table_name(text: &str, database: Option<&str>) -> Result<Vec<String>> {
     }
 }
 
-/// Rows in the making, column by column.
-#[derive(Default)]
-struct Rows {
-    fields: Vec<Field>,
-    columns: Vec<ArrayRef>,
-}
-
-impl Rows {
-    fn add(mut self, name: &str, nullable: bool, column: ArrayRef) -> Self {
-        self.fields.push(Field::new(name, column.data_type().clone(), nullable));
-        self.columns.push(column);
-        self
-    }
-
-    fn text(self, name: &str, values: impl Iterator<Item = String>) -> Self {
-        self.add(name, false, Arc::new(StringArray::from_iter_values(values)))
-    }
-
-    fn optional(self, name: &str, values: impl Iterator<Item = Option<String>>) -> Self {
-        self.add(name, true, Arc::new(values.collect::<StringArray>()))
-    }
-
-    fn flags(self, name: &str, values: impl Iterator<Item = bool>) -> Self {
-        self.add(name, false, Arc::new(BooleanArray::from(values.collect::<Vec<_>>())))
-    }
-
-    fn lists(self, name: &str, values: impl Iterator<Item = Option<Vec<String>>>) -> Self {
-        let mut lists = ListBuilder::new(StringBuilder::new());
-        for value in values {
-            let there = value.is_some();
-            for item in value.unwrap_or_default() {
-                lists.values().append_value(item);
-            }
-            lists.append(there);
-        }
-        self.add(name, true, Arc::new(lists.finish()))
-    }
-
-    fn done(self) -> Result<ConnectPlan> {
-        let schema = Arc::new(Schema::new(self.fields));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), self.columns)
-            .map_err(|error| SparkError::internal(format!("rows of the catalog: {error}")))?;
-        Ok(ConnectPlan::Local(vec![batch], schema))
-    }
-}
-
-fn value(text: &str) -> Result<ConnectPlan> {
-    Rows::default().text("value", std::iter::once(text.to_owned())).done()
-}
-
-fn flag(value: bool) -> Result<ConnectPlan> {
-    Rows::default().flags("value", std::iter::once(value)).done()
-}
-
-fn nothing() -> Result<ConnectPlan> {
-    Rows::default().text("value", std::iter::empty()).done()
-}
-
-fn databases(found: Vec<Database>) -> Result<ConnectPlan> {
-    Rows::default()
-        .text("name", found.iter().map(|database| database.name.clone()))
-        .optional("catalog", found.iter().map(|_| Some(CATALOG.to_owned())))
-        .optional("description", found.iter().map(|database| Some(database.comment.clone())))
-        .text("locationUri", found.iter().map(|database| database.location.clone()))
-        .done()
-}
-
-fn tables(found: Vec<Listed>) -> Result<ConnectPlan> {
-    let stored = |entry: &Listed| entry.stored.is_some();
-    Rows::default()
-        .text("name", found.iter().map(|entry| entry.name.clone()))
-        .optional("catalog", found.iter().map(|entry| stored(entry).then(|| CATALOG.to_owned())))
-        .lists(
-            "namespace",
-            found.iter().map(|entry| {
-                Some(if entry.database.is_empty() { Vec::new() } else { vec![entry.database.clone()] })
-            }),
-        )
-        .optional(
-            "description",
-            found.iter().map(|entry| entry.stored.as_ref()?.comment().map(str::to_owned)),
-        )
-        .text(
-            "tableType",
-            found.iter().map(|entry| entry.stored.as_ref().map_or("TEMPORARY", Stored::kind).to_owned()),
-        )
-        .flags("isTemporary", found.iter().map(|entry| entry.temporary))
-        .done()
-}
-
 /// What `createTable` is given.
 struct Create<'a> {
     path: Option<&'a str>,
@@ -463,45 +373,6 @@ impl Call<'_> {
             None => Err(SparkError::table_not_found(&parts)),
         }
     }
-}
-
-/// A function as the catalog shows it.
-struct FunctionRow {
-    name: String,
-    /// Catalog and database of one in the catalog.
-    place: Option<(String, String)>,
-    description: String,
-    class: String,
-}
-
-impl FunctionRow {
-    fn built_in(name: String) -> Self {
-        Self { name, place: None, description: "N/A.".to_owned(), class: String::new() }
-    }
-
-    fn of(mut full: Vec<String>, routine: &Routine) -> Self {
-        let name = full.pop().unwrap_or_default();
-        let place = full.pop().map(|database| (full.pop().unwrap_or_default(), database));
-        Self {
-            name,
-            place,
-            description: usage(routine).unwrap_or_else(|| "N/A.".to_owned()),
-            class: routine.class_name().to_owned(),
-        }
-    }
-}
-
-fn functions(found: &[FunctionRow]) -> Result<ConnectPlan> {
-    let catalog = |row: &FunctionRow| row.place.as_ref().map(|(catalog, _)| catalog.clone());
-    let database = |row: &FunctionRow| row.place.as_ref().map(|(_, database)| vec![database.clone()]);
-    Rows::default()
-        .text("name", found.iter().map(|row| row.name.clone()))
-        .optional("catalog", found.iter().map(catalog))
-        .lists("namespace", found.iter().map(database))
-        .optional("description", found.iter().map(|row| Some(row.description.clone())))
-        .text("className", found.iter().map(|row| row.class.clone()))
-        .flags("isTemporary", found.iter().map(|row| row.place.is_none()))
-        .done()
 }
 
 fn shown(name: &str) -> String {

@@ -122,11 +122,7 @@ fn known_message(text: &str) -> Option<SparkError> {
         return Some(SparkError::path_not_found(path));
     }
     if text.contains("returned more than one row") || text.contains("more than one row") {
-        return Some(SparkError::new(
-            "SCALAR_SUBQUERY_TOO_MANY_ROWS",
-            "21000",
-            "More than one row returned by a subquery used as an expression.",
-        ));
+        return Some(SparkError::too_many_rows());
     }
     let unmasked = || between(text, "Found unmasked nulls for non-nullable", " field \"")?.1.split_once('"');
     let contained = || between(text, "Column '", "' is declared as non-nullable but contains null");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, NullArray};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
 
 use super::kernel::{Kernel, Returns, Rows};
@@ -15,6 +15,8 @@ pub static RAISE_ERROR: Kernel =
 /// `assert_true(condition, message)`.
 pub static ASSERT_TRUE: Kernel =
     Kernel::volatile("spark_assert_true", Returns::Type(DataType::Null), assert_true);
+/// Its first argument, where its second one, the number of rows it comes from, is one.
+pub static ONLY_ROW: Kernel = Kernel::null_aware("spark_only_row", Returns::Argument(0), only_row);
 /// `uuid()`.
 pub static UUID: Kernel = Kernel::volatile("spark_uuid", Returns::Type(DataType::Utf8), uuid);
 
@@ -25,7 +27,7 @@ pub static TRY_UUID_FROM: Kernel =
     Kernel::new("spark_try_uuid_from", Returns::Type(DataType::Utf8), try_uuid_from);
 
 /// The functions of this family.
-pub static KERNELS: &[&Kernel] = &[&RAISE_ERROR, &ASSERT_TRUE, &UUID, &UUID_FROM, &TRY_UUID_FROM];
+pub static KERNELS: &[&Kernel] = &[&RAISE_ERROR, &ASSERT_TRUE, &ONLY_ROW, &UUID, &UUID_FROM, &TRY_UUID_FROM];
 
 fn raised(message: &str) -> SparkError {
     SparkError::new("USER_RAISED_EXCEPTION", "P0001", message).with_param("errorMessage", message)
@@ -48,6 +50,14 @@ fn assert_true(rows: &Rows<'_>) -> Result<ArrayRef> {
         }
     }
     Ok(Arc::new(NullArray::new(rows.len)))
+}
+
+fn only_row(rows: &Rows<'_>) -> Result<ArrayRef> {
+    let counts = rows.values::<Int64Type>(1)?;
+    if counts.iter().flatten().any(|count| count > 1) {
+        return Err(SparkError::too_many_rows().into());
+    }
+    rows.array(0).cloned()
 }
 
 fn uuid(rows: &Rows<'_>) -> Result<ArrayRef> {

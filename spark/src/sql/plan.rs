@@ -29,7 +29,6 @@ use datafusion::common::DFSchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
 
-pub(crate) use self::expr::{comparable, in_by_counts};
 pub(crate) use self::literal::fold;
 pub(crate) use self::query::finish;
 use self::routine::Variables;
@@ -176,6 +175,8 @@ struct Planner<'a> {
     calls: usize,
     /// The join hints of the SELECTs around, innermost last.
     join_hints: Vec<Vec<(crate::layout::JoinHint, Vec<String>)>>,
+    /// The queries in expressions that are planned already: a group and the item that is this group are one plan.
+    subqueries: Vec<expr::PlannedQuery>,
 }
 
 impl<'a> Planner<'a> {
@@ -191,6 +192,7 @@ impl<'a> Planner<'a> {
             grouping: Vec::new(),
             calls: 0,
             join_hints: Vec::new(),
+            subqueries: Vec::new(),
         }
     }
 }

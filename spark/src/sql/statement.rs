@@ -1,5 +1,6 @@
 //! Syntax trees of Spark's statements: queries by sqlparser, the rest by this module.
 
+mod alter;
 mod commands;
 mod definitions;
 mod functions;
@@ -12,10 +13,10 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+pub use self::alter::{AlterTable, TableChange};
 pub use self::commands::{Cache, Comment, Describe, ExplainMode, Show};
 pub use self::definitions::{
-    AlterTable, ColumnDef, CreateDatabase, CreateTable, CreateView, FileTable, TableChange, ViewKind,
-    ViewSource,
+    ColumnDef, CreateDatabase, CreateTable, CreateView, FileTable, ViewKind, ViewSource,
 };
 pub use self::functions::{CreateFunction, FunctionSource, SqlFunction};
 pub use self::queries::{Insert, InsertDirectory, QueryText};
@@ -310,7 +311,7 @@ fn statement(p: &mut Parser, text: &str) -> Result<Statement, Failure> {
         "CREATE" => definitions::create(p, text),
         "INSERT" => queries::insert(p),
         "DROP" => definitions::drop(p),
-        "ALTER" => definitions::alter(p, text),
+        "ALTER" => alter::alter(p, text),
         "TRUNCATE" => definitions::truncate(p),
         "SHOW" => commands::show(p),
         "DESCRIBE" | "DESC" => commands::describe(p),

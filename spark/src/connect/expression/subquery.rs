@@ -12,11 +12,11 @@ use super::Resolver;
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::common::common_type;
+use crate::analysis::membership::{comparable, in_by_counts};
 use crate::connect::proto::expression::ExprType;
 use crate::connect::proto::subquery_expression::SubqueryType;
 use crate::connect::proto::{Expression, SubqueryExpression};
 use crate::error::{Result, SparkError};
-use crate::sql::plan::{comparable, in_by_counts};
 
 impl Resolver<'_> {
     pub(super) fn subquery(&self, message: &SubqueryExpression) -> Result<Named> {
@@ -29,7 +29,7 @@ impl Resolver<'_> {
             SubqueryType::Scalar => Err(SparkError::new(
                 "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
                 "42823",
-                format!("Invalid subquery:\nScalar subquery must return only one column, but got {columns}."),
+                format!("Invalid subquery: Scalar subquery must return only one column, but got {columns}."),
             )
             .with_param("number", columns.to_string())),
             SubqueryType::Exists => Ok(Named::new(Expr::Exists(Exists::new(subquery, false)), "exists()")),

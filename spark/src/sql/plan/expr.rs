@@ -5,7 +5,7 @@ mod names;
 mod predicate;
 mod subquery;
 
-pub(crate) use subquery::{comparable, in_by_counts};
+pub(super) use subquery::PlannedQuery;
 
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::Case;

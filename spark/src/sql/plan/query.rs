@@ -28,7 +28,10 @@ impl Planner<'_> {
         }
         let ctes = self.ctes.len();
         let planned = self.query_in_scope(query);
-        self.ctes.truncate(ctes);
+        if self.ctes.len() > ctes {
+            self.ctes.truncate(ctes);
+            self.subqueries.clear();
+        }
         planned
     }
 
@@ -57,6 +60,8 @@ impl Planner<'_> {
 
     /// The tables of WITH, for the query behind it and those behind them.
     pub(super) fn with_tables(&mut self, with: &ast::With) -> Result<()> {
+        // A name may mean another table now.
+        self.subqueries.clear();
         for cte in &with.cte_tables {
             let name = cte.alias.name.value.clone();
             let relation = if with.recursive && self.refers_to(&cte.query, &name) {

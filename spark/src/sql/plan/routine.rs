@@ -1,17 +1,18 @@
 //! Calls of functions that are not built in: Python functions, and functions written in SQL.
 
+mod body;
+
 use std::collections::HashMap;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ExprSchema};
-use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{
-    self, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator, Query, Visit, Visitor,
-};
+use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator};
 
+use self::body::{body_expr, body_query};
+pub(super) use self::body::{body_tables, check, tables_of_routines};
 use super::expr::Names;
-use super::{OuterScope, Planner, TableEntry, TableKey, TableNames};
+use super::{OuterScope, Planner};
 use crate::analysis::cast::cast;
 use crate::analysis::scope::{Relation, ScopeColumn};
 use crate::analysis::window::aggregate_over;
@@ -21,8 +22,7 @@ use crate::error::{Result, SparkError, quote, quote_parts};
 use crate::python::{self, PythonArgument, eval_type};
 use crate::routine::{Definition, Found, Returns, Routine, SqlRoutine};
 use crate::session::Snapshot;
-use crate::sql::Parameters;
-use crate::sql::statement::{self, Name, Statement};
+use crate::sql::statement;
 use crate::types;
 
 /// Functions written in SQL may call each other no deeper.
@@ -333,143 +333,6 @@ pub(crate) fn sql_call(
     };
     let mut planner = Planner::new(session, HashMap::new());
     crate::sql::stack::with_room(|| planner.sql_call(&found.name, sql, args, schema))
-}
-
-/// Fails where a function cannot be written in SQL as this one is.
-pub(super) fn check(
-    session: &Snapshot,
-    tables: HashMap<TableKey, TableEntry>,
-    name: &[String],
-    sql: &SqlRoutine,
-) -> Result<()> {
-    let mut planner = Planner::new(session, tables);
-    let mut exprs = Vec::new();
-    for parameter in &sql.parameters {
-        let same = |other: &&crate::routine::Parameter| other.name.eq_ignore_ascii_case(&parameter.name);
-        if sql.parameters.iter().filter(same).count() > 1 {
-            let routine = name.join(".");
-            return Err(SparkError::new(
-                "DUPLICATE_ROUTINE_PARAMETER_NAMES",
-                "42734",
-                format!(
-                    "Found duplicate name(s) in the parameter list of the user-defined routine {routine}: {}.",
-                    quote(&parameter.name)
-                ),
-            )
-            .with_param("routineName", routine)
-            .with_param("names", quote(&parameter.name)));
-        }
-        let to = planner.sql_type(&parameter.data_type)?;
-        let null = datafusion::common::ScalarValue::try_from(&to)?;
-        exprs.push(Expr::Literal(null, None).alias(&parameter.name));
-    }
-    let inputs = LogicalPlanBuilder::empty(true).project(exprs)?.build()?;
-    let inputs = Relation::unqualified(inputs);
-    if let Returns::Table(columns) = &sql.returns {
-        planner.outer.push(OuterScope { columns: inputs.columns, schema: inputs.plan.schema().clone() });
-        let rows = planner.query(&body_query(&sql.body)?)?;
-        return match columns {
-            None => Ok(()),
-            Some(columns) => planner.typed_columns(rows, columns).map(drop),
-        };
-    }
-    let schema = inputs.plan.schema().clone();
-    let body = planner.expr(&body_expr(&sql.body)?, &Names::input(&inputs.columns, &schema))?;
-    if !find_aggregate_exprs([&body.expr]).is_empty() || !find_window_exprs([&body.expr]).is_empty() {
-        return Err(SparkError::new(
-            "USER_DEFINED_FUNCTIONS.CANNOT_CONTAIN_COMPLEX_FUNCTIONS",
-            "42601",
-            format!(
-                "User defined function is invalid: SQL scalar function cannot contain aggregate/window/generate functions: {}",
-                sql.body
-            ),
-        )
-        .with_param("queryText", sql.body.clone()));
-    }
-    if let Returns::Value(to) = &sql.returns {
-        cast(body.expr.unalias(), &planner.sql_type(to)?, false, schema.as_ref())?;
-    }
-    Ok(())
-}
-
-/// The expression of a body; a query stands for its value.
-fn body_expr(body: &str) -> Result<ast::Expr> {
-    if starts_query(body) {
-        return Ok(ast::Expr::Subquery(Box::new(body_query(body)?)));
-    }
-    statement::parse_expression(body)
-}
-
-fn starts_query(body: &str) -> bool {
-    let first = body.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-    ["select", "with", "values", "from"].iter().any(|word| first.eq_ignore_ascii_case(word))
-}
-
-fn body_query(body: &str) -> Result<Query> {
-    match statement::parse(body, &Parameters::default())? {
-        Statement::Query(query) => Ok(*query),
-        _ => Err(SparkError::internal(format!("the body of a function is no query: {body}"))),
-    }
-}
-
-/// The tables that the body of a function names.
-pub(super) fn body_tables(body: &str) -> Result<TableNames> {
-    let mut names = TableNames::default();
-    // The visitor never breaks.
-    let _ = if starts_query(body) {
-        body_query(body)?.visit(&mut names)
-    } else {
-        statement::parse_expression(body)?.visit(&mut names)
-    };
-    Ok(names)
-}
-
-/// The names of functions in a syntax tree.
-#[derive(Default)]
-pub(super) struct FunctionNames(pub Vec<Vec<String>>);
-
-impl Visitor for FunctionNames {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &ast::Expr) -> std::ops::ControlFlow<()> {
-        if let ast::Expr::Function(function) = expr {
-            self.0.push(Name::new(&function.name).parts);
-        }
-        std::ops::ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &ast::TableFactor) -> std::ops::ControlFlow<()> {
-        if let ast::TableFactor::Table { name, args: Some(_), .. } | ast::TableFactor::Function { name, .. } =
-            factor
-        {
-            self.0.push(Name::new(name).parts);
-        }
-        std::ops::ControlFlow::Continue(())
-    }
-}
-
-/// The tables that functions written in SQL need where `visited` calls them.
-pub(super) fn tables_of_routines(session: &Snapshot, visited: &impl Visit) -> Result<TableNames> {
-    let mut found = TableNames::default();
-    if session.routines.is_empty() {
-        return Ok(found);
-    }
-    let mut functions = FunctionNames::default();
-    // The visitor never breaks.
-    let _ = visited.visit(&mut functions);
-    let mut seen: Vec<Vec<String>> = Vec::new();
-    while let Some(name) = functions.0.pop() {
-        let Some(called) = session.routines.find(&name) else { continue };
-        let Routine::Defined(Definition::Sql(sql)) = called.routine else { continue };
-        if seen.contains(&called.name) {
-            continue;
-        }
-        seen.push(called.name);
-        found.0.extend(body_tables(&sql.body)?.0);
-        // The visitor never breaks.
-        let _ = body_expr(&sql.body)?.visit(&mut functions);
-    }
-    Ok(found)
 }
 
 /// A call may say no more than its arguments.

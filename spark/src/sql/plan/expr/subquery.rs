@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, ExprSchema, ScalarValue, Spans};
-use datafusion::functions::core::{get_field, named_struct};
+use datafusion::functions::core::named_struct;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
-use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, lit, when,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Subquery, lit};
 use datafusion::sql::sqlparser::ast;
 
 use super::super::{OuterScope, Planner, query};
 use super::Names;
 use crate::analysis::Named;
-use crate::analysis::operator::{self, Binary};
+use crate::analysis::membership::{comparable, count, in_by_counts, made};
+use crate::analysis::scope::{ScopeColumn, display_name};
 use crate::error::{Result, SparkError};
 
 impl Planner<'_> {
@@ -27,17 +23,19 @@ impl Planner<'_> {
             return Err(SparkError::new(
                 "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
                 "42823",
-                format!("Invalid subquery:\nScalar subquery must return only one column, but got {columns}."),
+                format!("Invalid subquery: Scalar subquery must return only one column, but got {columns}."),
             )
             .with_param("number", columns.to_string()));
         }
-        Ok(Named::new(Expr::ScalarSubquery(subquery), "scalarsubquery()"))
+        let name = query_name("scalarsubquery", &subquery);
+        Ok(Named::new(Expr::ScalarSubquery(subquery), name))
     }
 
     /// `[NOT] EXISTS (query)`
     pub(super) fn exists(&mut self, query: &ast::Query, negated: bool, names: &Names<'_>) -> Result<Named> {
         let subquery = self.subquery(query, names)?;
-        let name = if negated { "(NOT exists())" } else { "exists()" };
+        let name = query_name("exists", &subquery);
+        let name = if negated { format!("(NOT {name})") } else { name };
         if names.filters {
             return Ok(Named::new(Expr::Exists(Exists::new(subquery, negated)), name));
         }
@@ -61,7 +59,7 @@ impl Planner<'_> {
                     values.push(self.expr(item, names)?);
                 }
             }
-            single => values.push(self.expr(single, names)?),
+            single => values.extend(fields_of(self.expr(single, names)?)),
         }
         let subquery = self.subquery(query, names)?;
         let found = subquery.subquery.schema().fields().len();
@@ -78,7 +76,7 @@ impl Planner<'_> {
             ));
         }
         let left = if values.len() == 1 { shown } else { format!("(named_struct({shown}))") };
-        let name = format!("({left} IN (listquery()))");
+        let name = format!("({left} IN ({}))", query_name("listquery", &subquery));
         let name = if negated { format!("(NOT {name})") } else { name };
         if values.len() == 1 && if negated { names.conjunct } else { names.filters } {
             let value = values.remove(0);
@@ -91,6 +89,11 @@ impl Planner<'_> {
 
     /// A query in an expression; its names may mean columns of this query.
     fn subquery(&mut self, query: &ast::Query, names: &Names<'_>) -> Result<Subquery> {
+        let same = |known: &&PlannedQuery| known.text == *query && known.outer == names.columns;
+        let is_plain = self.lambdas.is_empty();
+        if let Some(known) = self.subqueries.iter().find(same).filter(|_| is_plain) {
+            return Ok(known.plan.clone());
+        }
         self.outer
             .push(OuterScope { columns: names.columns.to_vec(), schema: Arc::new(names.schema.clone()) });
         let planned = self.query(query).and_then(query::finish);
@@ -104,107 +107,47 @@ impl Planner<'_> {
             }
             other => other,
         };
-        Ok(made(plan))
-    }
-}
-
-fn made(plan: LogicalPlan) -> Subquery {
-    let outer_ref_columns = plan.all_out_ref_exprs();
-    Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }
-}
-
-/// The query with its column in the type in which it is compared with the value.
-///
-/// # Errors
-/// Where the two cannot be compared.
-pub(crate) fn comparable(value: &Named, subquery: Subquery, schema: &DFSchema) -> Result<Subquery> {
-    let column = subquery.subquery.schema().columns().remove(0);
-    let inner = subquery.subquery.schema().field_from_column(&column)?.data_type().clone();
-    let outer = value.expr.get_type(schema)?;
-    if inner == outer || inner == DataType::Null || outer == DataType::Null {
-        return Ok(subquery);
-    }
-    if let Some(named) = with_names_of(Expr::Column(column), &inner, &outer)? {
-        let plan = Arc::unwrap_or_clone(subquery.subquery);
-        let plan = LogicalPlanBuilder::from(plan).project([named.alias("__subquery_0")])?.build()?;
-        return Ok(Subquery { subquery: Arc::new(plan), ..subquery });
-    }
-    // Fails with Spark's error where the types cannot be compared.
-    let inner_value = Named::new(Expr::Literal(ScalarValue::try_from(&inner)?, None), "listquery()");
-    operator::binary(Binary::Eq, value.clone(), inner_value, schema)?;
-    Ok(subquery)
-}
-
-/// A struct with its fields named as in `target`, by their places: as such Spark compares them. `None` where
-/// more than names differs.
-fn with_names_of(value: Expr, own: &DataType, target: &DataType) -> Result<Option<Expr>> {
-    let (own, target) = match (own, target) {
-        (DataType::Struct(own), DataType::Struct(target)) if own.len() == target.len() => (own, target),
-        (own, target) => return Ok((own == target).then_some(value)),
-    };
-    let mut parts = Vec::with_capacity(2 * own.len());
-    for (from, to) in own.iter().zip(target) {
-        let field = get_field().call(vec![value.clone(), lit(from.name())]);
-        let Some(field) = with_names_of(field, from.data_type(), to.data_type())? else { return Ok(None) };
-        parts.extend([lit(to.name()), field]);
-    }
-    Ok(Some(when(value.is_not_null(), named_struct().call(parts)).end()?))
-}
-
-/// How many rows a query has, of those where a condition holds.
-fn count(plan: &LogicalPlan, condition: Option<Expr>) -> Result<Expr> {
-    let mut builder = LogicalPlanBuilder::from(plan.clone());
-    if let Some(condition) = condition {
-        builder = builder.filter(condition)?;
-    }
-    let counted = datafusion::functions_aggregate::count::count(lit(1_i64)).alias("__count");
-    let plan = builder.aggregate(Vec::<Expr>::new(), vec![counted])?.build()?;
-    Ok(Expr::ScalarSubquery(made(plan)))
-}
-
-/// IN where it is no condition of a filter, as Spark computes it there: whether a row is the same;
-/// with NOT, whether no row is the same or may be.
-pub(crate) fn in_by_counts(
-    values: &[Named],
-    plan: &LogicalPlan,
-    negated: bool,
-    schema: &DFSchema,
-) -> Result<Expr> {
-    let columns = plan.schema().columns();
-    let mut same: Option<Expr> = None;
-    let mut maybe: Option<Expr> = None;
-    for (value, column) in values.iter().zip(&columns) {
-        let outer = seen_from_inside(value.expr.clone(), schema)?;
-        let inner = Expr::Column(column.clone());
-        let equal = outer.clone().eq(inner.clone());
-        let open = equal.clone().or(outer.is_null()).or(inner.is_null());
-        same = Some(same.map_or_else(|| equal.clone(), |whole| whole.and(equal.clone())));
-        maybe = Some(maybe.map_or_else(|| open.clone(), |whole| whole.and(open.clone())));
-    }
-    let some = |condition: Option<Expr>| -> Result<Expr> { Ok(count(plan, condition)?.gt(lit(0_i64))) };
-    let found = some(same)?;
-    if !negated {
-        return Ok(found);
-    }
-    // One value is told from null without a look at each row.
-    let open = match (values, columns.as_slice()) {
-        ([value], [column]) => {
-            let nulls = some(Some(Expr::Column(column.clone()).is_null()))?;
-            value.expr.clone().is_null().and(some(None)?).or(nulls)
+        let plan = made(plan);
+        if is_plain {
+            let outer = names.columns.to_vec();
+            self.subqueries.push(PlannedQuery { text: query.clone(), outer, plan: plan.clone() });
         }
-        _ => some(maybe)?,
-    };
-    Ok(Expr::Not(Box::new(found.or(open))))
+        Ok(plan)
+    }
 }
 
-/// An expression of the outer query as it is written in the inner one.
-fn seen_from_inside(expr: Expr, schema: &DFSchema) -> Result<Expr> {
-    let moved = expr.transform(|e| match e {
-        Expr::Column(column) => {
-            let field = Arc::clone(schema.field_from_column(&column)?);
-            Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column)))
+/// A query in an expression and its plan.
+pub(in crate::sql::plan) struct PlannedQuery {
+    text: ast::Query,
+    /// The columns of the query around.
+    outer: Vec<ScopeColumn>,
+    plan: Subquery,
+}
+
+/// The values of which a struct is made, as Spark compares them with the columns of a query.
+fn fields_of(value: Named) -> Vec<Named> {
+    match value.expr {
+        Expr::ScalarFunction(call) if call.func.name() == named_struct().name() => {
+            let mut args = call.args.into_iter();
+            let mut fields = Vec::new();
+            while let (Some(name), Some(field)) = (args.next(), args.next()) {
+                fields.push(Named::new(field, name.to_string()));
+            }
+            fields
         }
-        other => Ok(Transformed::no(other)),
-    })?;
-    Ok(moved.data)
+        expr => vec![Named::new(expr, value.name)],
+    }
+}
+
+/// What Spark calls a query in an expression by: the columns that it takes from outside.
+fn query_name(kind: &str, query: &Subquery) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for expr in &query.outer_ref_columns {
+        if let Expr::OuterReferenceColumn(_, column) = expr
+            && !names.contains(&display_name(&column.name))
+        {
+            names.push(display_name(&column.name));
+        }
+    }
+    format!("{kind}({})", names.join(", "))
 }
