@@ -1,21 +1,18 @@
 package org.example;
 
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
-import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import scala.Tuple2;
 
-/** Counts, for the user it runs as, the numbers up to the first argument by their remainders: a broadcast, a map and a shuffle. */
+/** Counts the numbers up to the first argument by their remainders: a broadcast, a map and a shuffle. */
 public final class Count {
   private Count() {}
 
-  public static void main(String[] args) throws IOException {
-    System.out.println("counted for " + UserGroupInformation.getCurrentUser().getShortUserName());
+  public static void main(String[] args) {
     List<Integer> numbers = new ArrayList<>();
     for (int number = 1; number <= Integer.parseInt(args[0]); number++) {
       numbers.add(number);

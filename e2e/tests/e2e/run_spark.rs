@@ -67,7 +67,8 @@ async fn run_spark_programs_on_their_own_spark() -> Result<()> {
         for rest in 0..7 {
             ensure!(log.contains(&format!("remainder {rest}: 100\n")), "{rest} is not counted right:\n{log}");
         }
-        ensure!(log.contains("counted for ada\n"), "it is not run for the proxy user:\n{log}");
+        // What Spark says when it is given one.
+        ensure!(log.contains("Running driver with proxy user"), "it is not run for a proxy user:\n{log}");
         let executors = status["executorState"].as_object().context("no executorState")?;
         ensure!(
             executors.keys().any(|name| name.starts_with("count-") && name.contains("-exec-")),

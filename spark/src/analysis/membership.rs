@@ -10,6 +10,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 
 use super::Named;
 use super::operator::{self, Binary};
+use super::scope::display_name;
 use crate::error::Result;
 
 /// A plan as a subquery.
@@ -112,4 +113,32 @@ fn seen_from_inside(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         other => Ok(Transformed::no(other)),
     })?;
     Ok(moved.data)
+}
+
+/// The values of which a struct is made, as Spark compares them with the columns of a query.
+pub(crate) fn fields_of(value: Named) -> Vec<Named> {
+    match value.expr {
+        Expr::ScalarFunction(call) if call.func.name() == named_struct().name() => {
+            let mut args = call.args.into_iter();
+            let mut fields = Vec::new();
+            while let (Some(name), Some(field)) = (args.next(), args.next()) {
+                fields.push(Named::new(field, name.to_string()));
+            }
+            fields
+        }
+        expr => vec![Named::new(expr, value.name)],
+    }
+}
+
+/// What Spark calls a query in an expression by: the columns that it takes from outside.
+pub(crate) fn query_name(kind: &str, query: &Subquery) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for expr in &query.outer_ref_columns {
+        if let Expr::OuterReferenceColumn(_, column) = expr
+            && !names.contains(&display_name(&column.name))
+        {
+            names.push(display_name(&column.name));
+        }
+    }
+    format!("{kind}({})", names.join(", "))
 }

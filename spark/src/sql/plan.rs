@@ -22,11 +22,12 @@ mod window;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::DFSchemaRef;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::{DFSchemaRef, ExprSchema};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Query, TableFactor, Visit, Visitor};
 
 pub(crate) use self::literal::fold;
@@ -38,7 +39,7 @@ use super::substitute::substitute;
 use super::{Parameters, ScriptStatement};
 use crate::analysis::Named;
 use crate::analysis::correlate;
-use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
+use crate::analysis::scope::{CaseRule, Relation, ScopeColumn, UniqueNames, ends_with};
 use crate::catalog::table::{self, Opened as TableEntry, ViewScope};
 use crate::catalog::{Identifier, Stored};
 use crate::error::{QueryContext, Result, SparkError};
@@ -157,6 +158,19 @@ pub(crate) struct OuterScope {
     pub columns: Vec<ScopeColumn>,
     /// The plan they are columns of.
     pub schema: DFSchemaRef,
+}
+
+impl OuterScope {
+    /// The columns of a relation of that query, as they are written further in; none where no relation has the name.
+    pub fn star(&self, qualifier: &[String], case: CaseRule) -> Result<Option<Vec<Named>>> {
+        let of_relation = self.columns.iter().filter(|c| ends_with(&c.qualifier, qualifier, case));
+        let columns = of_relation.map(|c| {
+            let field = Arc::clone(self.schema.field_from_column(&c.column)?);
+            Ok(Named::new(Expr::OuterReferenceColumn(field, c.column.clone()), c.name.clone()))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok(Some(columns).filter(|columns| !columns.is_empty()))
+    }
 }
 
 /// Turns one query into a plan. Everything that needs waiting is in `tables` already.

@@ -1,5 +1,7 @@
 //! Lists of expressions: stars, patterns of names, generators and what single expressions are called.
 
+use std::sync::Arc;
+
 use fancy_regex::Regex;
 
 use datafusion::logical_expr::Expr;
@@ -13,6 +15,7 @@ use crate::connect::proto::Expression;
 use crate::connect::proto::expression::{self as messages, ExprType};
 use crate::connect::scope::Frame;
 use crate::error::{Result, SparkError, quote};
+use crate::sql::plan::OuterScope;
 use crate::sql::plan::fragment::Fragment;
 
 /// An item of a list of columns.
@@ -170,6 +173,12 @@ impl Resolver<'_> {
             && let Some(fields) = self.struct_fields(&value)?
         {
             return Ok(fields);
+        }
+        if let Some(outer) = self.planner.outer.last() {
+            let outside = OuterScope { columns: outer.columns.clone(), schema: Arc::clone(&outer.schema) };
+            if let Some(columns) = outside.star(qualifier, case)? {
+                return Ok(columns);
+            }
         }
         let names: Vec<_> = self.columns.iter().map(|column| quote(&column.name)).collect();
         let target = qualifier.join(".");

@@ -12,7 +12,7 @@ use super::Resolver;
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::common::common_type;
-use crate::analysis::membership::{comparable, in_by_counts};
+use crate::analysis::membership::{comparable, in_by_counts, query_name};
 use crate::connect::proto::expression::ExprType;
 use crate::connect::proto::subquery_expression::SubqueryType;
 use crate::connect::proto::{Expression, SubqueryExpression};
@@ -24,7 +24,8 @@ impl Resolver<'_> {
         let columns = subquery.subquery.schema().fields().len();
         match message.subquery_type() {
             SubqueryType::Scalar if columns == 1 => {
-                Ok(Named::new(Expr::ScalarSubquery(subquery), "scalarsubquery()"))
+                let name = query_name("scalarsubquery", &subquery);
+                Ok(Named::new(Expr::ScalarSubquery(subquery), name))
             }
             SubqueryType::Scalar => Err(SparkError::new(
                 "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
@@ -32,13 +33,17 @@ impl Resolver<'_> {
                 format!("Invalid subquery: Scalar subquery must return only one column, but got {columns}."),
             )
             .with_param("number", columns.to_string())),
-            SubqueryType::Exists => Ok(Named::new(Expr::Exists(Exists::new(subquery, false)), "exists()")),
+            SubqueryType::Exists => {
+                let name = query_name("exists", &subquery);
+                Ok(Named::new(Expr::Exists(Exists::new(subquery, false)), name))
+            }
             SubqueryType::In => {
-                let [value] = message.in_subquery_values.as_slice() else {
-                    return self.several_in(&message.in_subquery_values, subquery, false);
-                };
-                let value = self.expr(value)?;
-                let name = format!("({} IN (listquery()))", value.name);
+                let mut values = self.values(message)?;
+                if values.len() != 1 {
+                    return self.several_in(values, subquery, false);
+                }
+                let value = values.remove(0);
+                let name = format!("({} IN ({}))", value.name, query_name("listquery", &subquery));
                 let subquery = comparable(&value, subquery, self.schema)?;
                 Ok(Named::new(Expr::InSubquery(InSubquery::new(Box::new(value.expr), subquery, false)), name))
             }
@@ -57,11 +62,19 @@ impl Resolver<'_> {
         })
     }
 
+    /// What is looked for: the client has taken apart a struct that is made there.
+    fn values(&self, message: &SubqueryExpression) -> Result<Vec<Named>> {
+        message.in_subquery_values.iter().map(|value| self.expr(value)).collect()
+    }
+
     /// `NOT (a, b) IN (query)`, if that is what is negated.
     pub(super) fn not_in(&self, operand: &Expression) -> Result<Option<Named>> {
         let Some(ExprType::SubqueryExpression(message)) = &operand.expr_type else { return Ok(None) };
-        let several = message.in_subquery_values.as_slice();
-        if message.subquery_type() != SubqueryType::In || several.len() < 2 {
+        if message.subquery_type() != SubqueryType::In {
+            return Ok(None);
+        }
+        let several = self.values(message)?;
+        if several.len() < 2 {
             return Ok(None);
         }
         let subquery = self.planned_subquery(message)?;
@@ -70,7 +83,7 @@ impl Resolver<'_> {
 
     /// `(a, b) IN (query)`: both sides as structs, which are null where one of the fields is. Where it
     /// is negated, rows that may be the same are told from those that cannot.
-    fn several_in(&self, values: &[Expression], subquery: Subquery, negated: bool) -> Result<Named> {
+    fn several_in(&self, values: Vec<Named>, subquery: Subquery, negated: bool) -> Result<Named> {
         let inner = subquery.subquery.as_ref().clone();
         let width = inner.schema().fields().len();
         if width != values.len() {
@@ -84,8 +97,8 @@ impl Resolver<'_> {
             ));
         }
         let (mut left, mut right, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for (value, column) in values.iter().zip(inner.schema().columns()) {
-            let value = self.expr(value)?;
+        let listed = query_name("listquery", &subquery);
+        for (value, column) in values.into_iter().zip(inner.schema().columns()) {
             let own = Expr::Column(column);
             let types = (value.expr.get_type(self.schema)?, own.get_type(inner.schema())?);
             let common = common_type([&types.0, &types.1]).unwrap_or(types.1);
@@ -93,7 +106,7 @@ impl Resolver<'_> {
             right.push(cast(own, &common, false, inner.schema())?);
             names.push(value.name);
         }
-        let name = format!("(({}) IN (listquery()))", names.join(", "));
+        let name = format!("(({}) IN ({listed}))", names.join(", "));
         if negated {
             let named =
                 right.into_iter().enumerate().map(|(i, column)| column.alias(format!("__subquery_{i}")));

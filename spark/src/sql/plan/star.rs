@@ -1,9 +1,6 @@
 //! The select list: stars, generators, aliases.
 
-use std::sync::Arc;
-
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::ExprSchema;
 use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use datafusion::sql::sqlparser::ast::{
     self, ExcludeSelectItem, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
@@ -118,23 +115,13 @@ impl Planner<'_> {
             let fields = struct_fields(value, names).ok_or_else(|| no_expansion(qualifier, names.columns))?;
             return self.without(fields, options);
         }
-        if !of_relation && let Some(outer) = self.columns_outside(qualifier)? {
-            return self.without(outer, options);
+        if !of_relation
+            && let Some(outer) = self.outer.last()
+            && let Some(columns) = outer.star(qualifier, case)?
+        {
+            return self.without(columns, options);
         }
         self.star(names.columns, qualifier, options)
-    }
-
-    /// The columns of a relation of the query around.
-    fn columns_outside(&self, qualifier: &[String]) -> Result<Option<Vec<Named>>> {
-        let case = self.session.case;
-        let Some(outer) = self.outer.last() else { return Ok(None) };
-        let of_relation = outer.columns.iter().filter(|c| ends_with(&c.qualifier, qualifier, case));
-        let columns = of_relation.map(|c| {
-            let field = Arc::clone(outer.schema.field_from_column(&c.column)?);
-            Ok(Named::new(Expr::OuterReferenceColumn(field, c.column.clone()), c.name.clone()))
-        });
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        Ok(Some(columns).filter(|columns| !columns.is_empty()))
     }
 
     /// The columns not named after EXCEPT; a name below a struct takes the field out of it.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use datafusion::functions::core::named_struct;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Subquery, lit};
 use datafusion::sql::sqlparser::ast;
@@ -10,8 +9,8 @@ use datafusion::sql::sqlparser::ast;
 use super::super::{OuterScope, Planner, query};
 use super::Names;
 use crate::analysis::Named;
-use crate::analysis::membership::{comparable, count, in_by_counts, made};
-use crate::analysis::scope::{ScopeColumn, display_name};
+use crate::analysis::membership::{comparable, count, fields_of, in_by_counts, made, query_name};
+use crate::analysis::scope::ScopeColumn;
 use crate::error::{Result, SparkError};
 
 impl Planner<'_> {
@@ -122,32 +121,4 @@ pub(in crate::sql::plan) struct PlannedQuery {
     /// The columns of the query around.
     outer: Vec<ScopeColumn>,
     plan: Subquery,
-}
-
-/// The values of which a struct is made, as Spark compares them with the columns of a query.
-fn fields_of(value: Named) -> Vec<Named> {
-    match value.expr {
-        Expr::ScalarFunction(call) if call.func.name() == named_struct().name() => {
-            let mut args = call.args.into_iter();
-            let mut fields = Vec::new();
-            while let (Some(name), Some(field)) = (args.next(), args.next()) {
-                fields.push(Named::new(field, name.to_string()));
-            }
-            fields
-        }
-        expr => vec![Named::new(expr, value.name)],
-    }
-}
-
-/// What Spark calls a query in an expression by: the columns that it takes from outside.
-fn query_name(kind: &str, query: &Subquery) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for expr in &query.outer_ref_columns {
-        if let Expr::OuterReferenceColumn(_, column) = expr
-            && !names.contains(&display_name(&column.name))
-        {
-            names.push(display_name(&column.name));
-        }
-    }
-    format!("{kind}({})", names.join(", "))
 }
