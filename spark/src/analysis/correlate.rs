@@ -57,22 +57,34 @@ fn resolve_any(node: LogicalPlan, counter: &mut usize) -> Result<Transformed<Log
 }
 
 /// A filter whose conditions count the rows of the queries that DataFusion does not turn into semi-joins: of those that
-/// take columns from outside anywhere but in a filter, and of NOT IN, where it leaves out nulls that are in no row.
+/// take columns from outside anywhere but in a filter, and of NOT IN, where it leaves out nulls that are in no row, or
+/// takes in nulls as it is a part of another condition.
 fn by_counts(filter: Filter) -> Result<Filter> {
+    if !has_query(&filter.predicate) {
+        return Ok(filter);
+    }
     let schema = Arc::clone(filter.input.schema());
-    let counted = filter.predicate.transform_down(|e| {
+    let predicate = negations_inside(filter.predicate)?;
+    let conjuncts: Vec<Expr> = split_conjunction(&predicate).into_iter().cloned().collect();
+    let counted = predicate.transform_down(|e| {
+        // As a condition of its own it is an anti-join that knows nulls.
+        let denied = |query: &Subquery, e: &Expr| is_correlated(query) || !conjuncts.contains(e);
         let counted = match &e {
             Expr::Not(inner) => match inner.as_ref() {
-                Expr::InSubquery(test) if is_correlated(&test.subquery) => {
+                Expr::InSubquery(test) if denied(&test.subquery, &e) => {
                     in_counted(test, !test.negated, &schema)?
                 }
                 _ => return Ok(Transformed::no(e)),
             },
+            Expr::InSubquery(test) if test.negated && denied(&test.subquery, &e) => {
+                in_counted(test, true, &schema)?
+            }
             Expr::InSubquery(test)
-                if is_correlated(&test.subquery)
-                    && (test.negated || !is_filtered(&test.subquery.subquery)) =>
+                if !test.negated
+                    && is_correlated(&test.subquery)
+                    && !is_filtered(&test.subquery.subquery) =>
             {
-                in_counted(test, test.negated, &schema)?
+                in_counted(test, false, &schema)?
             }
             Expr::Exists(test) if is_correlated(&test.subquery) && !is_filtered(&test.subquery.subquery) => {
                 let found = count(&test.subquery.subquery, None)?.gt(lit(0_i64));
@@ -83,6 +95,23 @@ fn by_counts(filter: Filter) -> Result<Filter> {
         Ok(Transformed::new(counted, true, TreeNodeRecursion::Jump))
     })?;
     Ok(Filter::try_new(counted.data, filter.input)?)
+}
+
+/// A condition whose negations stand before its parts, by De Morgan's laws: so Spark knows which IN is a NOT IN.
+fn negations_inside(condition: Expr) -> Result<Expr> {
+    let moved = condition.transform_down(|e| {
+        let Expr::Not(inner) = e else { return Ok(Transformed::no(e)) };
+        Ok(match *inner {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+                Transformed::yes(Expr::Not(left).or(Expr::Not(right)))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+                Transformed::yes(Expr::Not(left).and(Expr::Not(right)))
+            }
+            other => Transformed::no(Expr::Not(Box::new(other))),
+        })
+    })?;
+    Ok(moved.data)
 }
 
 fn in_counted(test: &InSubquery, negated: bool, schema: &DFSchema) -> Result<Expr> {

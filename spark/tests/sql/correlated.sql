@@ -78,3 +78,6 @@ with w as (select k from u) select k, (select n from u where u.k = w.k) n from w
 select x.k, (select n from u where k = x.k + 1) n from u x order by k;
 select a, (select b from r where c = a) v from l order by a, s;
 select a, (select zz from r where c = a) v from l;
+select a, s from l where not (a in (select c from r)) or s = 'z' order by a, s;
+select a, s from l where a not in (select c from r) or a not in (select c from r where c is not null) order by a, s;
+select a, s from l where not (a in (select c from r where c is not null) and s = 'x') order by a, s;
