@@ -22,7 +22,7 @@ pub(super) fn values(partitions: usize) -> Result<Vec<u64>> {
     let mut missing = partitions;
     let step = partitions.max(64) as u64;
     for round in 0..ROUNDS {
-        let candidates = UInt64Array::from_iter_values(round * step..(round + 1) * step);
+        let candidates = UInt64Array::from_iter_values((round * step..(round + 1) * step).map(scattered));
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(candidates)])?;
         partitioner.partition(batch, |partition, rows| {
             if found[partition].is_none() && rows.num_rows() > 0 {
@@ -40,13 +40,22 @@ pub(super) fn values(partitions: usize) -> Result<Vec<u64>> {
     })
 }
 
+/// Numbers that follow each other, far from each other: the hashes of near ones miss whole partitions where
+/// their number is a power of two. The mixing of SplitMix64 (Steele, Lea and Flood, 2014).
+fn scattered(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn each_partition_has_a_value_of_its_own() {
-        for partitions in [1, 2, 7, 200, 1000] {
+        for partitions in [1, 2, 7, 64, 200, 256, 1000, 1024, 2048, 4096, 10_000] {
             let mut values = values(partitions).unwrap();
             values.sort_unstable();
             values.dedup();
