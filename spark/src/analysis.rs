@@ -8,6 +8,7 @@ pub mod common;
 pub mod constant;
 pub mod correlate;
 pub mod fields;
+pub mod interval;
 pub mod join;
 pub(crate) mod membership;
 pub mod operator;

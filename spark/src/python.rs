@@ -25,8 +25,8 @@ pub use scalar::PythonScalar;
 pub(crate) use table::outer_lateral;
 pub use table::{TableArgument, TableFunctionArgument, TableLayout, table_function};
 
-use crate::analysis::Named;
 use crate::analysis::call::Context;
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
 
 /// A Python function as a client sent it.
@@ -203,15 +203,17 @@ pub fn with_columns(input: LogicalPlan, exprs: Vec<Expr>) -> Result<(LogicalPlan
     let mut added = vec![];
     let columns = exprs
         .into_iter()
-        .map(|expr| match expr {
-            Expr::Column(column) => column,
-            other => {
-                let name = fresh_name();
-                added.push(other.alias(&name));
-                Column::new_unqualified(name)
-            }
+        .map(|expr| {
+            Ok(match expr {
+                Expr::Column(column) => column,
+                other => {
+                    let name = fresh_name();
+                    added.push(interval::marked(other, input.schema())?.alias(&name));
+                    Column::new_unqualified(name)
+                }
+            })
         })
-        .collect();
+        .collect::<Result<Vec<_>>>()?;
     // A row without columns has no place for Python's rows to be counted by.
     if added.is_empty() && input.schema().fields().is_empty() {
         added.push(lit(true).alias(fresh_name()));

@@ -1,7 +1,7 @@
 //! Tables as `Dataset.show` prints them.
 
 use datafusion::arrow::array::Array;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 
 use crate::analysis::scope::display_name;
@@ -23,7 +23,7 @@ pub fn show_string(
     truncate: usize,
 ) -> Result<String> {
     let header: Vec<String> = schema.fields().iter().map(|f| escape(display_name(f.name()))).collect();
-    let rows = cells(batches, num_rows, truncate)?;
+    let rows = cells(schema, batches, num_rows, truncate)?;
     let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let mut widths: Vec<usize> = header.iter().map(|name| width(name).max(MIN_WIDTH)).collect();
     for row in &rows {
@@ -69,7 +69,7 @@ pub fn show_vertical(
     truncate: usize,
 ) -> Result<String> {
     let names: Vec<String> = schema.fields().iter().map(|f| escape(display_name(f.name()))).collect();
-    let rows = cells(batches, num_rows, truncate)?;
+    let rows = cells(schema, batches, num_rows, truncate)?;
     let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let widest = |texts: &mut dyn Iterator<Item = &String>| {
         texts.map(|text| width(text)).max().unwrap_or(0).max(MIN_WIDTH)
@@ -111,7 +111,7 @@ pub fn show_html(
         format!("<tr>{}</tr>\n", cells.concat())
     };
     let mut out = format!("<table border='1'>\n{}", row("th", &names));
-    for cells in cells(batches, num_rows, truncate)? {
+    for cells in cells(schema, batches, num_rows, truncate)? {
         out.push_str(&row("td", &cells));
     }
     out.push_str("</table>\n");
@@ -125,7 +125,12 @@ fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn cells(batches: &[RecordBatch], num_rows: usize, truncate: usize) -> Result<Vec<Vec<String>>> {
+fn cells(
+    schema: &Schema,
+    batches: &[RecordBatch],
+    num_rows: usize,
+    truncate: usize,
+) -> Result<Vec<Vec<String>>> {
     let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
@@ -135,11 +140,12 @@ fn cells(batches: &[RecordBatch], num_rows: usize, truncate: usize) -> Result<Ve
             let cells: Result<Vec<String>> = batch
                 .columns()
                 .iter()
-                .map(|column| {
+                .zip(schema.fields())
+                .map(|(column, field)| {
                     if column.is_null(row) {
                         return Ok("NULL".to_owned());
                     }
-                    let value = text::value(column.as_ref(), row, Style::Show)?;
+                    let value = text::value_of(field, column.as_ref(), row, Style::Show)?;
                     Ok(cut(escape(&value), truncate))
                 })
                 .collect();
@@ -220,7 +226,7 @@ fn is_full_width(c: char) -> bool {
 mod tests {
     use super::*;
     use datafusion::arrow::array::{ArrayRef, Int32Array, StringArray};
-    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::arrow::datatypes::{DataType, Field};
     use std::sync::Arc;
 
     fn batch() -> RecordBatch {

@@ -72,7 +72,7 @@ pub fn with_names_of(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
             let fields = fields.map(|((own, other), column)| renamed(own, other, column)).collect();
             Ok(Arc::new(StructArray::try_new(fields, columns, structs.nulls().cloned())?))
         }
-        (DataType::List(own), DataType::List(other)) if own.data_type().is_nested() => {
+        (DataType::List(own), DataType::List(other)) => {
             let list = array.as_list::<i32>();
             let values = with_names_of(list.values(), other.data_type())?;
             let field = Arc::new(renamed(own, other, &values));

@@ -7,13 +7,14 @@ use datafusion::arrow::array::timezone::Tz;
 use datafusion::arrow::array::{Array, AsArray, IntervalMonthDayNanoArray};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, DurationMillisecondType,
-    DurationNanosecondType, DurationSecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, IntervalDayTimeType, IntervalUnit, IntervalYearMonthType, Time64MicrosecondType,
+    DurationNanosecondType, DurationSecondType, Field, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, IntervalDayTimeType, IntervalUnit, IntervalYearMonthType, Time64MicrosecondType,
     Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 use crate::error::{Result, SparkError};
+use crate::types::interval::Units;
 
 /// How nulls inside arrays, maps and structs, and bytes, are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,18 +68,10 @@ pub fn value(array: &dyn Array, row: usize, style: Style) -> Result<String> {
             time(array.as_primitive::<Time64NanosecondType>().value(row) / 1000)
         }
         DataType::Time64(_) => time(array.as_primitive::<Time64MicrosecondType>().value(row)),
-        // The difference of two dates, which Spark counts in days.
-        DataType::Duration(TimeUnit::Second) => {
-            day_time_interval(duration_micros(array, &TimeUnit::Second, row), true)
+        DataType::Duration(_) | DataType::Interval(IntervalUnit::DayTime) => {
+            Units::DAY_TO_SECOND.text(interval_count(array, row))
         }
-        DataType::Duration(unit) => day_time_interval(duration_micros(array, unit, row), false),
-        DataType::Interval(IntervalUnit::YearMonth) => {
-            year_month_interval(array.as_primitive::<IntervalYearMonthType>().value(row))
-        }
-        DataType::Interval(IntervalUnit::DayTime) => {
-            let v = array.as_primitive::<IntervalDayTimeType>().value(row);
-            day_time_interval(i64::from(v.days) * 86_400_000_000 + i64::from(v.milliseconds) * 1000, false)
-        }
+        DataType::Interval(IntervalUnit::YearMonth) => Units::YEAR_TO_MONTH.text(interval_count(array, row)),
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             let v = array
                 .as_any()
@@ -87,15 +80,20 @@ pub fn value(array: &dyn Array, row: usize, style: Style) -> Result<String> {
                 .value(row);
             calendar_interval(v.months, v.days, v.nanoseconds / 1000)
         }
-        DataType::List(_) => sequence(&array.as_list::<i32>().value(row), style)?,
-        DataType::LargeList(_) => sequence(&array.as_list::<i64>().value(row), style)?,
-        DataType::FixedSizeList(_, _) => sequence(&array.as_fixed_size_list().value(row), style)?,
+        DataType::List(item) => sequence(item, &array.as_list::<i32>().value(row), style)?,
+        DataType::LargeList(item) => sequence(item, &array.as_list::<i64>().value(row), style)?,
+        DataType::FixedSizeList(item, _) => sequence(item, &array.as_fixed_size_list().value(row), style)?,
         DataType::Map(_, _) => {
             let entries = array.as_map().value(row);
             let (keys, values) = (entries.column(0), entries.column(1));
+            let (key, value) = (&entries.fields()[0], &entries.fields()[1]);
             let mut pairs = Vec::with_capacity(entries.len());
             for i in 0..entries.len() {
-                pairs.push(format!("{} -> {}", nested(keys, i, style)?, nested(values, i, style)?));
+                pairs.push(format!(
+                    "{} -> {}",
+                    nested(key, keys, i, style)?,
+                    nested(value, values, i, style)?
+                ));
             }
             format!("{{{}}}", pairs.join(", "))
         }
@@ -103,9 +101,9 @@ pub fn value(array: &dyn Array, row: usize, style: Style) -> Result<String> {
         other if crate::types::Geo::of(other).is_some() => {
             return Err(SparkError::unsupported(format!("{} as text", crate::types::sql_name(other))));
         }
-        DataType::Struct(_) => {
-            let columns = array.as_struct().columns();
-            let fields: Result<Vec<_>> = columns.iter().map(|c| nested(c, row, style)).collect();
+        DataType::Struct(fields) => {
+            let columns = fields.iter().zip(array.as_struct().columns());
+            let fields: Result<Vec<_>> = columns.map(|(f, c)| nested(f, c, row, style)).collect();
             format!("{{{}}}", fields?.join(", "))
         }
         DataType::Dictionary(_, _) => {
@@ -122,12 +120,20 @@ pub fn is_null(array: &dyn Array, row: usize) -> bool {
     array.data_type() == &DataType::Null || array.is_null(row)
 }
 
-fn nested(array: &dyn Array, row: usize, style: Style) -> Result<String> {
-    if array.is_null(row) { Ok(style.null().to_owned()) } else { value(array, row, style) }
+fn nested(field: &Field, array: &dyn Array, row: usize, style: Style) -> Result<String> {
+    if array.is_null(row) { Ok(style.null().to_owned()) } else { value_of(field, array, row, style) }
 }
 
-fn sequence(items: &dyn Array, style: Style) -> Result<String> {
-    let items: Result<Vec<_>> = (0..items.len()).map(|i| nested(items, i, style)).collect();
+/// A value of a column, whose intervals may have units; it must not be null.
+pub fn value_of(field: &Field, array: &dyn Array, row: usize, style: Style) -> Result<String> {
+    match Units::of(field) {
+        Some(units) => Ok(units.text(interval_count(array, row))),
+        None => value(array, row, style),
+    }
+}
+
+fn sequence(item: &Field, items: &dyn Array, style: Style) -> Result<String> {
+    let items: Result<Vec<_>> = (0..items.len()).map(|i| nested(item, items, i, style)).collect();
     Ok(format!("[{}]", items?.join(", ")))
 }
 
@@ -295,55 +301,31 @@ fn timestamp_micros(array: &dyn Array, unit: &TimeUnit, row: usize) -> i64 {
     }
 }
 
-fn duration_micros(array: &dyn Array, unit: &TimeUnit, row: usize) -> i64 {
-    match unit {
-        TimeUnit::Second => array.as_primitive::<DurationSecondType>().value(row).saturating_mul(1_000_000),
-        TimeUnit::Millisecond => {
+/// The months of a year-month interval, or the microseconds of a day-time one.
+fn interval_count(array: &dyn Array, row: usize) -> i64 {
+    match array.data_type() {
+        DataType::Duration(TimeUnit::Second) => {
+            array.as_primitive::<DurationSecondType>().value(row).saturating_mul(1_000_000)
+        }
+        DataType::Duration(TimeUnit::Millisecond) => {
             array.as_primitive::<DurationMillisecondType>().value(row).saturating_mul(1000)
         }
-        TimeUnit::Microsecond => array.as_primitive::<DurationMicrosecondType>().value(row),
-        TimeUnit::Nanosecond => array.as_primitive::<DurationNanosecondType>().value(row) / 1000,
+        DataType::Duration(TimeUnit::Microsecond) => {
+            array.as_primitive::<DurationMicrosecondType>().value(row)
+        }
+        DataType::Duration(TimeUnit::Nanosecond) => {
+            array.as_primitive::<DurationNanosecondType>().value(row) / 1000
+        }
+        DataType::Interval(IntervalUnit::DayTime) => {
+            let v = array.as_primitive::<IntervalDayTimeType>().value(row);
+            i64::from(v.days) * 86_400_000_000 + i64::from(v.milliseconds) * 1000
+        }
+        _ => array.as_primitive::<IntervalYearMonthType>().value(row).into(),
     }
 }
 
-fn year_month_interval(months: i32) -> String {
-    let sign = if months < 0 { "-" } else { "" };
-    let months = months.unsigned_abs();
-    format!("INTERVAL '{sign}{}-{}' YEAR TO MONTH", months / 12, months % 12)
-}
-
-/// With `short`, whole days are not followed by a time.
-fn day_time_interval(micros: i64, short: bool) -> String {
-    let sign = if micros < 0 { "-" } else { "" };
-    let micros = micros.unsigned_abs();
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    if short && rest == 0 && fraction == 0 {
-        return format!("INTERVAL '{sign}{days}' DAY");
-    }
-    let clock = format!("{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
-    let fraction = match fraction {
-        0 => String::new(),
-        f => format!(".{}", format!("{f:06}").trim_end_matches('0')),
-    };
-    format!("INTERVAL '{sign}{days} {clock}{fraction}' DAY TO SECOND")
-}
-
-/// DataFusion knows one kind of interval where Spark has three: what holds only months or only
-/// a time is shown as Spark shows those.
+/// Each unit that is not zero with its name.
 fn calendar_interval(months: i32, days: i32, micros: i64) -> String {
-    if days == 0 && micros == 0 && months != 0 {
-        return if months % 12 == 0 {
-            format!("INTERVAL '{}' YEAR", months / 12)
-        } else if months.abs() < 12 {
-            format!("INTERVAL '{months}' MONTH")
-        } else {
-            year_month_interval(months)
-        };
-    }
-    if months == 0 {
-        return day_time_interval(i64::from(days) * 86_400_000_000 + micros, true);
-    }
     let (seconds, fraction) = (micros / 1_000_000 % 60, (micros % 1_000_000).abs());
     let sign = if micros < 0 && seconds == 0 { "-" } else { "" };
     let fraction = match fraction {
@@ -362,7 +344,7 @@ fn calendar_interval(months: i32, days: i32, micros: i64) -> String {
         .filter(|(count, _)| *count != 0)
         .map(|(count, unit)| format!("{count} {unit}"))
         .collect();
-    if seconds != 0 || !fraction.is_empty() {
+    if seconds != 0 || !fraction.is_empty() || parts.is_empty() {
         parts.push(format!("{sign}{seconds}{fraction} seconds"));
     }
     parts.join(" ")

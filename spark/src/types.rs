@@ -9,6 +9,9 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, StructField, TimezoneInfo,
 };
 
+pub mod interval;
+
+use self::interval::Units;
 use crate::error::{Result, SparkError};
 
 /// Spark's VARIANT: its bytes in a struct that clients know by a mark.
@@ -81,20 +84,27 @@ const VARIANT_MARK: &str = "variant";
 /// Name of a type in Spark's messages: `INT`, `STRING`, `DECIMAL(10,2)`, `ARRAY<INT>`.
 pub fn sql_name(data_type: &DataType) -> String {
     match data_type {
-        DataType::List(item) => format!("ARRAY<{}>", sql_name(item.data_type())),
+        DataType::List(item) => format!("ARRAY<{}>", sql_name_of(item)),
         other if is_variant(other) || Geo::of(other).is_some() => simple_name(other).to_uppercase(),
         DataType::Struct(fields) => {
-            let fields: Vec<_> =
-                fields.iter().map(|f| format!("{}: {}", f.name(), sql_name(f.data_type()))).collect();
+            let fields: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.name(), sql_name_of(f))).collect();
             format!("STRUCT<{}>", fields.join(", "))
         }
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(kv) if kv.len() == 2 => {
-                format!("MAP<{}, {}>", sql_name(kv[0].data_type()), sql_name(kv[1].data_type()))
+                format!("MAP<{}, {}>", sql_name_of(&kv[0]), sql_name_of(&kv[1]))
             }
             other => format!("MAP<{}>", sql_name(other)),
         },
         other => simple_name(other).to_uppercase(),
+    }
+}
+
+/// The same of a column, whose intervals may have units.
+pub fn sql_name_of(field: &Field) -> String {
+    match Units::of(field) {
+        Some(units) => units.name().to_uppercase(),
+        None => sql_name(field.data_type()),
     }
 }
 
@@ -123,9 +133,14 @@ pub fn simple_name(data_type: &DataType) -> String {
     named(data_type, &str::to_owned)
 }
 
-/// The same, to be parsed again: fields whose names are no identifiers are quoted.
-pub fn ddl_name(data_type: &DataType) -> String {
-    named(data_type, &|name| {
+/// The same of a column, whose intervals may have units.
+pub fn simple_name_of(field: &Field) -> String {
+    named_of(field, &str::to_owned)
+}
+
+/// As [`simple_name`], to be parsed again: fields whose names are no identifiers are quoted.
+pub fn ddl_name(field: &Field) -> String {
+    named_of(field, &|name| {
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && !name.starts_with(|c: char| c.is_ascii_digit())
             && !name.is_empty();
@@ -133,8 +148,16 @@ pub fn ddl_name(data_type: &DataType) -> String {
     })
 }
 
+fn named_of(field: &Field, field_name: &dyn Fn(&str) -> String) -> String {
+    match Units::of(field) {
+        Some(units) => units.name(),
+        None => named(field.data_type(), field_name),
+    }
+}
+
 fn named(data_type: &DataType, field_name: &dyn Fn(&str) -> String) -> String {
     let simple_name = |data_type: &DataType| named(data_type, field_name);
+    let name_of = |field: &Field| named_of(field, field_name);
     match data_type {
         DataType::Null => "void".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
@@ -166,19 +189,17 @@ fn named(data_type: &DataType, field_name: &dyn Fn(&str) -> String) -> String {
         | DataType::LargeList(f)
         | DataType::ListView(f)
         | DataType::LargeListView(f)
-        | DataType::FixedSizeList(f, _) => format!("array<{}>", simple_name(f.data_type())),
+        | DataType::FixedSizeList(f, _) => format!("array<{}>", name_of(f)),
         other if is_variant(other) => "variant".to_owned(),
         other if Geo::of(other).is_some() => Geo::of(other).map(Geo::simple_name).unwrap_or_default(),
         DataType::Struct(fields) => {
-            let fields: Vec<_> = fields
-                .iter()
-                .map(|f| format!("{}:{}", field_name(f.name()), simple_name(f.data_type())))
-                .collect();
+            let fields: Vec<_> =
+                fields.iter().map(|f| format!("{}:{}", field_name(f.name()), name_of(f))).collect();
             format!("struct<{}>", fields.join(","))
         }
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(kv) if kv.len() == 2 => {
-                format!("map<{},{}>", simple_name(kv[0].data_type()), simple_name(kv[1].data_type()))
+                format!("map<{},{}>", name_of(&kv[0]), name_of(&kv[1]))
             }
             other => format!("map<{}>", simple_name(other)),
         },
@@ -220,9 +241,12 @@ pub fn from_sql(sql: &SqlType, time_zone: &str) -> Result<DataType> {
         SqlType::Time(None | Some(0..=6), TimezoneInfo::None) => DataType::Time64(TimeUnit::Nanosecond),
         SqlType::Decimal(info) | SqlType::Dec(info) | SqlType::Numeric(info) => decimal(info)?,
         SqlType::Array(ArrayElemTypeDef::AngleBracket(element)) => {
-            DataType::List(Arc::new(Field::new_list_field(from_sql(element, time_zone)?, true)))
+            let element = from_sql_marked(element, time_zone)?;
+            DataType::List(Arc::new(element.with_name(Field::LIST_FIELD_DEFAULT_NAME)))
         }
-        SqlType::Map(key, value) => map(from_sql(key, time_zone)?, from_sql(value, time_zone)?),
+        SqlType::Map(key, value) => {
+            map_of(from_sql_marked(key, time_zone)?, from_sql_marked(value, time_zone)?)
+        }
         SqlType::Struct(fields, _) => DataType::Struct(struct_fields(fields, time_zone)?),
         SqlType::Custom(name, modifiers) if modifiers.is_empty() => {
             match name.to_string().to_lowercase().as_str() {
@@ -238,14 +262,33 @@ pub fn from_sql(sql: &SqlType, time_zone: &str) -> Result<DataType> {
                 _ => return Err(unknown(sql)),
             }
         }
-        SqlType::Interval { .. } => DataType::Interval(IntervalUnit::MonthDayNano),
+        SqlType::Interval { fields: Some(fields), .. } => {
+            Units::of_sql(fields).ok_or_else(|| unknown(sql))?.data_type()
+        }
+        SqlType::Interval { fields: None, .. } => DataType::Interval(IntervalUnit::MonthDayNano),
         _ => return Err(unknown(sql)),
+    })
+}
+
+/// A column without a name of a type written in SQL, with the units of an interval.
+pub fn from_sql_marked(sql: &SqlType, time_zone: &str) -> Result<Field> {
+    let units = match sql {
+        SqlType::Interval { fields: Some(fields), .. } => Units::of_sql(fields),
+        _ => None,
+    };
+    Ok(match units {
+        Some(units) => units.field(),
+        None => Field::new("", from_sql(sql, time_zone)?, true),
     })
 }
 
 /// Arrow's map type with the entry names Spark's files use.
 pub fn map(key: DataType, value: DataType) -> DataType {
-    let entries = Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]);
+    map_of(Field::new("key", key, false), Field::new("value", value, true))
+}
+
+fn map_of(key: Field, value: Field) -> DataType {
+    let entries = Fields::from(vec![key.with_name("key").with_nullable(false), value.with_name("value")]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
 
@@ -258,7 +301,7 @@ fn struct_fields(fields: &[StructField], time_zone: &str) -> Result<Fields> {
                 .field_name
                 .as_ref()
                 .map_or_else(|| format!("col{}", index + 1), |ident| ident.value.clone());
-            Ok(Field::new(name, from_sql(&field.field_type, time_zone)?, true))
+            Ok(from_sql_marked(&field.field_type, time_zone)?.with_name(name))
         })
         .collect()
 }

@@ -4,9 +4,9 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ExprSchema;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 
-use super::Named;
 use super::cast::cast;
 use super::common::{Strings, common_type_with};
+use super::{Named, interval};
 use crate::error::{Result, SparkError};
 use crate::types;
 
@@ -47,7 +47,8 @@ pub fn unified(
     strings: Strings,
 ) -> Result<Vec<Expr>> {
     let to = common(function, text, args, schema, strings)?;
-    args.iter().map(|arg| cast(arg.expr.clone(), &to, false, schema)).collect()
+    let exprs = args.iter().map(|arg| cast(arg.expr.clone(), &to, false, schema));
+    interval::unified(exprs.collect::<Result<_>>()?, schema)
 }
 
 fn different(function: &str, text: &str, data_types: &[DataType]) -> SparkError {

@@ -6,8 +6,8 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUn
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 
-use super::ansi;
 use super::cast::cast;
+use super::{ansi, interval};
 use crate::error::Result;
 use crate::functions::arithmetic::bounded;
 use crate::types;
@@ -50,7 +50,8 @@ pub fn to_common_type(
 ) -> Result<Option<Vec<Expr>>> {
     let types: Vec<DataType> = exprs.iter().map(|e| Ok(e.get_type(schema)?)).collect::<Result<_>>()?;
     let Some(common) = common_type_with(strings, &types) else { return Ok(None) };
-    exprs.into_iter().map(|e| cast(e, &common, false, schema)).collect::<Result<Vec<_>>>().map(Some)
+    let exprs = exprs.into_iter().map(|e| cast(e, &common, false, schema)).collect::<Result<Vec<_>>>()?;
+    interval::unified(exprs, schema).map(Some)
 }
 
 fn pair(a: &DataType, b: &DataType, strings: Strings) -> Option<DataType> {

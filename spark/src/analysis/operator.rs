@@ -13,11 +13,13 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator as DfOp
 
 use self::arithmetic::arithmetic;
 pub use self::predicate::{between, in_list, like, not};
+pub use self::temporal::binary_in;
 use self::temporal::temporal;
-use super::Named;
 use super::cast::cast;
+use super::{Named, interval};
 use crate::error::{Result, SparkError};
 use crate::functions::arithmetic::Operator as Checked;
+use crate::functions::interval as kernels;
 use crate::types;
 
 /// A binary operator of Spark SQL.
@@ -128,7 +130,17 @@ pub fn binary(op: Binary, left: Named, right: Named, schema: &dyn ExprSchema) ->
         | Binary::Divide
         | Binary::IntDivide
         | Binary::Remainder => {
-            let name = infix(op, &left, &right);
+            // An interval stands before the number it is multiplied by.
+            let (left, right) =
+                if op == Binary::Multiply && is_interval(&r) { (right, left) } else { (left, right) };
+            let call = |function: &str| format!("{function}({}, {})", left.name, right.name);
+            let name = match op {
+                Binary::Multiply if interval::is_calendar(&left.expr.get_type(schema)?) => {
+                    call("multiply_interval")
+                }
+                Binary::Divide if interval::is_calendar(&l) => call("divide_interval"),
+                _ => infix(op, &left, &right),
+            };
             let expr = arithmetic(op, left, right, &name, schema)?;
             Ok(Named::new(expr, name))
         }
@@ -165,7 +177,7 @@ pub fn binary(op: Binary, left: Named, right: Named, schema: &dyn ExprSchema) ->
         Binary::BitAnd | Binary::BitOr | Binary::BitXor | Binary::ShiftLeft | Binary::ShiftRight => {
             let name = infix(op, &left, &right);
             if !l.is_integer() || !r.is_integer() {
-                return Err(incompatible(&name, &l, &r));
+                return Err(incompatible(&name, &left.expr, &right.expr, schema));
             }
             Ok(Named::new(native(op, left.expr, right.expr), name))
         }
@@ -189,14 +201,15 @@ fn checked(op: Checked, left: Expr, right: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(op.function(), vec![left, right]))
 }
 
-fn incompatible(name: &str, left: &DataType, right: &DataType) -> SparkError {
+fn incompatible(name: &str, left: &Expr, right: &Expr, schema: &dyn ExprSchema) -> SparkError {
+    let shown = |expr: &Expr| interval::sql_name(expr, schema).unwrap_or_default();
     SparkError::type_mismatch(
         "BINARY_OP_DIFF_TYPES",
         name,
         &format!(
             "the left and right operands of the binary operator have incompatible types (\"{}\" and \"{}\")",
-            types::sql_name(left),
-            types::sql_name(right)
+            shown(left),
+            shown(right)
         ),
     )
 }
@@ -213,8 +226,17 @@ fn is_temporal(t: &DataType) -> bool {
 fn comparable(op: Binary, left: Named, right: Named, schema: &dyn ExprSchema) -> Result<(Expr, Expr)> {
     let (l, r) = (left.expr.get_type(schema)?, right.expr.get_type(schema)?);
     let name = infix(op, &left, &right);
-    let left_expr = meet(left.expr, &r, schema)?;
-    let right_expr = meet(right.expr, &l, schema)?;
+    if interval::is_calendar(&l) || interval::is_calendar(&r) {
+        return Err(interval::not_ordered(&name, op.symbol()));
+    }
+    let intervals_differ = (is_interval(&l) || is_interval(&r))
+        && l != r
+        && !matches!((&l, &r), (DataType::Null, _) | (_, DataType::Null));
+    if intervals_differ {
+        return Err(incompatible(&name, &left.expr, &right.expr, schema));
+    }
+    let left_expr = meet(left.expr.clone(), &r, schema)?;
+    let right_expr = meet(right.expr.clone(), &l, schema)?;
     let (a, b) = (left_expr.get_type(schema)?, right_expr.get_type(schema)?);
     let number_and_other =
         |x: &DataType, y: &DataType| x.is_numeric() && (is_temporal(y) || y == &DataType::Boolean);
@@ -222,7 +244,7 @@ fn comparable(op: Binary, left: Named, right: Named, schema: &dyn ExprSchema) ->
         || number_and_other(&b, &a)
         || (a.is_nested() != b.is_nested() && a != DataType::Null && b != DataType::Null)
     {
-        return Err(incompatible(&name, &l, &r));
+        return Err(incompatible(&name, &left.expr, &right.expr, schema));
     }
     Ok((left_expr, right_expr))
 }
@@ -259,6 +281,9 @@ pub fn negative(operand: Named, schema: &dyn ExprSchema) -> Result<Named> {
     if data_type.is_integer() {
         let zero = Expr::Literal(ScalarValue::new_zero(&data_type)?, None);
         return Ok(Named::new(checked(Checked::Subtract, zero, operand.expr), name));
+    }
+    if is_interval(&data_type) {
+        return Ok(Named::new(scalar_call(kernels::NEGATE.function(), vec![operand.expr]), name));
     }
     if data_type.is_string() {
         let number = cast(operand.expr, &DataType::Float64, false, schema)?;

@@ -10,10 +10,9 @@ use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs, grouping_set_to_exprlist};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection};
 
-use super::Named;
 use super::cast::cast;
 use super::scope::{Relation, ScopeColumn, UniqueNames, display_name};
-use super::time_window;
+use super::{Named, interval, time_window};
 use crate::error::{Result, SparkError};
 use crate::functions::kernel::Kernel;
 use crate::functions::{misc, partition, random};
@@ -53,8 +52,10 @@ impl SelectList {
     pub fn plan(self, input: LogicalPlan, claim: &mut dyn FnMut(&Named) -> String) -> Result<Relation> {
         let Self { items, mut groups, grouped, mut having, mut qualify, keys, within, distinct } = self;
         let mut plan = input;
-        let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
-        let mut sorts: Vec<Expr> = keys.iter().map(|(key, _, _)| key.expr.clone()).collect();
+        // What aggregates and windows give has no units on its own.
+        let marked = |named: &Named| interval::marked(named.expr.clone(), plan.schema());
+        let mut exprs: Vec<Expr> = items.iter().map(marked).collect::<Result<_>>()?;
+        let mut sorts: Vec<Expr> = keys.iter().map(|(key, _, _)| marked(key)).collect::<Result<_>>()?;
         let windows = time_window::over(plan, &groups, exprs.iter().chain(&sorts).chain(having.as_ref()))?;
         let made = windows.columns;
         plan = windows.plan;
@@ -106,6 +107,8 @@ impl SelectList {
 /// # Errors
 /// DataFusion's, as for columns that share a name.
 pub fn project(input: LogicalPlan, exprs: Vec<Expr>) -> Result<LogicalPlan> {
+    let exprs: Vec<Expr> =
+        exprs.into_iter().map(|expr| interval::marked(expr, input.schema())).collect::<Result<_>>()?;
     let mut plain =
         matches!(input, LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::TableScan(_));
     if plain {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -44,26 +44,27 @@ pub struct Column {
 
 impl Column {
     /// A column of an Arrow type.
-    pub fn new(name: impl Into<String>, data_type: &DataType, nullable: bool) -> Self {
-        Self { name: name.into(), data_type: types::ddl_name(data_type), nullable, comment: None }
+    pub fn new(name: impl Into<String>, field: &Field, nullable: bool) -> Self {
+        Self { name: name.into(), data_type: types::ddl_name(field), nullable, comment: None }
     }
 
-    /// The Arrow type; timestamps get the session time zone.
-    pub fn arrow_type(&self, time_zone: &str) -> Result<DataType> {
-        types::from_sql(&crate::sql::statement::parse_type(&self.data_type)?, time_zone)
+    /// A column of the name as the engine has it; timestamps get the session time zone.
+    pub fn arrow_field(&self, time_zone: &str) -> Result<Field> {
+        let field = types::from_sql_marked(&crate::sql::statement::parse_type(&self.data_type)?, time_zone)?;
+        Ok(field.with_name(&self.name))
     }
 }
 
 /// The columns of an Arrow schema.
 pub fn columns_of(schema: &Schema) -> Vec<Column> {
-    schema.fields().iter().map(|f| Column::new(f.name(), f.data_type(), f.is_nullable())).collect()
+    schema.fields().iter().map(|f| Column::new(f.name(), f, f.is_nullable())).collect()
 }
 
 /// Columns as an Arrow schema; timestamps get the session time zone.
 pub fn schema_of(columns: &[Column], time_zone: &str) -> Result<SchemaRef> {
     let fields: Result<Vec<Field>> = columns
         .iter()
-        .map(|column| Ok(Field::new(&column.name, column.arrow_type(time_zone)?, column.nullable)))
+        .map(|column| Ok(column.arrow_field(time_zone)?.with_nullable(column.nullable)))
         .collect();
     Ok(Arc::new(Schema::new(fields?)))
 }

@@ -204,6 +204,15 @@ pub fn from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<DataTy
     })
 }
 
+/// A column without a name of the type of a message.
+///
+/// # Errors
+/// As [`from_proto`].
+pub fn column_from_proto(data_type: &proto::DataType, time_zone: &str) -> Result<Field> {
+    let field = Field::new("", from_proto(data_type, time_zone)?, true);
+    Ok(marks::marked(field, mark(data_type)))
+}
+
 /// A decimal type within Spark's bounds.
 fn decimal_type(precision: i64, scale: i64, time_zone: &str) -> Result<DataType> {
     let precision = u64::try_from(precision).map_err(|_| invalid("a negative precision"))?;
@@ -272,6 +281,17 @@ pub fn parse_type(text: &str, time_zone: &str) -> Result<DataType> {
     match as_json(text) {
         Some(value) => json::data_type(&value, time_zone),
         None => ddl::parse_type(text, time_zone),
+    }
+}
+
+/// A column without a name of a type written as DDL or as Spark's JSON.
+///
+/// # Errors
+/// As [`parse_schema`].
+pub fn parse_column(text: &str, time_zone: &str) -> Result<Field> {
+    match as_json(text) {
+        Some(value) => Ok(Field::new("", json::data_type(&value, time_zone)?, true)),
+        None => ddl::parse_column(text, time_zone),
     }
 }
 

@@ -22,7 +22,7 @@ use super::proto::expression::{self as messages, ExprType};
 use super::proto::origin::Function as Origin;
 use super::scope::{Below, Frames, Scope};
 use super::{data_type, literal};
-use crate::analysis::cast::cast;
+use crate::analysis::cast::cast_to_column;
 use crate::analysis::scope::ScopeColumn;
 use crate::analysis::select::SortKey;
 use crate::analysis::{Named, call, fields};
@@ -224,14 +224,17 @@ impl<'a> Resolver<'a> {
         let value = self.expr(child(message.expr.as_deref())?)?;
         let zone = self.planner.time_zone();
         let target = match &message.cast_to_type {
-            Some(CastToType::Type(to)) => data_type::from_proto(to, zone)?,
-            Some(CastToType::TypeStr(text)) => data_type::parse_type(text, zone)?,
+            Some(CastToType::Type(to)) => data_type::column_from_proto(to, zone)?,
+            Some(CastToType::TypeStr(text)) => data_type::parse_column(text, zone)?,
             None => return Err(missing("the type of a cast")),
         };
         let tolerant = message.eval_mode() == EvalMode::Try;
         let function = if tolerant { "TRY_CAST" } else { "CAST" };
-        let name = format!("{function}({} AS {})", value.name, types::sql_name(&target));
-        Ok(Named::new(cast(value.expr.unalias(), &target, tolerant, self.schema)?, name))
+        let name = format!("{function}({} AS {})", value.name, types::sql_name_of(&target));
+        Ok(Named::new(
+            cast_to_column(Named::new(value.expr.unalias(), value.name), &target, tolerant, self.schema)?,
+            name,
+        ))
     }
 
     fn update_fields(&self, update: &messages::UpdateFields) -> Result<Named> {

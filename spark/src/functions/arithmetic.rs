@@ -109,8 +109,8 @@ pub fn tolerant(expr: Expr) -> Expr {
         Expr::ScalarFunction(mut call) => {
             if let Some(function) = instead(call.func.name(), OnFailure::Null) {
                 call.func = function;
-            } else if call.func.name() == interval::DIVIDE.name {
-                call.func = interval::TRY_DIVIDE.function();
+            } else if let Some(kernel) = interval::tolerant(call.func.name()) {
+                call.func = kernel.function();
             } else if !call.args.is_empty() {
                 // The operator stands below a cast of its result.
                 let first = call.args.remove(0);

@@ -8,10 +8,11 @@ use datafusion::arrow::array::{
     PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder,
 };
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
 };
 
 /// The type of a kernel's result.
@@ -21,6 +22,8 @@ pub enum Returns {
     Type(DataType),
     /// The type of the argument with this index.
     Argument(usize),
+    /// The type of the argument with this index, and what its column says beside it.
+    Field(usize),
     /// Decided by the types of the arguments.
     Rule(fn(&[DataType]) -> Result<DataType>),
 }
@@ -144,12 +147,22 @@ impl ScalarUDFImpl for KernelFunction {
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
         match &self.kernel.returns {
             Returns::Type(data_type) => Ok(data_type.clone()),
-            Returns::Argument(index) => match args.get(*index) {
+            Returns::Argument(index) | Returns::Field(index) => match args.get(*index) {
                 Some(data_type) => Ok(data_type.clone()),
                 None => exec_err!("{} has no argument {index}", self.kernel.name),
             },
             Returns::Rule(rule) => rule(args),
         }
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let field = Field::new(self.name(), self.return_type(&types)?, true);
+        let metadata = match &self.kernel.returns {
+            Returns::Field(index) => args.arg_fields.get(*index).map(|field| field.metadata().clone()),
+            _ => None,
+        };
+        Ok(Arc::new(field.with_metadata(metadata.unwrap_or_default())))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -168,7 +181,11 @@ impl ScalarUDFImpl for KernelFunction {
             Rows { name: self.kernel.name, args: &arrays, len, nulls, to: args.return_field.data_type() };
         let out = (self.kernel.run)(&rows)?;
         if constant {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&out, 0)?));
+            // A list taken out of its column would lose what its field says beside the type.
+            return Ok(ColumnarValue::Scalar(match out.as_list_opt::<i32>() {
+                Some(list) => ScalarValue::List(Arc::new(list.clone())),
+                None => ScalarValue::try_from_array(&out, 0)?,
+            }));
         }
         Ok(ColumnarValue::Array(out))
     }

@@ -6,7 +6,7 @@ mod text;
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, NullTreatment, Sort};
 use datafusion::logical_expr::{Expr, ExprSchemable, lit, when};
@@ -14,11 +14,12 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit, when};
 use self::names::{MISSING, implementation};
 use super::lambda::wrong_input;
 use super::{Context, arity, exprs, list};
-use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::operator::scalar_call;
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
 use crate::functions::aggregate::error_bits;
+use crate::functions::interval as intervals;
 use crate::functions::lambda::list_of;
 use crate::functions::variant::SCHEMA_OF_ALL;
 use crate::sql::plan::fold;
@@ -54,6 +55,9 @@ pub fn aggregate(
     }
     let function = implementation(name).ok_or_else(|| SparkError::routine_not_found(name))?;
     let call = Call { context, name, args: &args };
+    if matches!(name, "min" | "max") && call.data_type(0).is_ok_and(|t| interval::is_calendar(&t)) {
+        return Err(interval::not_ordered(&format!("{name}({})", list(&args)), name));
+    }
     let prepared = call.prepare(&mut options)?;
     let text = call.text(&options);
     // Each value once is what a set holds.
@@ -77,6 +81,7 @@ pub fn aggregate(
     });
     let expr = match name {
         // DataFusion counts these without a sign.
+        "sum" | "try_sum" | "avg" | "mean" | "try_avg" => call.of_count(expr)?,
         "regr_count" | "grouping_id" => cast(expr, &DataType::Int64, false, context.schema)?,
         "grouping" => cast(expr, &DataType::Int8, false, context.schema)?,
         "schema_of_variant_agg" => scalar_call(SCHEMA_OF_ALL.function(), vec![expr]),
@@ -304,6 +309,24 @@ impl Call<'_> {
         }
     }
 
+    fn cast_to(&self, expr: Expr, to: &DataType) -> Result<Expr> {
+        cast(expr, to, false, self.context.schema)
+    }
+
+    /// The sum or the mean of months or microseconds as the interval that it is.
+    fn of_count(&self, expr: Expr) -> Result<Expr> {
+        let schema = self.context.schema;
+        let Some(units) = interval::units(&self.args[0].expr, schema)? else { return Ok(expr) };
+        let sums = self.name.ends_with("sum");
+        let count = match sums {
+            true => expr,
+            false => scalar_call(intervals::UNITS_TO_COUNT.function(), vec![expr, lit(1_i64)]),
+        };
+        let kernel = if units.months { &intervals::OF_MONTHS } else { &intervals::OF_MICROS };
+        let value = scalar_call(kernel.function(), vec![count]);
+        if sums { interval::typed(value, &units.field(), schema) } else { Ok(value) }
+    }
+
     fn wrong(&self, index: usize, required: &str) -> SparkError {
         let call = format!("{}({}{})", self.name, list(self.args), self.sketch_default());
         let found = self.data_type(index).unwrap_or(DataType::Null);
@@ -341,7 +364,11 @@ impl Call<'_> {
                 DataType::Int64
             }
             t if t.is_numeric() => return Ok(arg),
-            DataType::Interval(_) | DataType::Duration(_) => return Ok(arg),
+            DataType::Interval(IntervalUnit::YearMonth) | DataType::Duration(_) => {
+                let count = scalar_call(intervals::COUNT.function(), vec![arg]);
+                let decimal = DataType::Decimal128(20, 0);
+                return if self.name.ends_with("sum") { Ok(count) } else { self.cast_to(count, &decimal) };
+            }
             _ => return Err(self.wrong(0, "\"NUMERIC\" or \"ANSI INTERVAL\"")),
         };
         cast(arg, &to, false, self.context.schema)

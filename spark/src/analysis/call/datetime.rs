@@ -5,9 +5,9 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use super::Context;
 use super::invocation::{Call, Param};
-use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::operator::scalar_call;
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
 use crate::functions::datetime as kernels;
 use crate::types;
@@ -120,6 +120,13 @@ pub(super) fn date_part(context: &Context<'_>, field: &str, arg: Expr) -> Result
     let schema = context.schema;
     let from = arg.get_type(schema)?;
     if matches!(from, DataType::Interval(_) | DataType::Duration(TimeUnit::Microsecond)) {
+        let fits = match (&from, interval::units(&arg, schema)?) {
+            (_, Some(units)) => (units.first..=units.last).any(|number| units.unit(number) == field),
+            _ => matches!(field, "year" | "quarter" | "month" | "day" | "hour" | "minute" | "second"),
+        };
+        if !fits {
+            return Err(no_field(field, &interval::shown(&arg, schema)?));
+        }
         let value = scalar_call(kernels::INTERVAL_FIELD.function(), vec![arg, lit(field)]);
         let to = match field {
             "second" => DataType::Decimal128(8, 6),
@@ -146,12 +153,7 @@ pub(super) fn date_part(context: &Context<'_>, field: &str, arg: Expr) -> Result
                 | "dow_iso"
                 | "weekday"
         ) {
-            return Err(SparkError::new(
-                "INVALID_EXTRACT_FIELD",
-                "42601",
-                format!("Cannot extract `{field}` from \"{}\".", "source"),
-            )
-            .with_param("field", format!("`{field}`")));
+            return Err(no_field(field, "source"));
         }
         return Ok(scalar_call(kernels::WEEK_FIELD.function(), vec![date, lit(field)]));
     }
@@ -173,4 +175,9 @@ pub(super) fn date_part(context: &Context<'_>, field: &str, arg: Expr) -> Result
         "second_int" => scalar_call(kernels::TIME_FIELD.function(), vec![time, lit("second"), lit(zone)]),
         other => scalar_call(kernels::TIME_FIELD.function(), vec![time, lit(other), lit(zone)]),
     })
+}
+
+fn no_field(field: &str, source: &str) -> SparkError {
+    SparkError::new("INVALID_EXTRACT_FIELD", "42601", format!("Cannot extract `{field}` from \"{source}\"."))
+        .with_param("field", format!("`{field}`"))
 }

@@ -6,13 +6,13 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 
 use super::lambda::wrong_input;
 use super::{Context, arity, call_text, exprs};
-use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::common::common_type;
 use crate::analysis::operator::scalar_call;
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
 use crate::functions::generator::Rows;
-use crate::types;
+use crate::types::{self, interval::Units};
 
 /// A plan in which each row of the input stands once for each row that a generator made of it.
 #[derive(Debug, Clone)]
@@ -60,6 +60,8 @@ pub fn generate(
     outer: bool,
 ) -> Result<Generated> {
     let outer = outer || name.ends_with("_outer");
+    let marked = |arg: Named| Ok(Named::new(interval::marked(arg.expr, context.schema)?, arg.name));
+    let args = args.into_iter().map(marked).collect::<Result<Vec<_>>>()?;
     let made = match name.trim_end_matches("_outer") {
         "explode" => elements(context, name, args, outer, Rows::Elements)?,
         "posexplode" => elements(context, name, args, outer, Rows::Positions)?,
@@ -77,6 +79,10 @@ pub fn generate(
     };
     let rows = Column::from_name(free("generated"));
     let mut columns: Vec<Expr> = own.iter().cloned().map(Expr::Column).collect();
+    let item = match made.rows.get_type(input.schema())? {
+        DataType::List(item) if !made.is_struct => Some(item),
+        _ => None,
+    };
     let mut builder = LogicalPlanBuilder::from(input)
         .project(columns.iter().cloned().chain([made.rows.alias(rows.name.clone())]))?;
     if !made.single {
@@ -84,6 +90,13 @@ pub fn generate(
         builder = builder.unnest_column_with_options(rows.clone(), options)?;
     }
     if !made.is_struct {
+        // What a list says of its elements is lost where it is unfolded.
+        if let Some(item) = item
+            && Units::of(&item).is_some()
+        {
+            let element = interval::typed(Expr::Column(rows.clone()), &item, builder.schema())?;
+            builder = builder.project(columns.into_iter().chain([element.alias(rows.name.clone())]))?;
+        }
         let generated = made.names.into_iter().map(|name| Named::new(Expr::Column(rows.clone()), name));
         return Ok(Generated { plan: builder.build()?, columns: generated.collect() });
     }

@@ -5,9 +5,9 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use super::{Context, arity, names};
-use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::operator::scalar_call;
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
 use crate::functions::kernel::Kernel;
 use crate::types;
@@ -127,7 +127,10 @@ impl Call<'_> {
             ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
         let ordinal = ORDINALS.get(index).copied().unwrap_or("last");
         let shown = self.args.get(index).map_or("", |arg| arg.name.as_str());
-        let has = self.data_type(index).map(|t| types::sql_name(&t)).unwrap_or_default();
+        let has = self
+            .arg(index)
+            .and_then(|arg| interval::sql_name(&arg.expr, self.context.schema))
+            .unwrap_or_default();
         let wanted = if wanted.starts_with(['"', '(']) { wanted.to_owned() } else { format!("\"{wanted}\"") };
         SparkError::type_mismatch(
             "UNEXPECTED_INPUT_TYPE",

@@ -5,12 +5,13 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use super::invocation::{Call, Param};
-use crate::analysis::Named;
 use crate::analysis::coercion::{integer_digits, unified};
 use crate::analysis::common::Strings;
 use crate::analysis::operator::{self, Binary, scalar_call};
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
 use crate::functions::arithmetic;
+use crate::functions::interval as intervals;
 use crate::functions::kernel::Kernel;
 use crate::functions::math as kernels;
 
@@ -22,6 +23,14 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "ceiling" => "ceil",
         other => other,
     };
+    if name == "signum"
+        && call.args.len() == 1
+        && interval::units(&call.expr(0)?, call.context.schema)?.is_some()
+    {
+        let count = scalar_call(intervals::COUNT.function(), vec![call.expr(0)?]);
+        let count = call.cast(count, &DataType::Float64)?;
+        return call.named(call.builtin("signum", vec![count])?);
+    }
     if let Some(kernel) = kernels::unary(name) {
         return call.run(kernel, &[Double], &[]);
     }
@@ -37,6 +46,9 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "pi" => call.cast_args(&[], &[]).and_then(|_| call.named(lit(std::f64::consts::PI))),
         "abs" => {
             call.arity(1, 1)?;
+            if interval::units(&call.expr(0)?, call.context.schema)?.is_some() {
+                return call.named(scalar_call(intervals::ABS.function(), vec![call.expr(0)?]));
+            }
             let arg = if call.data_type(0)?.is_string() { call.param(0, Double)? } else { call.expr(0)? };
             let expr = call.builtin("abs", vec![arg])?;
             call.named(expr)
@@ -83,12 +95,14 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "factorial" => call.run(&kernels::FACTORIAL, &[Int], &[]),
         "width_bucket" => {
             call.arity(4, 4)?;
-            let interval = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
             let mut args = Vec::with_capacity(4);
             for index in 0..3 {
-                args.push(match call.data_type(index)? {
-                    t if interval(&t) => call.expr(index)?,
-                    _ => call.param(index, Double)?,
+                args.push(match interval::units(&call.expr(index)?, call.context.schema)? {
+                    Some(_) => {
+                        let count = scalar_call(intervals::COUNT.function(), vec![call.expr(index)?]);
+                        call.cast(count, &DataType::Float64)?
+                    }
+                    None => call.param(index, Double)?,
                 });
             }
             args.push(call.param(3, Long)?);
@@ -116,7 +130,9 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
 
 fn operators(call: &Call<'_>, op: Binary) -> Result<Expr> {
     call.arity(2, 2)?;
-    Ok(operator::binary(op, call.arg(0)?.clone(), call.arg(1)?.clone(), call.context.schema)?.expr)
+    let context = call.context;
+    let (left, right) = (call.arg(0)?.clone(), call.arg(1)?.clone());
+    Ok(operator::binary_in(op, left, right, context.schema, context.time_zone)?.expr)
 }
 
 /// An operator that gives null where it would fail.

@@ -6,8 +6,8 @@ use datafusion::logical_expr::{Expr, lit};
 
 use super::invocation::{Call, Param};
 use super::window::window_function;
-use crate::analysis::Named;
 use crate::analysis::operator::scalar_call;
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
 use crate::functions::{misc as kernels, partition};
 use crate::types;
@@ -16,7 +16,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
     let expr = match call.name {
         "typeof" => {
             call.arity(1, 1)?;
-            lit(types::simple_name(&call.data_type(0)?))
+            lit(types::simple_name_of(interval::field(&call.expr(0)?, call.context.schema)?.as_ref()))
         }
         "raise_error" => return call.run(&kernels::RAISE_ERROR, &[Param::Text], &[]),
         "assert_true" => {

@@ -14,6 +14,7 @@ pub(super) fn text(name: &str, args: &[Named]) -> String {
         | "rank" | "dense_rank" | "percent_rank" | "hypot" | "signum" | "spark_partition_id" | "regexp"
         | "regexp_like" | "rlike" => name.to_uppercase(),
         "if" => return format!("(IF({}))", list(args)),
+        "div" if args.len() == 2 => return format!("({} div {})", args[0].name, args[1].name),
         "isnull" => return format!("({} IS NULL)", list(args)),
         "isnotnull" => return format!("({} IS NOT NULL)", list(args)),
         "datepart" if args.len() == 2 => return format!("datepart({} FROM {})", args[0].name, args[1].name),

@@ -1,6 +1,6 @@
 //! Arithmetic on numbers and of intervals with numbers.
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::{ExprSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 
@@ -21,16 +21,9 @@ pub(super) fn arithmetic(
 ) -> Result<Expr> {
     let (l, r) = (left.expr.get_type(schema)?, right.expr.get_type(schema)?);
     if is_interval(&l) || is_interval(&r) {
-        let (interval_side, number, kernel) = match op {
-            Binary::Multiply if r.is_numeric() => (left.expr, right.expr, &interval::MULTIPLY),
-            Binary::Multiply if l.is_numeric() => (right.expr, left.expr, &interval::MULTIPLY),
-            Binary::Divide if r.is_numeric() => (left.expr, right.expr, &interval::DIVIDE),
-            _ => return Ok(native(op, left.expr, right.expr)),
-        };
-        let number = cast(number, &DataType::Float64, false, schema)?;
-        return Ok(scalar_call(kernel.function(), vec![interval_side, number]));
+        return intervals(op, left, right, name, schema);
     }
-    let (l, r) = numeric_pair(&l, &r).ok_or_else(|| incompatible(name, &l, &r))?;
+    let (l, r) = numeric_pair(&l, &r).ok_or_else(|| incompatible(name, &left.expr, &right.expr, schema))?;
     let left = cast(left.expr, &l, false, schema)?;
     let right = cast(right.expr, &r, false, schema)?;
     let is_decimal = |t: &DataType| matches!(t, DataType::Decimal128(_, _));
@@ -90,6 +83,28 @@ pub(super) fn arithmetic(
         _ => Checked::Remainder,
     };
     Ok(checked(op, left, right))
+}
+
+/// An interval times or divided by a number, or divided by another one in whole parts.
+fn intervals(op: Binary, left: Named, right: Named, name: &str, schema: &dyn ExprSchema) -> Result<Expr> {
+    let (l, r) = (left.expr.get_type(schema)?, right.expr.get_type(schema)?);
+    if op == Binary::IntDivide && l == r && l != DataType::Interval(IntervalUnit::MonthDayNano) {
+        let count = |side: Expr| scalar_call(interval::COUNT.function(), vec![side]);
+        return Ok(checked(Checked::IntDivide, count(left.expr), count(right.expr)));
+    }
+    let kernel = match op {
+        Binary::Multiply => &interval::MULTIPLY,
+        Binary::Divide => &interval::DIVIDE,
+        _ => return Err(incompatible(name, &left.expr, &right.expr, schema)),
+    };
+    let to = match &r {
+        t if t.is_integer() => DataType::Int64,
+        DataType::Decimal128(..) => r.clone(),
+        t if t.is_numeric() || t.is_string() || t == &DataType::Null => DataType::Float64,
+        _ => return Err(incompatible(name, &left.expr, &right.expr, schema)),
+    };
+    let number = cast(right.expr, &to, false, schema)?;
+    Ok(scalar_call(kernel.function(), vec![left.expr, number]))
 }
 
 fn is_floating(t: &DataType) -> bool {

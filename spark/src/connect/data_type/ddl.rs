@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, IntervalUnit, Schema
 
 use super::{chars, map_of, marks, proto, type_of};
 use crate::error::{Position, Result, SparkError, quote};
-use crate::types;
+use crate::types::{self, interval::Units};
 
 /// The name of a column's comment in its metadata.
 const COMMENT: &str = "comment";
@@ -15,6 +15,11 @@ const COMMENT: &str = "comment";
 /// A type, or a list of columns, which is a struct.
 pub(super) fn parse_type(text: &str, time_zone: &str) -> Result<DataType> {
     Ok(parse(text, time_zone, false)?.data_type().clone())
+}
+
+/// The same, as a column without a name.
+pub(super) fn parse_column(text: &str, time_zone: &str) -> Result<Field> {
+    parse(text, time_zone, false)
 }
 
 /// The same, as the message of a type with CHAR and VARCHAR.
@@ -53,32 +58,32 @@ pub fn to_ddl(schema: &Schema) -> String {
                 Some(text) => format!(" COMMENT '{}'", text.trim_matches('"').replace('\'', "\\'")),
                 None => String::new(),
             };
-            format!("{name} {}{nulls}{comment}", type_ddl(field.data_type()))
+            format!("{name} {}{nulls}{comment}", type_ddl(field))
         })
         .collect();
     columns.join(",")
 }
 
-fn type_ddl(data_type: &DataType) -> String {
-    match data_type {
-        DataType::List(element) => format!("ARRAY<{}>", type_ddl(element.data_type())),
+fn type_ddl(field: &Field) -> String {
+    match field.data_type() {
+        DataType::List(element) => format!("ARRAY<{}>", type_ddl(element)),
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(kv) if kv.len() == 2 => {
-                format!("MAP<{}, {}>", type_ddl(kv[0].data_type()), type_ddl(kv[1].data_type()))
+                format!("MAP<{}, {}>", type_ddl(&kv[0]), type_ddl(&kv[1]))
             }
-            other => type_ddl(other),
+            _ => type_ddl(entries),
         },
         DataType::Struct(fields) => {
             let fields: Vec<_> = fields
                 .iter()
                 .map(|f| {
                     let nulls = if f.is_nullable() { "" } else { " NOT NULL" };
-                    format!("{}: {}{nulls}", f.name(), type_ddl(f.data_type()))
+                    format!("{}: {}{nulls}", f.name(), type_ddl(f))
                 })
                 .collect();
             format!("STRUCT<{}>", fields.join(", "))
         }
-        other => types::sql_name(other),
+        _ => types::sql_name_of(field),
     }
 }
 
@@ -341,21 +346,13 @@ impl Parser<'_> {
 
     /// What follows INTERVAL.
     fn interval(&mut self) -> Result<DataType> {
-        const DAY_TIME: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
-        let unit = |parser: &mut Self, units: &[&str]| units.iter().any(|unit| parser.word(unit));
-        if unit(self, &["YEAR", "MONTH"]) {
-            if self.word("TO") && !self.word("MONTH") {
-                return Err(self.unexpected());
-            }
-            return Ok(DataType::Interval(IntervalUnit::YearMonth));
-        }
-        if unit(self, &DAY_TIME) {
-            if self.word("TO") && !unit(self, &DAY_TIME) {
-                return Err(self.unexpected());
-            }
-            return Ok(DataType::Duration(TimeUnit::Microsecond));
-        }
-        Ok(DataType::Interval(IntervalUnit::MonthDayNano))
+        const UNITS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
+        let unit = |parser: &mut Self| UNITS.into_iter().find(|unit| parser.word(unit));
+        let Some(first) = unit(self) else { return Ok(DataType::Interval(IntervalUnit::MonthDayNano)) };
+        let last = if self.word("TO") { unit(self).unwrap_or_default() } else { first };
+        let units = Units::named(first, last).ok_or_else(|| self.unexpected())?;
+        self.mark = units.mark();
+        Ok(units.data_type())
     }
 }
 

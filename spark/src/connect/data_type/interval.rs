@@ -1,42 +1,34 @@
-//! The units of intervals: Arrow's types have none, so that columns carry them in a mark.
+//! The units of intervals in messages.
 
-use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit};
+use datafusion::arrow::datatypes::Field;
 
 use super::proto;
 use super::proto::data_type::{self as kinds, Kind};
-
-/// Key of the mark in the metadata of a column: the numbers of the first and the last unit.
-pub(super) const MARK: &str = "__interval_units";
+use crate::types::interval::Units;
 
 /// The mark of an interval that has not all units.
 pub(super) fn mark(data_type: &proto::DataType) -> Option<(String, String)> {
     let (start, end, all) = match data_type.kind.as_ref()? {
-        Kind::DayTimeInterval(units) => (units.start_field, units.end_field, (0, 3)),
-        Kind::YearMonthInterval(units) => (units.start_field, units.end_field, (0, 1)),
+        Kind::DayTimeInterval(units) => (units.start_field, units.end_field, Units::DAY_TO_SECOND),
+        Kind::YearMonthInterval(units) => (units.start_field, units.end_field, Units::YEAR_TO_MONTH),
         _ => return None,
     };
-    let start = start.unwrap_or(all.0);
-    let end = end.unwrap_or(if start == all.0 { all.1 } else { start });
-    ((start, end) != all).then(|| (MARK.to_owned(), format!("{start},{end}")))
+    let first = start.map_or(Some(0), |start| u8::try_from(start).ok())?;
+    let last = match end {
+        Some(end) => u8::try_from(end).ok()?,
+        None if first == 0 => all.last,
+        None => first,
+    };
+    Units { first, last, ..all }.mark()
 }
 
-/// The message of a marked column's type.
+/// The message of a column of intervals.
 pub(super) fn message(field: &Field) -> Option<Kind> {
-    let (start, end) = field.metadata().get(MARK)?.split_once(',')?;
-    let (start_field, end_field) = (start.parse().ok(), end.parse().ok());
-    match field.data_type() {
-        DataType::Duration(_) => Some(Kind::DayTimeInterval(kinds::DayTimeInterval {
-            start_field,
-            end_field,
-            ..Default::default()
-        })),
-        DataType::Interval(IntervalUnit::YearMonth) => {
-            Some(Kind::YearMonthInterval(kinds::YearMonthInterval {
-                start_field,
-                end_field,
-                ..Default::default()
-            }))
-        }
-        _ => None,
-    }
+    let units = Units::of(field)?;
+    let (start_field, end_field) = (Some(units.first.into()), Some(units.last.into()));
+    Some(if units.months {
+        Kind::YearMonthInterval(kinds::YearMonthInterval { start_field, end_field, ..Default::default() })
+    } else {
+        Kind::DayTimeInterval(kinds::DayTimeInterval { start_field, end_field, ..Default::default() })
+    })
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{marks, udt};
 use crate::analysis::scope::display_name;
 use crate::error::{Result, SparkError};
-use crate::types;
+use crate::types::{self, interval::Units};
 
 /// The type behind JSON.
 pub(crate) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
@@ -25,11 +25,11 @@ pub(crate) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
                 let written = part(object, "elementType", value)?;
                 let element = data_type(written, time_zone)?;
                 let element = Field::new_list_field(element, flag(object, "containsNull"));
-                Ok(DataType::List(Arc::new(marks::marked(element, udt::mark_of_json(written)))))
+                Ok(DataType::List(Arc::new(marks::marked(element, mark_of(written)))))
             }
             Some(Value::String(kind)) if kind == "map" => {
                 let (key, of) = (part(object, "keyType", value)?, part(object, "valueType", value)?);
-                let marks = [key, of].map(udt::mark_of_json);
+                let marks = [key, of].map(mark_of);
                 let (key, of) = (data_type(key, time_zone)?, data_type(of, time_zone)?);
                 Ok(super::map_of(key, of, flag(object, "valueContainsNull"), marks))
             }
@@ -42,6 +42,15 @@ pub(crate) fn data_type(value: &Value, time_zone: &str) -> Result<DataType> {
     }
 }
 
+/// The mark of a type that needs one.
+fn mark_of(written: &Value) -> Option<(String, String)> {
+    let interval = || {
+        let name = written.as_str().filter(|name| name.starts_with("interval "))?;
+        Units::of(&super::ddl::parse_column(name, "UTC").ok()?)?.mark()
+    };
+    udt::mark_of_json(written).or_else(interval)
+}
+
 fn field(value: &Value, time_zone: &str) -> Result<Field> {
     let object = value.as_object().ok_or_else(|| bad(value))?;
     let name = object.get("name").and_then(Value::as_str).ok_or_else(|| bad(value))?;
@@ -51,7 +60,7 @@ fn field(value: &Value, time_zone: &str) -> Result<Field> {
         Some(Value::Object(metadata)) => texts(metadata),
         _ => HashMap::new(),
     };
-    metadata.extend(udt::mark_of_json(written));
+    metadata.extend(mark_of(written));
     Ok(Field::new(name, data_type, flag(object, "nullable")).with_metadata(metadata))
 }
 
@@ -97,7 +106,10 @@ pub(super) fn structure(fields: &Fields) -> Value {
 
 /// The JSON of the type of a column or of the elements of a column.
 fn type_of(field: &Field) -> Value {
-    let sql_type = type_json(field.data_type());
+    let sql_type = match Units::of(field) {
+        Some(units) => json!(units.name()),
+        None => type_json(field.data_type()),
+    };
     match udt::parts(field) {
         Some(mut parts) => {
             parts.insert("sqlType".to_owned(), sql_type);

@@ -27,7 +27,7 @@ pub(super) fn marked(field: Field, mark: Option<(String, String)>) -> Field {
 
 /// A column's metadata as its user gave them.
 pub(super) fn without_marks(metadata: &HashMap<String, String>) -> HashMap<String, String> {
-    let marks = [udt::USER_DEFINED, chars::MARK, interval::MARK];
+    let marks = [udt::USER_DEFINED, chars::MARK, crate::types::interval::MARK];
     let own = metadata.iter().filter(|(key, _)| !marks.contains(&key.as_str()));
     own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

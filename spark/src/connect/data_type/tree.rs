@@ -22,7 +22,7 @@ fn draw_field(out: &mut String, field: &Field, prefix: &str, depth: i32) {
     out.push_str(&format!(
         "{prefix}-- {}: {} (nullable = {})\n",
         display_name(field.name()),
-        type_name(field.data_type()),
+        type_name(field),
         field.is_nullable()
     ));
     draw_parts(out, field.data_type(), &format!("{prefix}    |"), depth - 1);
@@ -36,7 +36,7 @@ fn draw_parts(out: &mut String, data_type: &DataType, prefix: &str, depth: i32) 
     let mut part = |name: &str, field: &Field, nulls: &str| {
         let nulls =
             if nulls.is_empty() { String::new() } else { format!(" ({nulls} = {})", field.is_nullable()) };
-        out.push_str(&format!("{prefix}-- {name}: {}{nulls}\n", type_name(field.data_type())));
+        out.push_str(&format!("{prefix}-- {name}: {}{nulls}\n", type_name(field)));
         draw_parts(out, field.data_type(), &format!("{prefix}    |"), depth - 1);
     };
     match data_type {
@@ -60,16 +60,16 @@ fn draw_parts(out: &mut String, data_type: &DataType, prefix: &str, depth: i32) 
     }
 }
 
-fn type_name(data_type: &DataType) -> String {
-    match data_type {
+fn type_name(field: &Field) -> String {
+    match field.data_type() {
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) => "array".to_owned(),
         DataType::Map(_, _) => "map".to_owned(),
-        DataType::Struct(_) if !is_opaque(data_type) => "struct".to_owned(),
+        data_type @ DataType::Struct(_) if !is_opaque(data_type) => "struct".to_owned(),
         DataType::Int64 => "long".to_owned(),
         DataType::Int32 => "integer".to_owned(),
         DataType::Int16 => "short".to_owned(),
         DataType::Int8 => "byte".to_owned(),
-        other => types::simple_name(other),
+        _ => types::simple_name_of(field),
     }
 }
 

@@ -133,7 +133,8 @@ impl Resolver<'_> {
             }
         };
         for (operator, right) in steps.into_iter().rev() {
-            value = operator::binary(operator, value, self.operand(right)?, self.schema)?;
+            let (right, zone) = (self.operand(right)?, self.planner.time_zone());
+            value = operator::binary_in(operator, value, right, self.schema, zone)?;
         }
         Ok(value)
     }

@@ -4,9 +4,9 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{WindowFrame, WindowFrameBound, WindowFrameUnits};
 
 use super::{Resolver, child, expr_type, literal};
-use crate::analysis::Named;
 use crate::analysis::call::call_text;
 use crate::analysis::window::{Window, aggregate_over, over};
+use crate::analysis::{Named, interval};
 use crate::connect::proto::common_inline_user_defined_function::Function;
 use crate::connect::proto::expression::window::{
     WindowFrame as FrameMessage,
@@ -28,9 +28,13 @@ fn not_for_windows(text: &str) -> SparkError {
 impl Resolver<'_> {
     /// `function OVER (...)`.
     pub(super) fn window(&self, message: &WindowMessage) -> Result<Named> {
+        let mut keys = self.sort_keys(&message.order_spec)?;
+        for (key, _, _) in &mut keys {
+            key.expr = interval::count(key.expr.clone(), self.schema)?;
+        }
         let window = Window {
             partitions: self.exprs(&message.partition_spec)?,
-            keys: self.sort_keys(&message.order_spec)?,
+            keys,
             frame: message.frame_spec.as_deref().map(|frame| self.frame(frame)).transpose()?,
         };
         let function = child(message.window_function.as_deref())?;

@@ -1,7 +1,7 @@
 //! Data types, which sqlparser knows only without Spark's nested ones.
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, DataType, Ident, ObjectName, StructBracketKind, StructField,
+    ArrayElemTypeDef, DataType, Ident, IntervalFields, ObjectName, StructBracketKind, StructField,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -53,17 +53,7 @@ fn nested(p: &mut Parser, closed: &mut usize) -> Parsed<DataType> {
         return Ok(DataType::Struct(fields, StructBracketKind::AngleBrackets));
     }
     if next_is(p, "INTERVAL") {
-        const UNITS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
-        if is_one_of(&p.peek_token_ref().token, &UNITS) {
-            p.next_token();
-            if next_is(p, "TO") {
-                if !is_one_of(&p.peek_token_ref().token, &UNITS) {
-                    return unexpected(p);
-                }
-                p.next_token();
-            }
-        }
-        return Ok(DataType::Interval { fields: None, precision: None });
+        return Ok(DataType::Interval { fields: interval_fields(p)?, precision: None });
     }
     if is_one_of(&p.peek_token_ref().token, &["TIMESTAMP_LTZ", "VARIANT", "VOID"]) {
         return Ok(DataType::Custom(ObjectName::from(vec![identifier(p)?]), Vec::new()));
@@ -79,6 +69,31 @@ fn nested(p: &mut Parser, closed: &mut usize) -> Parsed<DataType> {
         return unsupported("collations", p.peek_token_ref());
     }
     Ok(simple)
+}
+
+/// The units after INTERVAL; `None` for a calendar interval.
+fn interval_fields(p: &mut Parser) -> Parsed<Option<IntervalFields>> {
+    use IntervalFields as F;
+    const UNITS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
+    let unit = |p: &mut Parser| UNITS.into_iter().find(|unit| next_is(p, unit));
+    let Some(first) = unit(p) else { return Ok(None) };
+    let last = if next_is(p, "TO") { unit(p) } else { Some(first) };
+    Ok(Some(match (first, last.unwrap_or_default()) {
+        ("YEAR", "YEAR") => F::Year,
+        ("MONTH", "MONTH") => F::Month,
+        ("DAY", "DAY") => F::Day,
+        ("HOUR", "HOUR") => F::Hour,
+        ("MINUTE", "MINUTE") => F::Minute,
+        ("SECOND", "SECOND") => F::Second,
+        ("YEAR", "MONTH") => F::YearToMonth,
+        ("DAY", "HOUR") => F::DayToHour,
+        ("DAY", "MINUTE") => F::DayToMinute,
+        ("DAY", "SECOND") => F::DayToSecond,
+        ("HOUR", "MINUTE") => F::HourToMinute,
+        ("HOUR", "SECOND") => F::HourToSecond,
+        ("MINUTE", "SECOND") => F::MinuteToSecond,
+        _ => return unexpected(p),
+    }))
 }
 
 /// `name[:] type [NOT NULL] [COMMENT 'x']`

@@ -12,7 +12,7 @@ mod show;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, UnaryOperator, Value};
@@ -130,12 +130,8 @@ fn local(fields: Vec<Field>, arrays: Vec<ArrayRef>) -> Result<Planned> {
 }
 
 /// Names and types of a plan's columns.
-fn columns_of(plan: &LogicalPlan) -> Vec<(String, DataType)> {
-    plan.schema()
-        .fields()
-        .iter()
-        .map(|f| (display_name(f.name()).to_owned(), f.data_type().clone()))
-        .collect()
+fn columns_of(plan: &LogicalPlan) -> Vec<(String, FieldRef)> {
+    plan.schema().fields().iter().map(|f| (display_name(f.name()).to_owned(), Arc::clone(f))).collect()
 }
 
 /// A table or view of the warehouse.

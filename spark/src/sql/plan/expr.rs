@@ -9,14 +9,14 @@ pub(super) use subquery::PlannedQuery;
 
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator, Value};
 
 use super::{Planner, literal};
-use crate::analysis::cast::cast;
+use crate::analysis::cast::cast_to_column;
 use crate::analysis::operator::{self, Binary};
 use crate::analysis::scope::ScopeColumn;
-use crate::analysis::{Named, call};
+use crate::analysis::{Named, call, interval};
 use crate::error::{Position, Result, SparkError};
 use crate::sql::statement::ident_position;
 use crate::types;
@@ -313,7 +313,7 @@ impl<'a> Planner<'a> {
             }
             other => return Err(SparkError::unsupported(format!("the operator {other}"))),
         };
-        operator::binary(op, left, right, names.schema)
+        operator::binary_in(op, left, right, names.schema, &self.session.time_zone)
     }
 
     fn cast(
@@ -324,12 +324,12 @@ impl<'a> Planner<'a> {
         names: &Names<'_>,
     ) -> Result<Named> {
         let value = self.expr(expr, names)?;
-        let target = types::from_sql(data_type, &self.session.time_zone)?;
+        let target = types::from_sql_marked(data_type, &self.session.time_zone)?;
         let tolerant = matches!(kind, CastKind::TryCast | CastKind::SafeCast);
         let function = if tolerant { "TRY_CAST" } else { "CAST" };
         // A cast column keeps its name, as in Spark, but only where nothing stands around it.
-        let name = format!("{function}({} AS {})", value.name, types::sql_name(&target));
-        let expr = cast(value.expr, &target, tolerant, names.schema)?;
+        let name = format!("{function}({} AS {})", value.name, types::sql_name_of(&target));
+        let expr = cast_to_column(value, &target, tolerant, names.schema)?;
         Ok(Named::new(expr, name))
     }
 
@@ -372,7 +372,14 @@ impl<'a> Planner<'a> {
             .map(|key| {
                 let asc = key.options.asc.unwrap_or(true);
                 let nulls_first = key.options.nulls_first.unwrap_or(asc);
-                Ok((self.expr(&key.expr, names)?, asc, nulls_first))
+                let named = self.expr(&key.expr, names)?;
+                if interval::is_calendar(&named.expr.get_type(names.schema)?) {
+                    let (way, nulls) =
+                        (if asc { "ASC" } else { "DESC" }, if nulls_first { "FIRST" } else { "LAST" });
+                    let text = format!("{} {way} NULLS {nulls}", named.name);
+                    return Err(interval::not_ordered(&text, "sortorder").at(position_of(&key.expr)));
+                }
+                Ok((named, asc, nulls_first))
             })
             .collect()
     }

@@ -1,11 +1,13 @@
 //! Literals: numbers, typed strings, intervals.
 
+mod interval;
+
 use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::Expr;
-use datafusion::sql::sqlparser::ast::{self, DateTimeField, Value};
+use datafusion::sql::sqlparser::ast::{self, Value};
 
+pub(super) use self::interval::interval;
 use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::error::{Result, SparkError};
@@ -175,173 +177,6 @@ fn invalid(type_name: &str, value: &str) -> SparkError {
     .with_param("value", format!("'{value}'"))
 }
 
-/// `INTERVAL '3' MONTH`, `INTERVAL '1-2' YEAR TO MONTH`, `INTERVAL '1 day 2 hours'`.
-pub(super) fn interval(interval: &ast::Interval) -> Result<Named> {
-    let (sign, content) = interval_text(&interval.value)?;
-    let bad = || {
-        SparkError::new(
-            "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING",
-            "22006",
-            format!("Error parsing '{content}' to interval. Please ensure that the value provided is in a valid format for defining an interval."),
-        )
-        .with_param("input", content.clone())
-    };
-    let Some(leading) = &interval.leading_field else {
-        let parsed = words(&content).ok_or_else(|| {
-            SparkError::new(
-                "INVALID_TYPED_LITERAL",
-                "42604",
-                format!("The value of the typed literal \"INTERVAL\" is invalid: '{content}'."),
-            )
-            .with_param("valueType", "\"INTERVAL\"")
-            .with_param("value", format!("'{content}'"))
-        })?;
-        return Ok(shown(scaled(parsed, sign)));
-    };
-    let unit = unit_name(leading).ok_or_else(bad)?;
-    if let Some(last) = &interval.last_field {
-        let last = unit_name(last).ok_or_else(bad)?;
-        let parsed = compound(&content, unit, last).ok_or_else(bad)?;
-        let name = format!(
-            "INTERVAL '{}{content}' {} TO {}",
-            if sign < 0 { "-" } else { "" },
-            unit.to_uppercase(),
-            last.to_uppercase()
-        );
-        return Ok(Named::new(literal(scaled(parsed, sign)), name));
-    }
-    let parsed = amount(content.trim(), unit).ok_or_else(bad)?;
-    let parsed = scaled(parsed, sign);
-    let two_digits = matches!(unit, "hour" | "minute" | "second");
-    let name = match (content.trim().parse::<i64>(), unit) {
-        (Ok(n), "year" | "month" | "day" | "hour" | "minute" | "second") => {
-            let n = n * i64::from(sign);
-            let n = if two_digits { format!("{n:02}") } else { n.to_string() };
-            format!("INTERVAL '{n}' {}", unit.to_uppercase())
-        }
-        _ => return Ok(shown(parsed)),
-    };
-    Ok(Named::new(literal(parsed), name))
-}
-
-fn shown(v: IntervalMonthDayNano) -> Named {
-    let expr = literal(v);
-    let name = match &expr {
-        Expr::Literal(scalar, _) => scalar
-            .to_array()
-            .ok()
-            .and_then(|array| text::value(&array, 0, text::Style::Cast).ok())
-            .unwrap_or_else(|| scalar.to_string()),
-        other => other.to_string(),
-    };
-    Named::new(expr, name)
-}
-
-fn literal(v: IntervalMonthDayNano) -> Expr {
-    Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(v)), None)
-}
-
-fn scaled(v: IntervalMonthDayNano, sign: i32) -> IntervalMonthDayNano {
-    IntervalMonthDayNano::new(v.months * sign, v.days * sign, v.nanoseconds * i64::from(sign))
-}
-
-/// Sign and text of what follows INTERVAL.
-fn interval_text(expr: &ast::Expr) -> Result<(i32, String)> {
-    match expr {
-        ast::Expr::Value(v) => match &v.value {
-            Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => {
-                let s = s.trim();
-                Ok(s.strip_prefix('-').map_or((1, s.to_owned()), |rest| (-1, rest.to_owned())))
-            }
-            Value::Number(n, _) => Ok((1, n.clone())),
-            other => Err(SparkError::unsupported(format!("the interval {other}"))),
-        },
-        ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => {
-            let (sign, content) = interval_text(expr)?;
-            Ok((-sign, content))
-        }
-        ast::Expr::Nested(inner) => interval_text(inner),
-        other => Err(SparkError::unsupported(format!("intervals of expressions: {other}"))),
-    }
-}
-
-fn unit_name(field: &DateTimeField) -> Option<&'static str> {
-    unit(&field.to_string().to_lowercase())
-}
-
-fn unit(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "year" | "years" => "year",
-        "quarter" | "quarters" => "quarter",
-        "month" | "months" => "month",
-        "week" | "weeks" => "week",
-        "day" | "days" => "day",
-        "hour" | "hours" => "hour",
-        "minute" | "minutes" => "minute",
-        "second" | "seconds" => "second",
-        "millisecond" | "milliseconds" => "millisecond",
-        "microsecond" | "microseconds" => "microsecond",
-        _ => return None,
-    })
-}
-
-/// A number of one unit.
-fn amount(number: &str, unit: &str) -> Option<IntervalMonthDayNano> {
-    let whole = || number.parse::<i32>().ok();
-    let nanos = |per: f64| number.parse::<f64>().ok().map(|n| (n * per).round() as i64);
-    let (months, days, nanoseconds) = match unit {
-        "year" => (whole()?.checked_mul(12)?, 0, 0),
-        "quarter" => (whole()?.checked_mul(3)?, 0, 0),
-        "month" => (whole()?, 0, 0),
-        "week" => (0, whole()?.checked_mul(7)?, 0),
-        "day" => (0, whole()?, 0),
-        "hour" => (0, 0, i64::from(whole()?) * 3_600_000_000_000),
-        "minute" => (0, 0, i64::from(whole()?) * 60_000_000_000),
-        "second" => (0, 0, nanos(1e9)?),
-        "millisecond" => (0, 0, nanos(1e6)?),
-        "microsecond" => (0, 0, nanos(1e3)?),
-        _ => return None,
-    };
-    Some(IntervalMonthDayNano::new(months, days, nanoseconds))
-}
-
-/// `1 year 2 months -3 days`
-fn words(content: &str) -> Option<IntervalMonthDayNano> {
-    let words: Vec<&str> = content.split_whitespace().collect();
-    if words.is_empty() || !words.len().is_multiple_of(2) {
-        return None;
-    }
-    let mut sum = IntervalMonthDayNano::new(0, 0, 0);
-    for pair in words.chunks(2) {
-        let part = amount(pair[0], unit(&pair[1].to_lowercase())?)?;
-        sum = IntervalMonthDayNano::new(
-            sum.months.checked_add(part.months)?,
-            sum.days.checked_add(part.days)?,
-            sum.nanoseconds.checked_add(part.nanoseconds)?,
-        );
-    }
-    Some(sum)
-}
-
-/// `1-2` of YEAR TO MONTH; `1 02:03:04.5`, `02:03` and so on of the other ranges.
-fn compound(content: &str, from: &str, to: &str) -> Option<IntervalMonthDayNano> {
-    if from == "year" && to == "month" {
-        let (years, months) = content.trim().split_once('-')?;
-        let months = years.parse::<i32>().ok()?.checked_mul(12)?.checked_add(months.parse().ok()?)?;
-        return Some(IntervalMonthDayNano::new(months, 0, 0));
-    }
-    const UNITS: [&str; 4] = ["day", "hour", "minute", "second"];
-    let first = UNITS.iter().position(|u| *u == from)?;
-    let last = UNITS.iter().position(|u| *u == to)?;
-    let numbers: Vec<&str> = content.trim().split([' ', ':']).filter(|p| !p.is_empty()).collect();
-    if last < first || numbers.len() != last - first + 1 {
-        return None;
-    }
-    let phrase: Vec<String> =
-        numbers.iter().zip(&UNITS[first..=last]).map(|(n, u)| format!("{n} {u}")).collect();
-    words(&phrase.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,14 +195,5 @@ mod tests {
             let named = number(digits, false).expect(digits);
             assert_eq!((named.expr.to_string().as_str(), named.name.as_str()), (expr, name));
         }
-    }
-
-    #[test]
-    fn intervals_add_up() {
-        assert_eq!(words("1 year 2 months"), Some(IntervalMonthDayNano::new(14, 0, 0)));
-        assert_eq!(compound("1-2", "year", "month"), Some(IntervalMonthDayNano::new(14, 0, 0)));
-        let nanos = (2 * 3600 + 3 * 60 + 4) * 1_000_000_000 + 500_000_000;
-        assert_eq!(compound("1 02:03:04.5", "day", "second"), Some(IntervalMonthDayNano::new(0, 1, nanos)));
-        assert_eq!(words("1"), None);
     }
 }

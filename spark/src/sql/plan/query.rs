@@ -10,12 +10,12 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::expr::Names;
 use super::{Planner, TableNames, literal};
-use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::common::{Strings, common_type_with, to_common_type};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames};
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
-use crate::types;
+use crate::types::{self, interval::Units};
 
 impl Planner<'_> {
     /// A query with all its parts.
@@ -283,7 +283,9 @@ fn in_common_types(
         plan.schema().fields().iter().map(|f| f.data_type().clone()).collect()
     };
     let (left_types, right_types) = (types(&left), types(&right));
-    if left_types == right_types {
+    let same_units =
+        left.schema().fields().iter().zip(right.schema().fields()).all(|(l, r)| Units::of(l) == Units::of(r));
+    if left_types == right_types && same_units {
         return Ok((left, right));
     }
     let mut common = Vec::with_capacity(left_types.len());
@@ -305,12 +307,22 @@ fn in_common_types(
             )
         })?);
     }
+    let units: Vec<Option<Units>> = (left.schema().fields().iter().zip(right.schema().fields()))
+        .map(|(l, r)| Units::of(l)?.union(Units::of(r)?))
+        .collect();
     let cast_all = |plan: LogicalPlan| -> Result<LogicalPlan> {
         let schema = plan.schema().clone();
-        let exprs = schema.columns().into_iter().zip(&common).map(|(column, data_type)| {
-            let name = column.name.clone();
-            Ok(cast(Expr::Column(column), data_type, false, schema.as_ref())?.alias(name))
-        });
+        let exprs = schema.columns().into_iter().zip(common.iter().zip(&units)).map(
+            |(column, (data_type, units))| {
+                let name = column.name.clone();
+                let column = cast(Expr::Column(column), data_type, false, schema.as_ref())?;
+                Ok(match units {
+                    Some(units) => interval::typed(column, &units.field(), schema.as_ref())?,
+                    None => column,
+                }
+                .alias(name))
+            },
+        );
         Ok(LogicalPlanBuilder::from(plan).project(exprs.collect::<Result<Vec<_>>>()?)?.build()?)
     };
     Ok((cast_all(left)?, cast_all(right)?))

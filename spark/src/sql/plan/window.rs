@@ -9,9 +9,9 @@ use datafusion::sql::sqlparser::ast::{self, NamedWindowExpr, WindowType};
 
 use super::expr::Names;
 use super::{Planner, literal};
-use crate::analysis::Named;
 use crate::analysis::select::SortKey;
 use crate::analysis::window::{self, Window};
+use crate::analysis::{Named, interval};
 use crate::error::{Result, SparkError};
 
 impl Planner<'_> {
@@ -35,11 +35,15 @@ impl Planner<'_> {
         for key in &spec.partition_by {
             partitions.push(self.expr(key, names)?);
         }
-        let keys = self.sort_keys(&spec.order_by, names)?;
+        let mut keys = self.sort_keys(&spec.order_by, names)?;
         let frame = match &spec.window_frame {
             Some(frame) => Some(self.frame(frame, &keys, names)?),
             None => None,
         };
+        // DataFusion has ranges of numbers and of dates only.
+        for (key, _, _) in &mut keys {
+            key.expr = interval::count(key.expr.clone(), names.schema)?;
+        }
         Ok(Window { partitions, keys, frame })
     }
 
@@ -107,7 +111,16 @@ impl Planner<'_> {
                 let value = IntervalMonthDayNano::new(0, days, 0);
                 (preceding, ScalarValue::IntervalMonthDayNano(Some(value)))
             }
-            (WindowFrameUnits::Range, _, _) => (preceding, value),
+            (WindowFrameUnits::Range, _, Some(DataType::Date32 | DataType::Timestamp(_, _))) => {
+                (preceding, interval::calendar_scalar(&value).unwrap_or(value))
+            }
+            (WindowFrameUnits::Range, _, _) => match value {
+                ScalarValue::DurationMicrosecond(count) => (preceding, ScalarValue::Int64(count)),
+                ScalarValue::IntervalYearMonth(count) => {
+                    (preceding, ScalarValue::Int64(count.map(i64::from)))
+                }
+                value => (preceding, value),
+            },
             (_, Some(n), _) => ((n >= 0) == preceding, ScalarValue::UInt64(Some(n.unsigned_abs()))),
             _ => return Err(not_fit()),
         };

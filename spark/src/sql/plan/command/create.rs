@@ -68,7 +68,7 @@ pub(super) fn declared(columns: &[ColumnDef], time_zone: &str) -> Result<Vec<Col
                     format!("The column {} has no type.", quote(&column.name)),
                 )
             })?;
-            let data_type = types::from_sql(sql, time_zone)?;
+            let data_type = types::from_sql_marked(sql, time_zone)?;
             let mut kept = Column::new(&column.name, &data_type, column.nullable);
             // Arrow knows no length of strings; DESCRIBE does.
             if matches!(
@@ -140,9 +140,9 @@ pub async fn new_table(
     arrange(&mut table, identifier, snapshot.case)?;
     if table.format == "csv" {
         for column in &table.columns {
-            let data_type = column.arrow_type(&snapshot.time_zone)?;
-            if data_type.is_nested() {
-                return Err(unsupported_type("CSV", &column.name, &data_type));
+            let data_type = column.arrow_field(&snapshot.time_zone)?;
+            if data_type.data_type().is_nested() {
+                return Err(unsupported_type("CSV", &column.name, data_type.data_type()));
             }
         }
     }

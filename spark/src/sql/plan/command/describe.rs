@@ -29,7 +29,7 @@ pub(super) async fn describe(session: &SparkSession, what: Describe) -> Result<P
 type Row = (String, String, Option<String>);
 
 fn plan_columns(plan: &LogicalPlan) -> Vec<Row> {
-    columns_of(plan).into_iter().map(|(name, t)| (name, types::simple_name(&t), None)).collect()
+    columns_of(plan).into_iter().map(|(name, t)| (name, types::simple_name_of(&t), None)).collect()
 }
 
 fn column_row(column: &Column) -> Row {
@@ -188,13 +188,13 @@ pub(super) fn details(identifier: &Identifier, found: &Stored) -> Vec<(String, S
 pub(super) fn tree(columns: &[Column], time_zone: &str) -> Result<String> {
     let mut text = "root\n".to_owned();
     for column in columns {
-        branch(&mut text, " |", &column.name, &column.arrow_type(time_zone)?, column.nullable);
+        branch(&mut text, " |", &column.name, &column.arrow_field(time_zone)?, column.nullable);
     }
     Ok(text)
 }
 
-fn branch(text: &mut String, prefix: &str, name: &str, data_type: &DataType, nullable: bool) {
-    let kind = match data_type {
+fn branch(text: &mut String, prefix: &str, name: &str, column: &Field, nullable: bool) {
+    let kind = match column.data_type() {
         DataType::List(_) => "array".to_owned(),
         DataType::Struct(_) => "struct".to_owned(),
         DataType::Map(..) => "map".to_owned(),
@@ -202,15 +202,15 @@ fn branch(text: &mut String, prefix: &str, name: &str, data_type: &DataType, nul
         DataType::Int8 => "byte".to_owned(),
         DataType::Int16 => "short".to_owned(),
         DataType::Int64 => "long".to_owned(),
-        other => types::simple_name(other),
+        _ => types::simple_name_of(column),
     };
     text.push_str(&format!("{prefix}-- {name}: {kind} (nullable = {nullable})\n"));
     let deeper = format!("{prefix}    |");
-    match data_type {
-        DataType::List(item) => branch(text, &deeper, "element", item.data_type(), item.is_nullable()),
+    match column.data_type() {
+        DataType::List(item) => branch(text, &deeper, "element", item, item.is_nullable()),
         DataType::Struct(fields) => {
             for field in fields {
-                branch(text, &deeper, field.name(), field.data_type(), field.is_nullable());
+                branch(text, &deeper, field.name(), field, field.is_nullable());
             }
         }
         _ => {}

@@ -135,8 +135,8 @@ fn static_folder(
             return Err(SparkError::unsupported("a static partition column after a dynamic one"));
         }
         let kept = table.columns.iter().find(|c| c.name == *column);
-        let data_type =
-            kept.map(|c| c.arrow_type(&snapshot.time_zone)).transpose()?.unwrap_or(DataType::Utf8);
+        let data_type = kept.map(|c| c.arrow_field(&snapshot.time_zone)).transpose()?;
+        let data_type = data_type.map_or(DataType::Utf8, |field| field.data_type().clone());
         let typed = typed(value, &data_type, column)?;
         let folder = match &typed {
             scalar if scalar.is_null() => DEFAULT_PARTITION.to_owned(),

@@ -334,7 +334,7 @@ mod tests {
             format: "csv".to_owned(),
             location: "file:/data/e".to_owned(),
             managed: false,
-            columns: vec![Column::new("a", &DataType::Int32, true)],
+            columns: vec![Column::new("a", &Field::new("a", DataType::Int32, true), true)],
             partition_by: Vec::new(),
             partitions: None,
             options: text(&[("sep", ";"), ("header", "true")]),
