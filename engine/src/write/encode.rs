@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cerium_spark::error::{Result, SparkError};
+use cerium_spark::types::sql_name_of;
 use cerium_spark::write::{FileFormat, WriteSpec};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::parsers::CompressionTypeVariant;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -124,6 +125,7 @@ impl Encoding {
         let external = |error: SparkError| datafusion::error::DataFusionError::External(Box::new(error));
         Ok(match self.spec.format {
             FileFormat::Parquet => {
+                schema.fields().iter().try_for_each(|field| without_intervals(field)).map_err(external)?;
                 let properties = WriterProperties::builder()
                     .set_compression(self.parquet)
                     .set_created_by("cerium".into())
@@ -163,6 +165,19 @@ impl Encoding {
         let mut bytes = encoder.encode(&RecordBatch::new_empty(Arc::clone(schema)))?.to_vec();
         bytes.extend_from_slice(&encoder.finish()?);
         Ok(Bytes::from(bytes))
+    }
+}
+
+/// Fails where a column is or holds intervals, which would be read again as numbers.
+fn without_intervals(field: &Field) -> Result<(), SparkError> {
+    match field.data_type() {
+        DataType::Duration(_) | DataType::Interval(_) => {
+            Err(SparkError::unsupported(format!("writing the type {} to Parquet", sql_name_of(field))))
+        }
+        DataType::List(item) => without_intervals(item),
+        DataType::Map(entries, _) => without_intervals(entries),
+        DataType::Struct(fields) => fields.iter().try_for_each(|field| without_intervals(field)),
+        _ => Ok(()),
     }
 }
 

@@ -116,13 +116,25 @@ fn with_units_of(own: FieldRef, parts: &[&Expr], schema: &dyn ExprSchema) -> Res
 }
 
 /// The units of the intervals that were seen: of days, and of months.
-#[derive(Default)]
-struct Found {
+#[derive(Debug, Default)]
+pub struct Found {
     days: Option<Units>,
     months: Option<Units>,
 }
 
 impl Found {
+    /// The expression with these units in its type, where there are any.
+    ///
+    /// # Errors
+    /// As [`units`].
+    pub fn put_on(&self, expr: Expr, schema: &dyn ExprSchema) -> Result<Expr> {
+        if self.days.is_none() && self.months.is_none() {
+            return Ok(expr);
+        }
+        let own = expr.to_field(schema)?.1;
+        typed(expr, self.mark(&own).as_ref(), schema)
+    }
+
     fn look(&mut self, field: &Field) {
         if let Some(units) = Units::of(field) {
             let seen = if units.months { &mut self.months } else { &mut self.days };
@@ -236,6 +248,39 @@ fn unmarked(field: &FieldRef) -> FieldRef {
     let mut metadata = field.metadata().clone();
     metadata.remove(MARK);
     Arc::new(field.as_ref().clone().with_metadata(metadata))
+}
+
+/// Arguments of aggregates, whose states DataFusion keeps as single values: of lists those would lose the units.
+///
+/// # Errors
+/// As [`units`].
+pub fn without_marks_in_lists(exprs: Vec<Expr>, schema: &dyn ExprSchema) -> Result<(Vec<Expr>, Found)> {
+    let mut found = Found::default();
+    let mut bare = Vec::with_capacity(exprs.len());
+    for expr in exprs {
+        let own = expr.to_field(schema)?.1;
+        bare.push(match own.data_type() {
+            DataType::List(_) if is_marked(&own) => {
+                found.look(&own);
+                typed(expr, &Field::new("", unmarked_type(own.data_type()), true), schema)?
+            }
+            _ => expr,
+        });
+    }
+    Ok((bare, found))
+}
+
+fn unmarked_type(data_type: &DataType) -> DataType {
+    let bare = |field: &FieldRef| {
+        let data_type = unmarked_type(field.data_type());
+        Arc::new(unmarked(field).as_ref().clone().with_data_type(data_type))
+    };
+    match data_type {
+        DataType::List(item) => DataType::List(bare(item)),
+        DataType::Map(entries, sorted) => DataType::Map(bare(entries), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(bare).collect()),
+        other => other.clone(),
+    }
 }
 
 /// Spark's name of an expression's type.

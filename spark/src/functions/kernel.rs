@@ -158,11 +158,14 @@ impl ScalarUDFImpl for KernelFunction {
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let field = Field::new(self.name(), self.return_type(&types)?, true);
-        let metadata = match &self.kernel.returns {
-            Returns::Field(index) => args.arg_fields.get(*index).map(|field| field.metadata().clone()),
-            _ => None,
-        };
-        Ok(Arc::new(field.with_metadata(metadata.unwrap_or_default())))
+        // What gives a value the field of another changes nothing else.
+        Ok(Arc::new(match (&self.kernel.returns, args.arg_fields) {
+            (Returns::Field(index), [value, ..]) => {
+                let metadata = args.arg_fields.get(*index).map(|field| field.metadata().clone());
+                field.with_nullable(value.is_nullable()).with_metadata(metadata.unwrap_or_default())
+            }
+            _ => field,
+        }))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -59,6 +59,7 @@ pub fn aggregate(
         return Err(interval::not_ordered(&format!("{name}({})", list(&args)), name));
     }
     let prepared = call.prepare(&mut options)?;
+    let (prepared, marks) = interval::without_marks_in_lists(prepared, context.schema)?;
     let text = call.text(&options);
     // Each value once is what a set holds.
     let as_set = options.distinct
@@ -79,6 +80,7 @@ pub fn aggregate(
             null_treatment: options.ignore_nulls.then_some(NullTreatment::IgnoreNulls),
         },
     });
+    let expr = marks.put_on(expr, context.schema)?;
     let expr = match name {
         // DataFusion counts these without a sign.
         "sum" | "try_sum" | "avg" | "mean" | "try_avg" => call.of_count(expr)?,

@@ -8,13 +8,14 @@ use datafusion::logical_expr::{
 
 use crate::analysis::cast::cast;
 use crate::analysis::common::{Strings, common_type_with};
+use crate::analysis::interval;
 use crate::analysis::scope::ScopeColumn;
 use crate::connect::planner::Planner;
 use crate::connect::proto;
 use crate::connect::proto::set_operation::SetOpType;
 use crate::connect::scope::Scope;
 use crate::error::{Result, SparkError, quote};
-use crate::types;
+use crate::types::{self, interval::Units};
 
 /// A side's columns in the order in which they are put together.
 type Side = Vec<Expr>;
@@ -161,8 +162,20 @@ fn alike(
                 ),
             )
         })?;
-        sides.0.push(cast(l, &common, false, left)?);
-        sides.1.push(cast(r, &common, false, right)?);
+        let units = match (interval::units(&l, left)?, interval::units(&r, right)?) {
+            (Some(l), Some(r)) => l.union(r),
+            (l, r) => l.or(r),
+        };
+        let (l, r) = (cast(l, &common, false, left)?, cast(r, &common, false, right)?);
+        let units = units.filter(|units| units.data_type() == common).map(Units::field);
+        sides.0.push(match &units {
+            Some(field) => interval::typed(l, field, left)?,
+            None => l,
+        });
+        sides.1.push(match &units {
+            Some(field) => interval::typed(r, field, right)?,
+            None => r,
+        });
     }
     Ok(sides)
 }
