@@ -59,6 +59,7 @@ class Example:
     compared: object = exactly
     # What it says where it cannot run: its exit code is not 0 then.
     refusal: str = None
+    conf: dict = dataclasses.field(default_factory=dict)
 
 
 def examples(home, folder):
@@ -79,7 +80,11 @@ def examples(home, folder):
         "als": Example("als.py"),
         "kmeans": Example("kmeans.py", [data / "kmeans_data.txt", "2", "0.1"], rounded(6)),
         "pagerank": Example("pagerank.py", [data / "pagerank_data.txt", "5"], in_any_order),
-        "transitive_closure": Example("transitive_closure.py", ["1"]),
+        "transitive_closure": Example(
+            "transitive_closure.py",
+            # Partitions double with each of its rounds otherwise: on Spark too it takes minutes then.
+            conf={"spark.default.parallelism": "2"},
+        ),
         "logistic_regression": Example("logistic_regression.py", [points, "100"], converged),
         "status_api_demo": Example("status_api_demo.py", [], last),
         "parquet_inputformat": Example("parquet_inputformat.py", [users / "users.parquet"], refusal="newAPIHadoopFile"),
@@ -87,7 +92,7 @@ def examples(home, folder):
     }
 
 
-def manifest(script, arguments):
+def manifest(script, arguments, conf):
     """A SparkApplication of a script, as JSON, which is YAML."""
     return json.dumps(
         {
@@ -101,6 +106,7 @@ def manifest(script, arguments):
                 "sparkVersion": "4.1.1",
                 "mainApplicationFile": str(script),
                 "arguments": arguments,
+                "sparkConf": conf,
                 "driver": {"cores": 1, "memory": "1g"},
                 "executor": {"instances": 1, "cores": 2, "memory": "1g"},
             },
@@ -126,7 +132,7 @@ def verdict(example, home, driver, folder):
     script = home / "examples" / "src" / "main" / "python" / example.script
     arguments = [str(argument) for argument in example.arguments]
     file = folder / "example.yaml"
-    file.write_text(manifest(script, arguments))
+    file.write_text(manifest(script, arguments, example.conf))
     code, ours, told = run([driver, "run", file], folder)
     if example.refusal:
         if code and example.refusal in told:
@@ -134,6 +140,7 @@ def verdict(example, home, driver, folder):
         return f"exit code {code} and no word of {example.refusal}: {told[-500:]}"
     if code:
         return f"exit code {code}: {told[-2000:]}"
+    settings = "".join(f"--conf {key}={value} " for key, value in example.conf.items())
     spark_code, theirs, spark_told = run(
         [sys.executable, script, *arguments],
         folder,
@@ -141,7 +148,7 @@ def verdict(example, home, driver, folder):
         PYSPARK_PYTHON=sys.executable,
         # The package itself: this Python has the client alone, but all that examples need.
         PYTHONPATH=":".join(map(str, (home / "python" / "lib").glob("*.zip"))),
-        PYSPARK_SUBMIT_ARGS="--master local[2] --conf spark.ui.enabled=false pyspark-shell",
+        PYSPARK_SUBMIT_ARGS=f"--master local[2] --conf spark.ui.enabled=false {settings}pyspark-shell",
     )
     if spark_code:
         return f"Spark itself: exit code {spark_code}: {spark_told[-2000:]}"
