@@ -21,10 +21,10 @@ use super::membership::{count, in_by_counts};
 use crate::error::{Result, SparkError};
 use crate::source::numbers::Numbers;
 
-/// Replaces the scalar subqueries of a plan that DataFusion cannot decorrelate.
+/// Replaces the subqueries of a plan that DataFusion cannot decorrelate.
 ///
 /// # Errors
-/// UNSUPPORTED_FEATURE where a subquery uses outer columns in a way that is not known here either.
+/// UNSUPPORTED_CORRELATED_REFERENCE where a subquery uses outer columns in a way that is not known here either.
 pub fn resolve(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut counter = names_made(&plan)?;
     let mut failure = None;
@@ -278,7 +278,7 @@ fn has_query(expr: &Expr) -> bool {
 /// A join with a query that uses columns of the left side.
 ///
 /// # Errors
-/// UNSUPPORTED_FEATURE where the query uses them in a way that is not known here.
+/// UNSUPPORTED_CORRELATED_REFERENCE where the query uses them in a way that is not known here.
 pub fn lateral_join(
     left: LogicalPlan,
     right: LogicalPlan,
