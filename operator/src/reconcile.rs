@@ -210,7 +210,7 @@ async fn step(
             };
             // Before it is written: what is written is not told again.
             work.tell(&[note]);
-            context.events.deliver().await;
+            Box::pin(context.events.deliver()).await;
             work.write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
                 .await
                 .map(Step::next)

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -19,8 +18,6 @@ use super::{MAX_MESSAGE, Note};
 use crate::error::{ApiFailure, chain};
 use crate::status::truncated;
 
-/// Events that are being written at once: few, as the API server's time is for the work they tell of.
-const AT_ONCE: usize = 2;
 /// Events that wait at most: an API server that is down must not fill the memory. What is too much is dropped.
 const WAITING: usize = 10_000;
 /// How long the last events may take when the process ends.
@@ -82,10 +79,11 @@ impl Recorder {
         }
     }
 
-    /// Writes all events that wait. A failure is logged: an event is a hint, not a state.
+    /// Writes all events that wait, one after the other: the API server's time is for the work they tell of.
+    /// A failure is logged: an event is a hint, not a state.
     pub async fn deliver(&self) {
         let next = || self.outbox.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let write = |Letter { writing, event }: Letter| async move {
+        while let Some(Letter { writing, event }) = next() {
             let about = &event.involved_object;
             let api = Api::namespaced(self.client.clone(), about.namespace.as_deref().unwrap_or_default());
             if let Err(error) = write(&api, &writing, &event).await {
@@ -97,8 +95,7 @@ impl Recorder {
                     "event could not be published"
                 );
             }
-        };
-        stream::iter(std::iter::from_fn(next)).for_each_concurrent(AT_ONCE, write).await;
+        }
     }
 }
 

@@ -107,7 +107,7 @@ impl Stage {
             Some(application) => {
                 let context = self.context();
                 let result = reconcile(&context, &application, false).await;
-                context.events.deliver().await;
+                Box::pin(context.events.deliver()).await;
                 result
             }
             None => Ok(None),

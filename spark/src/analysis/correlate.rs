@@ -2,30 +2,34 @@
 //! distinct values that it takes from outside, and joined with the outer rows on these.
 
 mod bound;
+mod shape;
 
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, JoinType};
-use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, FetchType, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Projection, lit,
+    BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Projection, lit,
 };
 
 use self::bound::Bound;
+use self::shape::{has_one_row, is_easy, is_filtered, is_single};
 use super::Named;
 use super::membership::{count, in_by_counts};
+use super::select::replace;
 use crate::error::{Result, SparkError};
-use crate::source::numbers::Numbers;
 
 /// Replaces the subqueries of a plan that DataFusion cannot decorrelate.
 ///
 /// # Errors
 /// UNSUPPORTED_CORRELATED_REFERENCE where a subquery uses outer columns in a way that is not known here either.
 pub fn resolve(plan: LogicalPlan) -> Result<LogicalPlan> {
+    if !holds_query(&plan)? {
+        return Ok(plan);
+    }
     let mut counter = names_made(&plan)?;
     let mut failure = None;
     let resolved = plan.transform_up_with_subqueries(|node| {
@@ -119,18 +123,18 @@ fn in_counted(test: &InSubquery, negated: bool, schema: &DFSchema) -> Result<Exp
     in_by_counts(&[value], &test.subquery.subquery, negated, schema)
 }
 
-fn is_correlated(query: &Subquery) -> bool {
-    !query.outer_ref_columns.is_empty()
+/// Whether there is a query in an expression of the plan.
+fn holds_query(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found = found || node.expressions().iter().any(has_query);
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
 }
 
-/// Whether a query takes columns from outside in its filters alone, which are below nothing but columns and names.
-fn is_filtered(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Projection(node) => no_outer(&node.expr) && is_filtered(&node.input),
-        LogicalPlan::SubqueryAlias(node) => is_filtered(&node.input),
-        LogicalPlan::Filter(node) => is_filtered(&node.input),
-        other => other.all_out_ref_exprs().is_empty(),
-    }
+fn is_correlated(query: &Subquery) -> bool {
+    !query.outer_ref_columns.is_empty()
 }
 
 /// An aggregation or window over a projection that computes its correlated queries: DataFusion computes them nowhere
@@ -164,32 +168,25 @@ fn queries_below(node: LogicalPlan, counter: &mut usize) -> Result<Transformed<L
         exprs.into_iter().map(|expr| replace(expr, &columns)).collect()
     };
     let own = node.schema().columns();
-    let (plan, kept) = match node {
+    let (plan, found) = match node {
         LogicalPlan::Aggregate(node) => {
             let (groups, calls) = (replaced(node.group_expr)?, replaced(node.aggr_expr)?);
-            (LogicalPlanBuilder::from(below).aggregate(groups, calls)?.build()?, own.len())
+            let plan = LogicalPlanBuilder::from(below).aggregate(groups, calls)?.build()?;
+            let found = plan.schema().columns();
+            (plan, found)
         }
         LogicalPlan::Window(node) => {
-            (LogicalPlanBuilder::window_plan(below, replaced(node.window_expr)?)?, width)
+            let plan = LogicalPlanBuilder::window_plan(below, replaced(node.window_expr)?)?;
+            let mut found = plan.schema().columns();
+            // The values of the queries are between the input's columns and those of the windows.
+            found.drain(width..width + columns.len());
+            (plan, found)
         }
         other => return Ok(Transformed::no(other)),
     };
-    let mut found = plan.schema().columns();
-    found.drain(kept..kept + if kept == own.len() { 0 } else { columns.len() });
     let named =
         found.into_iter().zip(own).map(|(from, to)| Expr::Column(from).alias_qualified(to.relation, to.name));
     Ok(Transformed::yes(LogicalPlanBuilder::from(plan).project(named)?.build()?))
-}
-
-/// An expression with columns in the place of the queries they hold.
-fn replace(expr: Expr, columns: &[(Expr, Column)]) -> Result<Expr> {
-    let replaced = expr.transform_down(|e| {
-        Ok(match columns.iter().find(|(query, _)| *query == e) {
-            Some((_, column)) => Transformed::yes(Expr::Column(column.clone())),
-            None => Transformed::no(e),
-        })
-    })?;
-    Ok(replaced.data)
 }
 
 /// A filter or projection whose difficult subqueries have become columns of its input.
@@ -339,67 +336,6 @@ fn same(left: &[Column], right: &[Column]) -> Vec<Expr> {
 /// `left <=> right`.
 fn null_safe(left: Expr, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Operator::IsNotDistinctFrom, Box::new(right)))
-}
-
-/// Whether DataFusion turns the query into a join: it takes from outside only what its filter
-/// compares with columns for equality.
-fn is_easy(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Projection(node) => no_outer(&node.expr) && is_easy(&node.input),
-        LogicalPlan::SubqueryAlias(node) => is_easy(&node.input),
-        LogicalPlan::Aggregate(node) => {
-            no_outer(&node.group_expr) && no_outer(&node.aggr_expr) && is_easy(&node.input)
-        }
-        LogicalPlan::Filter(node) => {
-            let equal = |part: &&Expr| match part {
-                Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-                    let pure = |inner: &Expr, outer: &Expr| {
-                        !inner.contains_outer() && outer.column_refs().is_empty()
-                    };
-                    pure(left, right) || pure(right, left)
-                }
-                _ => false,
-            };
-            let correlated = split_conjunction(&node.predicate).into_iter().filter(|p| p.contains_outer());
-            correlated.collect::<Vec<_>>().iter().all(equal) && node.input.all_out_ref_exprs().is_empty()
-        }
-        other => other.all_out_ref_exprs().is_empty(),
-    }
-}
-
-fn no_outer(exprs: &[Expr]) -> bool {
-    !exprs.iter().any(Expr::contains_outer)
-}
-
-/// Whether the query has one row for each set of values from outside: it aggregates without groups.
-fn is_single(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Projection(node) => is_single(&node.input),
-        LogicalPlan::SubqueryAlias(node) => is_single(&node.input),
-        LogicalPlan::Aggregate(node) => node.group_expr.is_empty(),
-        _ => false,
-    }
-}
-
-/// Whether the query has one row at most for each set of values from outside.
-fn has_one_row(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Projection(_)
-        | LogicalPlan::Filter(_)
-        | LogicalPlan::Sort(_)
-        | LogicalPlan::SubqueryAlias(_)
-        | LogicalPlan::Distinct(_) => plan.inputs().iter().all(|input| has_one_row(input)),
-        LogicalPlan::Aggregate(node) => node.group_expr.is_empty() || has_one_row(&node.input),
-        LogicalPlan::Limit(node) => {
-            matches!(node.get_fetch_type(), Ok(FetchType::Literal(Some(0 | 1)))) || has_one_row(&node.input)
-        }
-        LogicalPlan::EmptyRelation(_) => true,
-        LogicalPlan::TableScan(scan) => source_as_provider(&scan.source)
-            .ok()
-            .and_then(|table| table.downcast_ref::<Numbers>().map(Numbers::rows))
-            .is_some_and(|rows| rows <= 1),
-        _ => false,
-    }
 }
 
 fn no_input() -> SparkError {

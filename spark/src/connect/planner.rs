@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue, Spans};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Subquery};
 
 use super::expression::Resolver;
@@ -12,7 +12,7 @@ use super::scope::{Below, Frames, Scope};
 use super::{ConnectPlan, Environment, Observations, proto, relation};
 use crate::analysis::scope::{Relation, ScopeColumn, UniqueNames, display_name};
 use crate::analysis::select::SelectList;
-use crate::analysis::{Named, correlate};
+use crate::analysis::{Named, correlate, membership};
 use crate::error::{Result, SparkError};
 use crate::session::Snapshot;
 use crate::sql::plan::{finish, fold};
@@ -237,8 +237,7 @@ fn subquery(scope: Scope) -> Result<Subquery> {
         }
         other => other,
     };
-    let outer_ref_columns = plan.all_out_ref_exprs();
-    Ok(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() })
+    Ok(membership::made(plan))
 }
 
 /// The columns of a plan that a filter or sort names though the projection below leaves them out.
