@@ -48,25 +48,34 @@ repository as it is, an empty tag means the version of this chart.
 {{- printf "%s:%s" $repository (.image.tag | default .chart.AppVersion | toString) -}}
 {{- end -}}
 
+{{/*
+What of the image comes from values of the Kubeflow chart, for which this chart's own
+stands: "repository" with all that belongs to it, "tag", or nothing. A tag that names no
+release of this chart is Kubeflow's if it looks like one of its releases.
+*/}}
+{{- define "cerium.kubeflowImage" -}}
+{{- $image := .Values.image -}}
+{{- $tag := toString $image.tag -}}
+{{- if regexMatch "(^|/)(kubeflow/.+|spark-operator/controller)$" $image.repository -}}
+repository
+{{- else if hasSuffix "cerium-engine/cerium-operator" $image.repository -}}
+{{- if or (regexMatch "^v1beta[12]-" $tag) (and (regexMatch "^v?2\\.[0-9]+\\.[0-9]+" $tag) (semverCompare "<2.0.0-0" .Chart.AppVersion)) -}}
+tag
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "cerium.image" -}}
-{{- include "cerium.imageReference" (dict "image" .Values.image "chart" .Chart) -}}
+{{- $image := .Values.image -}}
+{{- $kubeflow := include "cerium.kubeflowImage" . -}}
+{{- if eq $kubeflow "repository" -}}
+{{- $image = dict "registry" "ghcr.io" "repository" "cerium-engine/cerium-operator" "tag" "" -}}
+{{- else if eq $kubeflow "tag" -}}
+{{- $image = omit $image "tag" -}}
+{{- end -}}
+{{- include "cerium.imageReference" (dict "image" $image "chart" .Chart) -}}
 {{- end -}}
 
 {{- define "cerium.runtimeImage" -}}
 {{- include "cerium.imageReference" (dict "image" .Values.runtime.image "chart" .Chart) -}}
-{{- end -}}
-
-{{/*
-"true" when applications are watched in the whole cluster: no namespace is
-named, the empty name is among them, or namespaces are chosen by label.
-*/}}
-{{- define "cerium.clusterWide" -}}
-{{- if or (not .Values.spark.jobNamespaces) (has "" .Values.spark.jobNamespaces) .Values.spark.jobNamespaceSelector -}}
-true
-{{- end -}}
-{{- end -}}
-
-{{/* The job namespaces that are named, as a JSON list without the empty name. */}}
-{{- define "cerium.jobNamespaces" -}}
-{{- without (.Values.spark.jobNamespaces | default list) "" | uniq | toJson -}}
 {{- end -}}

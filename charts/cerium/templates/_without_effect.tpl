@@ -5,6 +5,13 @@ reason, as a JSON list. What has Kubeflow's default counts as not set.
 {{- define "cerium.withoutEffect" -}}
 {{- $notes := list -}}
 {{- $controller := .Values.controller -}}
+{{- with include "cerium.kubeflowImage" . -}}
+{{- $values := ternary "image.repository with its registry and tag" "image.tag" (eq . "repository") -}}
+{{- $notes = append $notes (printf "%s: of Kubeflow's image; the operator runs %s, set image to a copy of that where you need one" $values (include "cerium.image" $)) -}}
+{{- end -}}
+{{- if and .Values.spark.jobNamespaceSelector (include "cerium.allNamespaces" .) -}}
+{{- $notes = append $notes "spark.jobNamespaceSelector: the empty name in spark.jobNamespaces stands for all namespaces already" -}}
+{{- end -}}
 {{- if (.Values.hook).upgradeCrd -}}
 {{- $notes = append $notes "hook.upgradeCrd: install the chart cerium-crds, which upgrades the definitions" -}}
 {{- end -}}
