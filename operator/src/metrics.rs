@@ -8,7 +8,6 @@ use cerium_crds::{ApplicationStateType as Phase, ExecutorState, SparkApplication
 use jiff::Timestamp;
 use kube::ResourceExt;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -16,11 +15,14 @@ use prometheus_client::registry::Registry;
 
 use crate::kind::ObjectKey;
 
+mod exposition;
 mod process;
 mod requests;
 mod under_way;
 mod work;
 
+pub use exposition::{CONTENT_TYPE, text};
+use exposition::{Counter, Summary};
 pub use requests::RequestMetrics;
 pub use work::{Reconciling, WorkMetrics};
 
@@ -39,8 +41,8 @@ pub struct MetricsConfig {
 
 type LabelSet = Vec<(String, String)>;
 
-/// A counter under its exact name: the client library would add `_total`, which Kubeflow's names lack.
-type PlainCounter = Family<LabelSet, Gauge>;
+type Counters = Family<LabelSet, Counter>;
+type Summaries = Family<LabelSet, Summary>;
 
 #[derive(Clone, Debug)]
 struct Buckets(Vec<f64>);
@@ -51,11 +53,16 @@ impl MetricConstructor<Histogram> for Buckets {
     }
 }
 
-type Seconds = Family<LabelSet, Histogram, Buckets>;
+type Histograms = Family<LabelSet, Histogram, Buckets>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ScheduledRun {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Lease {
+    name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -76,34 +83,34 @@ struct Share {
 pub struct Metrics {
     labels: Vec<String>,
     shares: Mutex<HashMap<ObjectKey, Share>>,
-    count: PlainCounter,
-    submitted: PlainCounter,
-    failed_submissions: PlainCounter,
-    succeeded: PlainCounter,
-    failed: PlainCounter,
+    count: Counters,
+    submitted: Counters,
+    failed_submissions: Counters,
+    succeeded: Counters,
+    failed: Counters,
     running: Family<LabelSet, Gauge>,
-    success_seconds: Seconds,
-    failure_seconds: Seconds,
-    submit_seconds: Seconds,
-    submit_seconds_histogram: Seconds,
-    start_seconds: Seconds,
-    start_seconds_histogram: Seconds,
+    success_seconds: Summaries,
+    failure_seconds: Summaries,
+    submit_seconds: Summaries,
+    submit_seconds_histogram: Histograms,
+    start_seconds: Summaries,
+    start_seconds_histogram: Histograms,
     executors_running: Family<LabelSet, Gauge>,
-    executors_succeeded: PlainCounter,
-    executors_failed: PlainCounter,
+    executors_succeeded: Counters,
+    executors_failed: Counters,
     states: Family<InState, Gauge>,
     /// Queues and workers.
     pub work: WorkMetrics,
     /// Requests to the API server.
     pub requests: RequestMetrics,
-    leading: Gauge,
+    leading: Family<Lease, Gauge>,
+    shards: Gauge,
     scheduled_runs: Family<ScheduledRun, Counter>,
 }
 
 impl Metrics {
     /// The metrics, and the registry they are served from.
     pub fn new(config: MetricsConfig) -> (Metrics, Registry) {
-        let plain = || Seconds::new_with_constructor(Buckets(Vec::new()));
         let submit = Buckets(config.submit_latency_buckets);
         let start = Buckets(config.start_latency_buckets);
         let metrics = Metrics {
@@ -115,19 +122,20 @@ impl Metrics {
             succeeded: Family::default(),
             failed: Family::default(),
             running: Family::default(),
-            success_seconds: plain(),
-            failure_seconds: plain(),
-            submit_seconds: plain(),
-            submit_seconds_histogram: Seconds::new_with_constructor(submit),
-            start_seconds: plain(),
-            start_seconds_histogram: Seconds::new_with_constructor(start),
+            success_seconds: Family::default(),
+            failure_seconds: Family::default(),
+            submit_seconds: Family::default(),
+            submit_seconds_histogram: Histograms::new_with_constructor(submit),
+            start_seconds: Family::default(),
+            start_seconds_histogram: Histograms::new_with_constructor(start),
             executors_running: Family::default(),
             executors_succeeded: Family::default(),
             executors_failed: Family::default(),
             states: Family::default(),
             work: WorkMetrics::default(),
             requests: RequestMetrics::default(),
-            leading: Gauge::default(),
+            leading: Family::default(),
+            shards: Gauge::default(),
             scheduled_runs: Family::default(),
         };
         let registry = metrics.register(&config.prefix.replace('-', "_"));
@@ -136,43 +144,49 @@ impl Metrics {
 
     fn register(&self, prefix: &str) -> Registry {
         let mut registry = Registry::default();
-        let mut plain = |name: &str, help: &str, family: &Family<LabelSet, Gauge>| {
+        let mut counter = |name: &str, help: &str, family: &Counters| {
             registry.register(format!("{prefix}{name}"), help, family.clone());
         };
-        plain("spark_application_count", "Applications seen", &self.count);
-        plain("spark_application_submit_count", "Submissions that succeeded", &self.submitted);
-        plain(
+        counter("spark_application_count", "Applications seen", &self.count);
+        counter("spark_application_submit_count", "Submissions that succeeded", &self.submitted);
+        counter(
             "spark_application_failed_submission_count",
             "Submissions that failed",
             &self.failed_submissions,
         );
-        plain("spark_application_success_count", "Applications that completed", &self.succeeded);
-        plain("spark_application_failure_count", "Applications that failed", &self.failed);
-        plain("spark_application_running_count", "Applications running now", &self.running);
-        plain("spark_executor_running_count", "Executors running now", &self.executors_running);
-        plain("spark_executor_success_count", "Executors that ended well", &self.executors_succeeded);
-        plain("spark_executor_failure_count", "Executors that failed", &self.executors_failed);
-        let mut seconds = |name: &str, help: &str, family: &Seconds| {
+        counter("spark_application_success_count", "Applications that completed", &self.succeeded);
+        counter("spark_application_failure_count", "Applications that failed", &self.failed);
+        counter("spark_executor_success_count", "Executors that ended well", &self.executors_succeeded);
+        counter("spark_executor_failure_count", "Executors that failed", &self.executors_failed);
+        let mut gauge = |name: &str, help: &str, family: &Family<LabelSet, Gauge>| {
             registry.register(format!("{prefix}{name}"), help, family.clone());
         };
-        seconds(
+        gauge("spark_application_running_count", "Applications running now", &self.running);
+        gauge("spark_executor_running_count", "Executors running now", &self.executors_running);
+        let mut summary = |name: &str, help: &str, family: &Summaries| {
+            registry.register(format!("{prefix}{name}"), help, family.clone());
+        };
+        summary(
             "spark_application_success_execution_time_seconds",
             "Run time of completed applications",
             &self.success_seconds,
         );
-        seconds(
+        summary(
             "spark_application_failure_execution_time_seconds",
             "Run time of failed applications",
             &self.failure_seconds,
         );
-        seconds("spark_application_submit_latency_seconds", "Creation to submission", &self.submit_seconds);
-        seconds(
+        summary("spark_application_submit_latency_seconds", "Creation to submission", &self.submit_seconds);
+        summary("spark_application_start_latency_seconds", "Creation to running driver", &self.start_seconds);
+        let mut histogram = |name: &str, help: &str, family: &Histograms| {
+            registry.register(format!("{prefix}{name}"), help, family.clone());
+        };
+        histogram(
             "spark_application_submit_latency_seconds_histogram",
             "Creation to submission",
             &self.submit_seconds_histogram,
         );
-        seconds("spark_application_start_latency_seconds", "Creation to running driver", &self.start_seconds);
-        seconds(
+        histogram(
             "spark_application_start_latency_seconds_histogram",
             "Creation to running driver",
             &self.start_seconds_histogram,
@@ -185,8 +199,9 @@ impl Metrics {
             self.states.clone(),
         );
         registry.register("leader_election_master_status", "1 if this process leads", self.leading.clone());
+        registry.register("cerium_shards", "Operators that divide the namespaces", self.shards.clone());
         registry.register(
-            "cerium_scheduled_runs",
+            "cerium_scheduled_runs_total",
             "Runs of schedules that were started or left out",
             self.scheduled_runs.clone(),
         );
@@ -311,9 +326,14 @@ impl Metrics {
         self.scheduled_runs.get_or_create(&ScheduledRun { result }).inc();
     }
 
-    /// Whether this process leads.
-    pub fn set_leading(&self, leading: bool) {
-        self.leading.set(i64::from(leading));
+    /// Whether this process leads: holds the lease of this name, or needs none, which has no name.
+    pub fn set_leading(&self, lease: &str, leading: bool) {
+        self.leading.get_or_create(&Lease { name: lease.to_owned() }).set(i64::from(leading));
+    }
+
+    /// So many operators divide the namespaces among themselves.
+    pub fn set_shards(&self, count: u32) {
+        self.shards.set(i64::from(count));
     }
 
     fn labels_of(&self, application: &SparkApplication) -> LabelSet {

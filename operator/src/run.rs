@@ -86,6 +86,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     scope.shard.check().map_err(RunError::Shard)?;
     let shutdown = on_signal()?;
     let (metrics, registry) = Metrics::new(metrics);
+    metrics.set_shards(scope.shard.count);
     let client = client(kubeconfig, &metrics).await?;
     let metrics = Arc::new(metrics);
     let (readiness, ready) = watch::channel(Readiness::Starting);
@@ -121,10 +122,12 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
             readiness: readiness.clone(),
         };
         let Some(lease) = lease else {
-            metrics.set_leading(true);
+            metrics.set_leading("", true);
             lead.send_replace(true);
             return controller.run(shutdown.clone()).await.map_err(RunError::Controller);
         };
+        let name = lease.name.clone();
+        metrics.set_leading(&name, false);
         let mut candidate = Candidate::new(client.clone(), lease).map_err(RunError::Leader)?;
         // The lease is given back only when no work is under way any more.
         let worked = CancellationToken::new();
@@ -139,7 +142,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
                 drop(lead);
                 return Ok(());
             }
-            metrics.set_leading(true);
+            metrics.set_leading(&name, true);
             lead.send_replace(true);
             candidate.hold(worked.clone()).await.map_err(RunError::Leader)
         };

@@ -7,7 +7,10 @@ fn the_suites_of_helm_unittest_pass() -> Result<()> {
     let told = output(&program("helm-unittest"), &["charts/cerium", "--color=false"])?;
     let files = std::fs::read_dir(root().join("charts/cerium/tests"))?.flatten();
     let suites = files.filter(|file| file.file_name().to_string_lossy().ends_with("_test.yaml")).count();
-    ensure!(told.contains(&format!("Test Suites: {suites} passed, {suites} total")), "not all suites ran: {told}");
+    ensure!(
+        told.contains(&format!("Test Suites: {suites} passed, {suites} total")),
+        "not all suites ran: {told}"
+    );
     Ok(())
 }
 

@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use axum::http::{Request, Response, StatusCode};
 use futures::FutureExt;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tower::{Layer, Service};
+
+use super::exposition::Counter;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -25,9 +26,9 @@ pub struct RequestMetrics {
 }
 
 impl RequestMetrics {
-    /// Registers them; counters get `_total` from it.
+    /// Registers them.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register("rest_client_requests", "Requests to the API server", self.answered.clone());
+        registry.register("rest_client_requests_total", "Requests to the API server", self.answered.clone());
     }
 
     /// What counts the requests of a client of this API server.
@@ -93,11 +94,11 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::exposition;
     use axum::Router;
     use axum::routing::get;
     use k8s_openapi::api::core::v1::Pod;
     use kube::{Api, Client};
-    use prometheus_client::encoding::text::encode;
 
     #[tokio::test]
     async fn requests_are_counted_by_method_host_and_answer() {
@@ -113,8 +114,7 @@ mod tests {
         pods.delete("here", &kube::api::DeleteParams::default()).await.unwrap_err();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        let mut text = String::new();
-        encode(&mut text, &registry).unwrap();
+        let text = exposition::text(&registry).unwrap();
         for line in [
             r#"rest_client_requests_total{code="200",host="10.96.0.1:443",method="GET"} 2"#,
             r#"rest_client_requests_total{code="403",host="10.96.0.1:443",method="DELETE"} 1"#,

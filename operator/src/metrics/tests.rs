@@ -1,6 +1,5 @@
 use super::*;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use prometheus_client::encoding::text::encode;
 
 fn application() -> SparkApplication {
     serde_json::from_value(serde_json::json!({
@@ -29,9 +28,7 @@ fn status(phase: Phase) -> SparkApplicationStatus {
 }
 
 fn lines(registry: &Registry) -> String {
-    let mut text = String::new();
-    encode(&mut text, registry).unwrap();
-    text
+    text(registry).unwrap()
 }
 
 fn new() -> (Metrics, Registry) {
@@ -101,4 +98,95 @@ fn applications_are_counted_by_state_and_moved_from_one_to_the_next() {
     let text = lines(&registry);
     assert!(text.contains("cerium_applications{state=\"NEW\"} 0\n"), "{text}");
     assert!(text.contains("cerium_applications{state=\"COMPLETED\"} 1\n"), "{text}");
+}
+
+/// Types are those of Kubeflow's metrics (internal/metrics) and of the Go clients of Kubernetes and Prometheus.
+#[tokio::test]
+async fn types_are_those_of_kubeflow() {
+    let (metrics, registry) = new();
+    let (app, now) = (application(), "2026-01-01T00:00:03Z".parse().unwrap());
+    let states = [Phase::New, Phase::Submitted, Phase::Running, Phase::Completed];
+    for pair in states.windows(2) {
+        let mut next = status(pair[1]);
+        next.executor_state = Some(
+            [("e-1".to_owned(), ExecutorState::Completed), ("e-2".to_owned(), ExecutorState::Failed)].into(),
+        );
+        let old = if pair[0] == Phase::New { SparkApplicationStatus::default() } else { status(pair[0]) };
+        metrics.status_changed(&app, &old, &next, now);
+    }
+    metrics.status_changed(&app, &status(Phase::Failing), &status(Phase::Failed), now);
+    metrics.status_changed(&app, &status(Phase::New), &status(Phase::SubmissionFailed), now);
+    let mut running = app.clone();
+    running.status = Some(status(Phase::Running));
+    let key = ObjectKey { namespace: "ns".into(), name: "pi".into() };
+    metrics.seen(&key, &running);
+    metrics.set_leading("lock", true);
+    metrics.work.requested("spark-application-controller", &key);
+    metrics.work.taken("spark-application-controller", &key);
+    metrics.work.reconciling("spark-application-controller").end("success");
+    metrics.work.retried("spark-application-controller");
+    metrics.scheduled_run("started");
+    let text = lines(&registry);
+    let types: Vec<(&str, &str)> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    for (name, kind) in [
+        ("my_spark_application_count", "counter"),
+        ("my_spark_application_submit_count", "counter"),
+        ("my_spark_application_failed_submission_count", "counter"),
+        ("my_spark_application_running_count", "gauge"),
+        ("my_spark_application_success_count", "counter"),
+        ("my_spark_application_failure_count", "counter"),
+        ("my_spark_application_success_execution_time_seconds", "summary"),
+        ("my_spark_application_failure_execution_time_seconds", "summary"),
+        ("my_spark_application_submit_latency_seconds", "summary"),
+        ("my_spark_application_submit_latency_seconds_histogram", "histogram"),
+        ("my_spark_application_start_latency_seconds", "summary"),
+        ("my_spark_application_start_latency_seconds_histogram", "histogram"),
+        ("my_spark_executor_running_count", "gauge"),
+        ("my_spark_executor_success_count", "counter"),
+        ("my_spark_executor_failure_count", "counter"),
+        ("controller_runtime_reconcile_total", "counter"),
+        ("controller_runtime_reconcile_errors_total", "counter"),
+        ("controller_runtime_reconcile_time_seconds", "histogram"),
+        ("controller_runtime_active_workers", "gauge"),
+        ("workqueue_depth", "gauge"),
+        ("workqueue_adds_total", "counter"),
+        ("workqueue_retries_total", "counter"),
+        ("workqueue_queue_duration_seconds", "histogram"),
+        ("workqueue_unfinished_work_seconds", "gauge"),
+        ("leader_election_master_status", "gauge"),
+        ("process_cpu_seconds_total", "counter"),
+        ("process_open_fds", "gauge"),
+        ("process_max_fds", "gauge"),
+        ("process_virtual_memory_bytes", "gauge"),
+        ("process_resident_memory_bytes", "gauge"),
+        ("process_start_time_seconds", "gauge"),
+        ("go_goroutines", "gauge"),
+    ] {
+        assert!(types.contains(&(name, kind)), "{name} is no {kind} in {types:?}");
+    }
+    // A name has one type, and each sample stands below the name it belongs to.
+    let names: std::collections::BTreeSet<&str> = types.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names.len(), types.len());
+    let mut current = "";
+    for line in text.lines() {
+        if let Some(described) = line.strip_prefix("# TYPE ") {
+            current = described.split(' ').next().unwrap();
+        } else if !line.starts_with('#') {
+            let sample = line.split(['{', ' ']).next().unwrap();
+            let suffix = sample.strip_prefix(current).unwrap_or_else(|| panic!("{line} below {current}"));
+            assert!(["", "_sum", "_count", "_bucket"].contains(&suffix), "{line} below {current}");
+        }
+    }
+}
+
+#[test]
+fn a_lease_names_its_leader() {
+    let (metrics, registry) = new();
+    metrics.set_leading("spark-operator-controller-lock", false);
+    let line =
+        |value| format!("leader_election_master_status{{name=\"spark-operator-controller-lock\"}} {value}\n");
+    assert!(lines(&registry).contains(&line(0)));
+    metrics.set_leading("spark-operator-controller-lock", true);
+    assert!(lines(&registry).contains(&line(1)));
 }

@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::exposition::Counter;
 use super::under_way::UnderWay;
 use crate::kind::ObjectKey;
 
@@ -76,15 +76,15 @@ impl Default for WorkMetrics {
 }
 
 impl WorkMetrics {
-    /// Puts all of them into the registry. Counters get `_total` from it.
+    /// Puts all of them into the registry.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
-            "controller_runtime_reconcile",
+            "controller_runtime_reconcile_total",
             "Reconciliations by result",
             self.reconciled.clone(),
         );
         registry.register(
-            "controller_runtime_reconcile_errors",
+            "controller_runtime_reconcile_errors_total",
             "Failed reconciliations",
             self.errors.clone(),
         );
@@ -104,7 +104,7 @@ impl WorkMetrics {
             self.concurrency.clone(),
         );
         registry.register("workqueue_depth", "Objects waiting to be reconciled", self.depth.clone());
-        registry.register("workqueue_adds", "Requests to reconcile an object", self.added.clone());
+        registry.register("workqueue_adds_total", "Requests to reconcile an object", self.added.clone());
         registry.register(
             "workqueue_queue_duration_seconds",
             "Time from a request to its reconciliation",
@@ -112,7 +112,7 @@ impl WorkMetrics {
         );
         registry.register("workqueue_work_duration_seconds", "Time per reconciliation", self.worked.clone());
         registry.register(
-            "workqueue_retries",
+            "workqueue_retries_total",
             "Reconciliations repeated after an error",
             self.retries.clone(),
         );
@@ -191,16 +191,14 @@ impl Drop for Reconciling<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prometheus_client::encoding::text::encode;
+    use crate::metrics::exposition;
 
     const KIND: &str = "spark-application-controller";
 
     fn text(metrics: &WorkMetrics) -> String {
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        let mut text = String::new();
-        encode(&mut text, &registry).unwrap();
-        text
+        exposition::text(&registry).unwrap()
     }
 
     fn assert_lines(metrics: &WorkMetrics, lines: &[&str]) {
