@@ -58,7 +58,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("spec.restartPolicy", SAME),
     (
         "spec.monitoring",
-        "On Cerium's engine driver and executors serve the metrics of docs/reference/metrics.md at the exporter's port themselves; its jar is not looked for. On Spark the exporter's rules are Cerium's own, fewer ones, unless `prometheus.configuration` or `configFile` says them.",
+        "On Cerium's engine driver and executors serve the metrics of docs/reference/metrics.md at the exporter's port themselves; its jar is not looked for. On Spark the exporter's rules give Kubeflow's names, types and labels, and those of Spark's other sources by the same scheme, unless `prometheus.configuration` or `configFile` says others; unlike Kubeflow's they also fit the names Spark has in JMX since version 3.",
     ),
     ("spec.batchScheduler", "See docs/reference/batch-schedulers.md."),
     ("spec.batchSchedulerOptions", "See docs/reference/batch-schedulers.md."),

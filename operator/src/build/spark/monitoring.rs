@@ -23,19 +23,43 @@ const DEFAULT_METRICS: &str = "*.sink.jmx.class=org.apache.spark.metrics.sink.Jm
     driver.source.jvm.class=org.apache.spark.metrics.source.JvmSource\n\
     executor.source.jvm.class=org.apache.spark.metrics.source.JvmSource\n";
 
-/// How Spark's names in JMX, `<namespace>.<application>.<executor or driver>.<source>.<metric>`, become names and
-/// labels of Prometheus where the manifest says nothing.
+/// How Spark's names in JMX, `<namespace>.<application>.<executor or driver>.<source>.<metric>`, become Kubeflow's names,
+/// types and labels of Prometheus where the manifest says nothing. The first rule that fits counts. Since Spark 3 a type
+/// stands behind the name in JMX; names are the same with and without it.
 const DEFAULT_EXPORTER: &str = r#"lowercaseOutputName: true
 attrNameSnakeCase: true
 rules:
-  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.driver\.([^.]+)\.(\S+)><>(Value|Count)'
-    name: spark_driver_$3_$4
+  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.driver\.\S+\.StreamingMetrics\.streaming\.([^,>]+)(?:, type=\w+)?><>Value'
+    name: spark_streaming_driver_$3
+    type: GAUGE
     labels: {app_namespace: "$1", app_id: "$2"}
-  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.(\d+)\.executor\.(\S+)><>(Value|Count)'
+  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.driver\.spark\.streaming\.(\S+)\.([^.,>]+)(?:, type=\w+)?><>Value'
+    name: spark_structured_streaming_driver_$4
+    type: GAUGE
+    labels: {app_namespace: "$1", app_id: "$2", query_name: "$3"}
+  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.([^.]+)\.executor\.([^,>]+)(?:, type=\w+)?><>Value'
     name: spark_executor_$4
+    type: GAUGE
     labels: {app_namespace: "$1", app_id: "$2", executor_id: "$3"}
-  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.(\d+)\.([^.]+)\.(\S+)><>(Value|Count)'
+  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.([^.]+)\.executor\.([^,>]+)(?:, type=\w+)?><>Count'
+    name: spark_executor_$4_count
+    type: COUNTER
+    labels: {app_namespace: "$1", app_id: "$2", executor_id: "$3"}
+  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.driver\.([^.]+)\.([^,>]+)(?:, type=\w+)?><>Value'
+    name: spark_driver_$3_$4
+    type: GAUGE
+    labels: {app_namespace: "$1", app_id: "$2"}
+  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.driver\.([^.]+)\.([^,>]+)(?:, type=\w+)?><>Count'
+    name: spark_driver_$3_$4_count
+    type: COUNTER
+    labels: {app_namespace: "$1", app_id: "$2"}
+  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.(\d+)\.([^.]+)\.([^,>]+)(?:, type=\w+)?><>Value'
     name: spark_executor_$4_$5
+    type: GAUGE
+    labels: {app_namespace: "$1", app_id: "$2", executor_id: "$3"}
+  - pattern: 'metrics<name=([^.]+)\.([^.]+)\.(\d+)\.([^.]+)\.([^,>]+)(?:, type=\w+)?><>Count'
+    name: spark_executor_$4_$5_count
+    type: COUNTER
     labels: {app_namespace: "$1", app_id: "$2", executor_id: "$3"}
 "#;
 
@@ -118,3 +142,6 @@ pub fn mount(
     storage.add_config_map(&names::volume_name(&map, "-vol"), &map, None, DIR);
     container.ports.get_or_insert_default().push(exporter.container_port());
 }
+
+#[cfg(test)]
+mod tests;
