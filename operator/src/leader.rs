@@ -14,7 +14,7 @@ use crate::error::{ApiFailure, chain};
 
 mod claim;
 
-use claim::{Claim, Sighting, claim, released};
+use claim::{Claim, Sighting, claim, pause, released};
 
 /// Which lease, and how long each step may take.
 #[derive(Clone, Debug)]
@@ -91,19 +91,9 @@ impl Candidate {
             }
             tokio::select! {
                 () = shutdown.cancelled() => return false,
-                () = tokio::time::sleep(self.pause()) => {}
+                () = tokio::time::sleep(pause(self.sighting.as_ref(), Instant::now().into_std(), &self.config)) => {}
             }
         }
-    }
-
-    /// Until the next attempt: no longer than the lease lasts, as far as is known.
-    fn pause(&self) -> Duration {
-        let period = self.config.retry_period;
-        let left = self
-            .sighting
-            .as_ref()
-            .and_then(|seen| seen.left(Instant::now().into_std(), self.config.duration));
-        left.map_or(period, |left| left.min(period))
     }
 
     /// Renews the lease until `shutdown`, then gives it back.

@@ -1,7 +1,7 @@
 //! The operator as a process: killed at any moment, and two of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use cerium_e2e::application::{Application, state};
@@ -104,9 +104,13 @@ async fn api_one_operator_leads_and_the_other_takes_over() -> Result<()> {
         Application::submit(scope, "one", "SELECT 1", unschedulable()).await?;
         wait_states(scope, "SUBMITTED", 1).await?;
 
-        // Killed: the lease must run out.
+        // Killed: the lease must run out, and another operator leads within 15 s.
         first.kill().await?;
+        let killed = Instant::now();
         wait_holder(scope, "second").await?;
+        let took = killed.elapsed();
+        eprintln!("the second operator leads {took:.1?} after the first was killed");
+        ensure!(took <= Duration::from_secs(15), "it took {took:?} until the second operator leads");
         Application::submit(scope, "two", "SELECT 1", unschedulable()).await?;
         wait_states(scope, "SUBMITTED", 2).await?;
 
@@ -122,7 +126,13 @@ async fn api_one_operator_leads_and_the_other_takes_over() -> Result<()> {
     .await
 }
 
+/// An operator with the times of the chart.
 fn contender(scope: &Scope, identity: &str) -> Result<Operator> {
+    let values: Value = serde_yaml::from_str(include_str!("../../../charts/cerium/values.yaml"))?;
+    let time = |name: &str| {
+        let time = values["controller"]["leaderElection"][name].as_str();
+        time.map(str::to_owned).with_context(|| format!("the chart has no {name}"))
+    };
     Operator::start(
         scope,
         &[
@@ -132,9 +142,12 @@ fn contender(scope: &Scope, identity: &str) -> Result<Operator> {
             "--leader-election-lock-name=contended",
             "--leader-election-lock-namespace",
             &scope.namespace,
-            "--leader-election-lease-duration=3s",
-            "--leader-election-renew-deadline=2s",
-            "--leader-election-retry-period=500ms",
+            "--leader-election-lease-duration",
+            &time("leaseDuration")?,
+            "--leader-election-renew-deadline",
+            &time("renewDeadline")?,
+            "--leader-election-retry-period",
+            &time("retryPeriod")?,
         ],
     )
 }

@@ -38,6 +38,12 @@ impl Sighting {
     }
 }
 
+/// Until a candidate looks again: the retry period, but no longer than the lease lasts as far as is known.
+pub fn pause(seen: Option<&Sighting>, now: Instant, config: &LeaseConfig) -> Duration {
+    let left = seen.and_then(|seen| seen.left(now, config.duration));
+    left.map_or(config.retry_period, |left| left.min(config.retry_period))
+}
+
 /// What a candidate does about a lease.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Claim {
@@ -170,5 +176,52 @@ mod tests {
         assert!(seen.is_expired(after(30), Duration::from_secs(15)));
         let renewed = Sighting::renew(Some(seen), &held_by("you", 5), after(31));
         assert!(!renewed.is_expired(after(60), Duration::from_secs(15)));
+    }
+
+    /// The times of the chart, which a cluster has where nobody sets others.
+    fn of_the_chart() -> LeaseConfig {
+        let values: serde_json::Value =
+            serde_yaml::from_str(include_str!("../../../charts/cerium/values.yaml")).unwrap();
+        let seconds = |name: &str| {
+            let text = values["controller"]["leaderElection"][name].as_str().unwrap();
+            Duration::from_secs(text.strip_suffix('s').unwrap().parse().unwrap())
+        };
+        LeaseConfig {
+            duration: seconds("leaseDuration"),
+            renew_deadline: seconds("renewDeadline"),
+            retry_period: seconds("retryPeriod"),
+            ..config()
+        }
+    }
+
+    /// The leader renews for the last time at 0 and is killed. The other looks at any moment after that for the first
+    /// time, then after each pause, and answers of the API server take half a second.
+    #[test]
+    fn a_killed_leader_is_replaced_within_15_seconds_with_the_times_of_the_chart() {
+        let config = of_the_chart();
+        let (start, answer) = (Instant::now(), Duration::from_millis(500));
+        let period = u64::try_from(config.retry_period.as_millis()).unwrap();
+        for phase in (0..=period).step_by(100) {
+            let mut now = start + Duration::from_millis(phase);
+            let mut seen = None;
+            let taken = loop {
+                now += answer;
+                let sighting = Sighting::renew(seen.take(), &held_by_leader(&config), now);
+                if sighting.is_expired(now, config.duration) {
+                    break now + answer;
+                }
+                now += pause(Some(&sighting), now, &config);
+                seen = Some(sighting);
+            };
+            let took = taken - start;
+            assert!(took <= Duration::from_secs(15), "{took:?} with the first look after {phase} ms");
+            // The killed one might only have been slow: by then it would have stopped by itself.
+            assert!(took > config.renew_deadline, "{took:?}");
+        }
+    }
+
+    fn held_by_leader(config: &LeaseConfig) -> LeaseSpec {
+        let seconds = i32::try_from(config.duration.as_secs()).unwrap();
+        LeaseSpec { lease_duration_seconds: Some(seconds), ..held_by("leader", 1) }
     }
 }
