@@ -12,6 +12,7 @@ use super::refused::refused;
 use crate::application::{
     ApplicationType, DriverSpec, DynamicAllocation, ExecutorSpec, SparkApplicationSpec, SparkPodSpec,
 };
+use crate::engine::Engine;
 use crate::plan::ValidatedApplication;
 use crate::scale::scale_keys;
 use crate::validate::{FieldError, Invalid, validate};
@@ -55,6 +56,7 @@ pub fn validate_connect(connect: &SparkConnect) -> Result<ValidatedConnect, Inva
             ),
         });
     }
+    errors.extend(other_engine(connect));
     let fingerprint = fingerprint(connect).unwrap_or_else(|error| {
         errors.push(FieldError {
             field: "spec".to_owned(),
@@ -84,6 +86,19 @@ pub fn validate_connect(connect: &SparkConnect) -> Result<ValidatedConnect, Inva
             Err(Invalid(errors))
         }
     }
+}
+
+/// What is wrong with a wish for another engine: the operator starts servers of Cerium's own alone.
+fn other_engine(connect: &SparkConnect) -> Option<FieldError> {
+    let key = keys::CERIUM_ENGINE.name();
+    let wish = connect.spec.spark_conf.as_ref()?.get(key)?;
+    (Engine::parse(wish) != Some(Engine::Native)).then(|| FieldError {
+        field: format!("spec.sparkConf[{key}]"),
+        problem: format!(
+            "\"{wish}\" is not valid: a Spark Connect server runs on Cerium's engine; leave the key out, or run Apache \
+             Spark's own server as a SparkApplication (docs/reference/connect-servers.md)"
+        ),
+    })
 }
 
 /// The Service as far as the manifest says it, with a name.

@@ -101,3 +101,14 @@ fn the_service_alone_does_not_change_the_pods() {
     assert_eq!(allocation(""), allocation(", minExecutors: 1, maxExecutors: 7"));
     assert_ne!(fingerprint("{}"), allocation(""));
 }
+
+#[test]
+fn a_server_runs_on_ceriums_engine_alone_and_says_so() {
+    for wish in ["spark", "flink"] {
+        let found = problems(&format!("sparkConf: {{spark.cerium.engine: {wish}}}"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("spec.sparkConf[spark.cerium.engine]"), "{found:?}");
+        assert!(found[0].contains("a Spark Connect server runs on Cerium's engine"), "{found:?}");
+    }
+    assert!(validate_connect(&connect("sparkConf: {spark.cerium.engine: native}")).is_ok());
+}
