@@ -71,10 +71,20 @@ impl EncodeMetric for Summary {
 pub fn text(registry: &Registry) -> Result<String, fmt::Error> {
     let mut written = String::new();
     encode_registry(&mut written, registry)?;
-    let lines = written.lines().map(|line| {
-        // Summaries alone are of a type the library does not know.
-        let unknown = line.starts_with("# TYPE ").then(|| line.strip_suffix(" unknown")).flatten();
-        unknown.map_or_else(|| format!("{line}\n"), |begin| format!("{begin} summary\n"))
-    });
-    Ok(lines.collect())
+    Ok(written.lines().map(line).collect())
+}
+
+/// A line of the library as Prometheus' client for Go writes it.
+fn line(written: &str) -> String {
+    // Summaries alone are of a type the library does not know.
+    if let Some(begin) = written.strip_suffix(" unknown").filter(|_| written.starts_with("# TYPE ")) {
+        return format!("{begin} summary\n");
+    }
+    // Bounds that are whole numbers have no fraction: a query may ask for le="30".
+    if let Some((name, (bound, rest))) =
+        written.split_once("{le=\"").and_then(|(name, rest)| Some((name, rest.split_once('"')?)))
+    {
+        return format!("{name}{{le=\"{}\"{rest}\n", bound.strip_suffix(".0").unwrap_or(bound));
+    }
+    format!("{written}\n")
 }

@@ -60,8 +60,8 @@ fn names_and_labels_are_kubeflows() {
         format!("my_spark_application_success_count{{{LABELS}}} 1"),
         format!("my_spark_application_submit_latency_seconds_sum{{{LABELS}}} 3.0"),
         format!("my_spark_application_submit_latency_seconds_count{{{LABELS}}} 1"),
-        format!("my_spark_application_submit_latency_seconds_histogram_bucket{{le=\"1.0\",{LABELS}}} 0"),
-        format!("my_spark_application_submit_latency_seconds_histogram_bucket{{le=\"4.0\",{LABELS}}} 1"),
+        format!("my_spark_application_submit_latency_seconds_histogram_bucket{{le=\"1\",{LABELS}}} 0"),
+        format!("my_spark_application_submit_latency_seconds_histogram_bucket{{le=\"4\",{LABELS}}} 1"),
         format!("my_spark_application_success_execution_time_seconds_sum{{{LABELS}}} 10.0"),
     ] {
         assert!(text.lines().any(|line| line == expected), "{expected}\nis not in\n{text}");
