@@ -58,14 +58,14 @@ async fn refusal(scope: &Scope, manifest: &Value) -> Option<String> {
     answer.err().map(|error| format!("{error:#}"))
 }
 
-async fn policies(scope: &Scope) -> Result<String> {
+/// The chart's policies with these values.
+async fn policies(scope: &Scope, values: &[&str]) -> Result<String> {
     let chart = repository().join("charts/cerium");
     let chart = chart.to_str().context("the path of the repository is not UTF-8")?;
-    let namespaces = format!("spark.jobNamespaces={{{}}}", scope.namespace);
-    let fixed = ["template", "spark-operator", chart, "--namespace", &scope.namespace, "--set", &namespaces];
+    let fixed = ["template", "spark-operator", chart, "--namespace", &scope.namespace];
     // Without asking the cluster helm takes it for an old one.
     let only = ["--kube-version", "1.34.0", "--show-only", "templates/admission/policies.yaml"];
-    scope.cluster.helm(&[&fixed[..], &only].concat()).await
+    scope.cluster.helm(&[&fixed[..], &only, values].concat()).await
 }
 
 #[tokio::test]
@@ -77,11 +77,44 @@ async fn api_admission_refuses_in_kubeflows_words() -> Result<()> {
         ]});
         // Made before there are policies.
         scope.apply(&manifest("SparkApplication", "old", &twice).to_string()).await?;
-        let policies = policies(scope).await?;
+        let namespaces = format!("spark.jobNamespaces={{{}}}", scope.namespace);
+        let policies = policies(scope, &["--set", &namespaces]).await?;
         scope.cluster.kubectl_with(&["apply", "-f", "-"], &policies).await?;
         let checked = check(scope, &twice).await;
         scope.cluster.kubectl_with(&["delete", "-f", "-"], &policies).await?;
         checked
+    })
+    .await
+}
+
+#[tokio::test]
+async fn api_admission_by_a_label_leaves_other_namespaces_alone() -> Result<()> {
+    on_cluster("api_labelled", async |scope| {
+        let selector = format!("spark.jobNamespaceSelector=admission in ({})", scope.namespace);
+        let values = ["--set-json", "spark.jobNamespaces=[]", "--set", &selector];
+        let policies = policies(scope, &values).await?;
+        scope.cluster.kubectl_with(&["apply", "-f", "-"], &policies).await?;
+        let checked = check_label(scope).await;
+        scope.cluster.kubectl_with(&["delete", "-f", "-"], &policies).await?;
+        checked
+    })
+    .await
+}
+
+async fn check_label(scope: &Scope) -> Result<()> {
+    let twice = json!({"nodeSelector": {"a": "b"}, "driver": {"nodeSelector": {"a": "b"}}});
+    let wrong = manifest("SparkApplication", "wrong", &twice);
+    let label = async |label: &str| {
+        scope.cluster.kubectl(&["label", "namespace", &scope.namespace, "--overwrite", label]).await
+    };
+    label(&format!("admission={}", scope.namespace)).await?;
+    until("the policy of the labelled namespace", LIMIT, async || {
+        Ok(refusal(scope, &wrong).await.filter(|text| text.contains("ValidatingAdmissionPolicy")))
+    })
+    .await?;
+    label("admission=none").await?;
+    until("the namespace to be left alone", LIMIT, async || {
+        Ok(refusal(scope, &wrong).await.is_none().then_some(()))
     })
     .await
 }
