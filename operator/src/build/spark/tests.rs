@@ -320,3 +320,33 @@ fn the_jmx_exporter_is_set_up_as_by_kubeflow() {
         }));
     }
 }
+
+/// What docs/reference/connect-servers.md tells those who need Apache Spark's own Connect server.
+#[test]
+fn sparks_own_connect_server_is_a_program_like_others() {
+    let jar = "local:///opt/spark/jars/spark-connect_2.13-4.1.1.jar";
+    let class = "org.apache.spark.sql.connect.service.SparkConnectServer";
+    let objects = objects(&format!(
+        "
+        apiVersion: sparkoperator.k8s.io/v1beta2
+        kind: SparkApplication
+        metadata: {{name: shared, namespace: analytics, uid: u}}
+        spec:
+          type: Scala
+          sparkVersion: 4.1.1
+          image: registry/spark:4.1.1
+          mainClass: {class}
+          mainApplicationFile: {jar}
+          restartPolicy: {{type: Always}}
+          driver: {{}}
+          executor: {{}}
+    "
+    ));
+    let container = &objects.driver_pod.spec.as_ref().unwrap().containers[0];
+    let args = container.args.as_ref().unwrap();
+    assert_eq!(args[args.len() - 3..], ["--class", class, jar]);
+    assert!(container.ports.iter().flatten().any(|port| port.container_port == 15002));
+    let labels = objects.driver_pod.metadata.labels.as_ref().unwrap();
+    let selector = [("sparkoperator.k8s.io/app-name", "shared"), ("spark-role", "driver")];
+    assert!(selector.iter().all(|(label, value)| labels[*label] == *value), "{labels:?}");
+}
