@@ -6,6 +6,7 @@
 //! (`cerium_engine::blocks`). When an executor with such partitions is lost, the plan is run again at the
 //! next need.
 
+pub mod checkpoint;
 mod table;
 
 use std::collections::{BTreeSet, HashMap};
@@ -22,6 +23,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
+use self::checkpoint::Checkpoint;
 use self::table::CachedTable;
 use crate::driver::{Driver, ExecuteError};
 use crate::scheduler::{JobOutput, JobWatch};
@@ -38,6 +40,17 @@ struct Entry {
     blocks: tokio::sync::Mutex<Option<Arc<Blocks>>>,
     /// Its sources have changed since the blocks were computed.
     stale: AtomicBool,
+}
+
+impl Entry {
+    fn new(plan: Identity, level: StorageLevel) -> Self {
+        Self { plan, level, blocks: tokio::sync::Mutex::default(), stale: AtomicBool::default() }
+    }
+
+    /// The table of what is kept now.
+    async fn table(&self) -> Option<Arc<CachedTable>> {
+        self.blocks.lock().await.as_ref().map(|blocks| Arc::clone(&blocks.table))
+    }
 }
 
 /// The partitions of a cached plan. Dropping it deletes them.
@@ -96,9 +109,7 @@ impl PlanCache for Cache {
             tracing::warn!("asked to cache already cached data");
             return;
         }
-        let entry =
-            Entry { plan, level, blocks: tokio::sync::Mutex::default(), stale: AtomicBool::default() };
-        self.entries().entry(entry.plan.hash()).or_default().push(Arc::new(entry));
+        self.entries().entry(plan.hash()).or_default().push(Arc::new(Entry::new(plan, level)));
     }
 
     fn unpersist(&self, plan: &Identity, cascade: bool) {
@@ -159,12 +170,14 @@ impl Driver {
         plan: &LogicalPlan,
         watch: &JobWatch,
     ) -> Result<Prepared, ExecuteError> {
-        if self.cache().is_empty() {
+        if self.cache().is_empty() && !Checkpoint::is_in(plan)? {
             return Ok(Prepared { plan: plan.clone(), blocks: vec![] });
         }
         let mut used: Vec<(Arc<Entry>, LogicalPlan)> = Vec::new();
         identity::replace(plan.clone(), &mut |identity, node| {
-            Ok(self.cache().find(identity).map(|entry| {
+            // A checkpoint may be cached, too: it is kept once.
+            let entry = self.cache().find(identity).or_else(|| checkpoint::entry(node));
+            Ok(entry.map(|entry| {
                 used.push((entry, node.clone()));
                 node.clone()
             }))
@@ -175,7 +188,7 @@ impl Driver {
         }
         let mut found = blocks.iter().zip(&used);
         let plan = identity::replace(plan.clone(), &mut |identity, node| {
-            if self::same(identity, found.clone().next()) {
+            if is_next(identity, node, found.clone().next()) {
                 return found.next().map(|(blocks, _)| scan(node, blocks)).transpose();
             }
             Ok(None)
@@ -204,12 +217,20 @@ impl Driver {
         *kept = None;
         // Parts of it may be cached themselves, but what only has other names is this entry again.
         let plan = identity::below_names(plan)?;
-        let mut inputs = Vec::new();
-        for input in plan.inputs() {
-            inputs.push(self.prepare(session, input, watch).await?);
-        }
-        let (plans, held): (Vec<_>, Vec<_>) = inputs.into_iter().map(|p| (p.plan, p.blocks)).unzip();
-        let plan = plan.with_new_exprs(plan.expressions(), plans)?;
+        let (plan, held) = match checkpoint::behind(plan) {
+            Some(behind) => {
+                let Prepared { plan, blocks } = self.prepare(session, &behind, watch).await?;
+                (plan, vec![blocks])
+            }
+            None => {
+                let mut inputs = Vec::new();
+                for input in plan.inputs() {
+                    inputs.push(self.prepare(session, input, watch).await?);
+                }
+                let (plans, held): (Vec<_>, Vec<_>) = inputs.into_iter().map(|p| (p.plan, p.blocks)).unzip();
+                (plan.with_new_exprs(plan.expressions(), plans)?, held)
+            }
+        };
         let plan = self.bounded(session, plan).await?;
         let physical = session.create_physical_plan(&numbered(plan)?).await?;
         let schema = physical.schema();
@@ -222,9 +243,15 @@ impl Driver {
     }
 }
 
-/// Whether a plan is the one that is cached and comes next.
-fn same<B>(plan: &Identity, next: Option<(B, &(Arc<Entry>, LogicalPlan))>) -> bool {
-    next.is_some_and(|(_, (entry, _))| entry.plan == *plan)
+/// Whether a node, of this identity, is the one that is cached and comes next.
+fn is_next<B>(
+    identity: &Identity,
+    node: &LogicalPlan,
+    next: Option<(B, &(Arc<Entry>, LogicalPlan))>,
+) -> bool {
+    next.is_some_and(|(_, (entry, _))| {
+        entry.plan == *identity || checkpoint::entry(node).is_some_and(|own| Arc::ptr_eq(&own, entry))
+    })
 }
 
 fn number(index: usize) -> String {

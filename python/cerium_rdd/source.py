@@ -30,7 +30,9 @@ class Source:
 
     @classmethod
     def of_shuffle(cls, keyed, partitions):
-        """Pickled lists after they went to the partitions that they are for."""
+        """Pickled lists after they went to the partitions that they are for; none where there are no partitions."""
+        if partitions == 0:
+            return Slices(slices.PickledSlices([]), 0)
         source = cls(plan.Shuffle(keyed, partitions), worker.ReadShuffled(), partitions)
         source.shown = "MapPartitionsRDD", "mapPartitions at PythonRDD.scala:170"
         return source
@@ -38,7 +40,10 @@ class Source:
     def partitions(self, context):
         """How many partitions there are."""
         if self.known_partitions is None:
-            self.known_partitions = context._count_partitions(self.relation)
+            # Below a function, as it is when tasks read it: few rows are left spread there.
+            read = worker.Run(self.reader, (), worker.WriteBatches(), None, {})
+            below = plan.Map.to_batches(self.relation, "partitions", read)
+            self.known_partitions = context._count_partitions(below)
         return self.known_partitions
 
     def only(self, partitions):

@@ -31,6 +31,7 @@ use self::proto::command::CommandType;
 pub use self::python::NO_COLUMNS;
 use crate::error::Result;
 use crate::session::SparkSession;
+use crate::session::cache::StorageLevel;
 use crate::sql::WriteCommand;
 
 /// Runs plans that planning itself needs the rows of: `show`, pivot without values, crosstab.
@@ -85,8 +86,8 @@ pub enum CommandOutcome {
         plan: LogicalPlan,
         /// Whether to run it now.
         eager: bool,
-        /// Whether its rows may be lost with the executors.
-        local: bool,
+        /// Where the executors keep its rows, if these may be lost with them.
+        local: Option<StorageLevel>,
     },
     /// A checkpoint nobody needs any more, by its id.
     Forget(String),

@@ -7,7 +7,7 @@ use ballista_core::execution_plans::ShuffleReaderExec;
 use ballista_core::serde::scheduler::PartitionLocation;
 use cerium_engine::blocks::exec::BlockExec;
 use cerium_spark::session::cache::StorageLevel;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableType};
@@ -62,12 +62,24 @@ impl TableProvider for CachedTable {
         )?;
         let reader: Arc<dyn ExecutionPlan> =
             Arc::new(BlockExec::new(Arc::new(reader), self.level.use_memory));
-        let Some(projection) = projection else { return Ok(reader) };
-        let columns = projection.iter().map(|index| {
-            let name = self.schema.field(*index).name();
-            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(name, *index));
-            (column, name.clone())
-        });
-        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), reader)?))
+        match projection {
+            Some(projection) => projected(reader, &self.schema, Some(projection)),
+            None => Ok(reader),
+        }
     }
+}
+
+/// Some columns of a plan, or all of them, under the names that a schema has for them.
+pub fn projected(
+    plan: Arc<dyn ExecutionPlan>,
+    names: &Schema,
+    projection: Option<&Vec<usize>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = plan.schema();
+    let all: Vec<usize> = (0..schema.fields().len()).collect();
+    let columns = projection.unwrap_or(&all).iter().map(|index| {
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(schema.field(*index).name(), *index));
+        (column, names.field(*index).name().clone())
+    });
+    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), plan)?))
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use cerium_conf::keys;
 use cerium_spark::connect::{self, CommandOutcome, ConnectPlan, Environment, Observations, QueryRunner};
 use cerium_spark::error::SparkError;
+use cerium_spark::session::cache::StorageLevel;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::default_table_source::provider_as_source;
@@ -28,6 +29,7 @@ use super::plan::{Asked, unpack};
 use super::session::Session;
 use super::sessions::Sessions;
 use super::{context, extension, observe};
+use crate::cache::checkpoint::Checkpoint;
 use crate::driver::{Driver, ExecuteError};
 use crate::scheduler::{JobWatch, StageState};
 use crate::write;
@@ -226,8 +228,8 @@ impl Execution {
                 let result = SqlCommandResult { relation: Some(*relation) };
                 self.operation.respond(Some(ResponseType::SqlCommandResult(result)), None).await;
             }
-            CommandOutcome::Checkpoint { plan, eager, local: _ } => {
-                let plan = if eager { self.materialised(runner, plan).await? } else { plan };
+            CommandOutcome::Checkpoint { plan, eager, local } => {
+                let plan = self.checkpoint(runner, plan, eager, local).await?;
                 let id = self.session.add_checkpoint(plan);
                 let relation = proto::CachedRemoteRelation { relation_id: id };
                 let result = proto::CheckpointCommandResult { relation: Some(relation) };
@@ -297,7 +299,26 @@ impl Execution {
         }
     }
 
-    /// A plan that reads the rows another one has now.
+    /// A plan that reads the rows another one has, now if it is `eager`, else at its first use.
+    async fn checkpoint(
+        &self,
+        runner: &Runner<'_>,
+        plan: LogicalPlan,
+        eager: bool,
+        local: Option<StorageLevel>,
+    ) -> Result<LogicalPlan, Failure> {
+        let Some(level) = local.or((!eager).then_some(StorageLevel::DEFAULT)) else {
+            return self.materialised(runner, plan).await;
+        };
+        let checkpoint = Checkpoint::of(plan, level).map_err(ExecuteError::from)?;
+        if eager {
+            let state = self.session.spark.state()?;
+            self.sessions.driver.prepare(&state, &checkpoint, &runner.watch).await?;
+        }
+        Ok(checkpoint)
+    }
+
+    /// A plan that reads the rows another one has now, which the driver keeps.
     async fn materialised(&self, runner: &Runner<'_>, plan: LogicalPlan) -> Result<LogicalPlan, Failure> {
         let state = self.session.spark.state()?;
         let driver = &self.sessions.driver;

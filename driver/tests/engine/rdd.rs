@@ -99,3 +99,66 @@ except Exception as error:
     let output = run_text(&folder, text, "");
     assert_eq!(printed(&output), "True True\n");
 }
+
+#[test]
+fn rows_of_a_small_shuffled_frame_are_in_all_the_partitions_that_are_counted() {
+    let folder = TempDir::new().unwrap();
+    let text = r#"
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+rows = spark.createDataFrame([(i,) for i in range(50)], "k int").groupBy("k").count().rdd
+print(rows.getNumPartitions() == len(rows.glom().collect()), len(rows.take(50)), rows.isEmpty())
+print([index for _, index in rows.zipWithIndex().collect()] == list(range(50)))
+"#;
+    assert_eq!(printed(&run_text(&folder, text, "")), "True 50 False\nTrue\n");
+}
+
+#[test]
+fn shuffles_of_no_partitions_are_empty() {
+    let folder = TempDir::new().unwrap();
+    let text = r"from operator import add
+from pyspark import SparkContext
+sc = SparkContext()
+empty = sc.emptyRDD()
+print(empty.distinct().count(), empty.map(lambda x: (x, 1)).reduceByKey(add).collect(), empty.sortBy(abs).collect())
+print(empty.keyBy(abs).join(empty.keyBy(abs)).collect(), empty.distinct().getNumPartitions())
+";
+    assert_eq!(printed(&run_text(&folder, text, "")), "0 [] []\n[] 0\n");
+}
+
+/// Each round uses the last one's rows twice: what grows with their history doubles, and would not end.
+#[test]
+fn rounds_over_kept_elements_do_not_grow_with_their_history() {
+    let folder = TempDir::new().unwrap();
+    let text = r"from pyspark import SparkContext
+sc = SparkContext()
+paths = edges = sc.parallelize([(n, n + 1) for n in range(24)], 2).cache()
+turned = edges.map(lambda edge: (edge[1], edge[0]))
+for _ in range(23):
+    longer = paths.join(turned, 2).map(lambda path: (path[1][1], path[1][0]))
+    paths = paths.union(longer).distinct(2).cache()
+    paths.count()
+print(paths.count(), 24 * 25 // 2)
+";
+    assert_eq!(printed(&run_text(&folder, text, "")), "300 300\n");
+}
+
+#[test]
+fn a_local_checkpoint_stays_on_the_executors() {
+    let folder = TempDir::new().unwrap();
+    let text = r#"
+import shutil, tempfile
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.config("spark.driver.maxResultSize", "1m").getOrCreate()
+wide = spark.range(0, 1000000, 1, 4).localCheckpoint()
+print(wide.count(), wide.rdd.getNumPartitions())
+path = tempfile.mkdtemp() + "/once"
+spark.range(10).write.parquet(path)
+lazy = spark.read.parquet(path).localCheckpoint(eager=False)
+print(lazy.count())
+shutil.rmtree(path)
+print(lazy.count(), lazy.join(lazy, "id").agg({"id": "sum"}).collect())
+"#;
+    let spec = "sparkConf: {spark.driver.maxResultSize: 1m}";
+    assert_eq!(printed(&run_text(&folder, text, spec)), "1000000 4\n10\n10 [Row(sum(id)=45)]\n");
+}

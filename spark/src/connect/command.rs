@@ -13,6 +13,7 @@ use super::proto::relation::RelType;
 use super::{CommandOutcome, Environment, data_type, proto};
 use crate::catalog::View;
 use crate::error::{Result, SparkError};
+use crate::session::cache::StorageLevel;
 use crate::sql::{self, Parameters, Planned, ScriptStatement};
 
 /// Carries out a command, as far as no plan must run for it.
@@ -40,7 +41,9 @@ async fn carried_out(env: &Environment<'_>, command: &proto::Command) -> Result<
                 command.relation.as_ref().ok_or_else(|| super::expression::missing("a relation"))?;
             let scope = Planner::new(env)?.plan(relation).await?;
             let plan = Planner::finished(scope)?;
-            Ok(CommandOutcome::Checkpoint { plan, eager: command.eager, local: command.local })
+            let level = command.storage_level.as_ref().map_or(StorageLevel::DEFAULT, super::storage_level);
+            let local = command.local.then_some(level);
+            Ok(CommandOutcome::Checkpoint { plan, eager: command.eager, local })
         }
         CommandType::RemoveCachedRemoteRelationCommand(command) => {
             let relation =
