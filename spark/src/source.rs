@@ -66,22 +66,22 @@ pub async fn resolve(
     let given = options;
     let options = with_defaults(given, &SparkOptions::of(state.config()));
     let options = Options(&options);
+    let zone = session_zone(state);
+    let today = today(&zone)?;
+    let format = Format::new(state, format, &options, &zone)?;
     let mut all: Vec<&str> = paths.iter().map(String::as_str).collect();
     all.extend(options.get("path").filter(|_| paths.is_empty()));
     if all.is_empty() {
         return Err(SparkError::new(
             "UNABLE_TO_INFER_SCHEMA",
             "42KD9",
-            format!("No path is given for the {format} files to read: set the option `path`."),
+            format!("No path is given for the {} files to read: set the option `path`.", format.title),
         ));
     }
     let mut roots = vec![];
     for path in all {
         roots.extend(paths::find(state, path).await?);
     }
-    let zone = session_zone(state);
-    let today = today(&zone)?;
-    let format = Format::new(state, format, &options, &zone)?;
     let listing = Listing::new(&roots, &options)?;
     let partition = listing.columns(&options, schema.as_deref(), &zone)?;
     let files = listing.files(&partition, &zone)?;

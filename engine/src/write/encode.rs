@@ -103,8 +103,10 @@ impl Encoding {
                 "gzip" => (CompressionTypeVariant::GZIP, ".gz"),
                 _ => return Err(codec("none, uncompressed, gzip")),
             };
-            if spec.format == FileFormat::Csv {
-                CsvEncoder::new(spec, &encoding.time_zone)?;
+            match spec.format {
+                FileFormat::Csv => drop(CsvEncoder::new(spec, &encoding.time_zone)?),
+                FileFormat::Json => drop(JsonEncoder::new(spec, &encoding.time_zone)?),
+                _ => {}
             }
         }
         Ok(encoding)

@@ -6,6 +6,7 @@ mod format;
 mod make;
 mod months;
 mod parse;
+mod patterns;
 mod time;
 mod trunc;
 mod zone;
@@ -23,6 +24,7 @@ pub use parse::{
     PARSE_DATE, PARSE_TIMESTAMP, PARSE_TIMESTAMP_NTZ, TRY_PARSE_DATE, TRY_PARSE_TIMESTAMP,
     TRY_PARSE_TIMESTAMP_NTZ,
 };
+pub use patterns::TemporalPatterns;
 pub use time::{
     AT_TIME, CLOCK_FIELD, CLOCK_SECOND_FRACTION, MAKE_TIME, TIME_DIFF, TIME_TRUNC, TO_TIME, TRY_TO_TIME,
 };

@@ -39,15 +39,6 @@ impl CsvEncoder {
                 _ => Err(bad(name, &text, "one character")),
             }
         };
-        for name in ["dateFormat", "timestampFormat", "timestampNTZFormat"] {
-            if let Some(value) = spec.option(name) {
-                return Err(bad(
-                    name,
-                    value,
-                    "nothing: Cerium writes ISO 8601 only; format the column with date_format instead",
-                ));
-            }
-        }
         let delimiter =
             spec.option("sep").or_else(|| spec.option("delimiter")).unwrap_or(",").replace("\\t", "\t");
         if delimiter.is_empty() {
@@ -63,7 +54,7 @@ impl CsvEncoder {
             trim_start: flag(spec, "ignoreLeadingWhiteSpace", true)?,
             trim_end: flag(spec, "ignoreTrailingWhiteSpace", true)?,
             line_separator: text("lineSep", "\n"),
-            temporal: TemporalFormats::new(zone)?,
+            temporal: TemporalFormats::new(spec, zone)?,
             header: flag(spec, "header", false)?,
         })
     }

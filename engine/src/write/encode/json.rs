@@ -23,7 +23,7 @@ impl JsonEncoder {
     /// Options that make no sense.
     pub fn new(spec: &WriteSpec, zone: &str) -> Result<Self> {
         Ok(Self {
-            temporal: TemporalFormats::new(zone)?,
+            temporal: TemporalFormats::new(spec, zone)?,
             ignore_nulls: flag(spec, "ignoreNullFields", true)?,
             line_separator: spec.option("lineSep").unwrap_or("\n").to_owned(),
         })

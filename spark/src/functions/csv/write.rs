@@ -109,15 +109,18 @@ impl Writer {
             }
         };
         Ok(match array.data_type() {
-            DataType::Date32 if self.date.is_some() => {
-                let days = array.as_primitive::<Date32Type>().value(row);
-                time(self.date.as_ref(), &self.utc, i64::from(days) * 86_400_000_000)
-            }
+            DataType::Date32 => match &self.date {
+                Some(pattern) => {
+                    let days = array.as_primitive::<Date32Type>().value(row);
+                    self.utc.text(pattern, i64::from(days) * 86_400_000_000)
+                }
+                None => value(array, row, Style::Cast)?,
+            },
             DataType::Timestamp(_, zone) => {
                 let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
                 match zone {
-                    Some(_) => time(Some(&self.timestamp), &self.zone, micros),
-                    None => time(Some(&self.timestamp_ntz), &self.utc, micros),
+                    Some(_) => self.zone.text(&self.timestamp, micros),
+                    None => self.utc.text(&self.timestamp_ntz, micros),
                 }
             }
             DataType::List(_) => {
@@ -144,14 +147,4 @@ impl Writer {
             _ => value(array, row, Style::Cast)?,
         })
     }
-}
-
-fn time(pattern: Option<&Pattern>, zone: &Zone, micros: i64) -> String {
-    let mut text = String::new();
-    if let (Some(pattern), Some(local), Some((offset, short))) =
-        (pattern, zone.local(micros), zone.offset(micros))
-    {
-        pattern.format(local, offset, &short, zone.name(), &mut text);
-    }
-    text
 }

@@ -5,6 +5,7 @@ use datafusion::arrow::array::timezone::Tz;
 
 use crate::error::{Result, SparkError};
 use crate::source::datetime::{is_utc, local_to_micros, micros, parse_zone};
+use crate::source::pattern::Pattern;
 
 /// A time zone.
 #[derive(Debug, Clone)]
@@ -42,6 +43,15 @@ impl Zone {
     pub fn local(&self, instant: i64) -> Option<NaiveDateTime> {
         let utc = DateTime::from_timestamp_micros(instant)?.naive_utc();
         if self.utc { Some(utc) } else { Some(self.tz.from_utc_datetime(&utc).naive_local()) }
+    }
+
+    /// The text of an instant after a pattern; none outside of the calendar.
+    pub fn text(&self, pattern: &Pattern, instant: i64) -> String {
+        let mut text = String::new();
+        if let (Some(local), Some((offset, short))) = (self.local(instant), self.offset(instant)) {
+            pattern.format(local, offset, &short, &self.name, &mut text);
+        }
+        text
     }
 
     /// The wall-clock time of an instant, in microseconds as if it were UTC.

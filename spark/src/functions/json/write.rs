@@ -106,7 +106,7 @@ impl Writer {
                 let days = array.as_primitive::<Date32Type>().value(row);
                 match &self.date {
                     Some(pattern) => {
-                        time(out, pattern, &self.utc, i64::from(days) * 86_400_000_000);
+                        string(out, &self.utc.text(pattern, i64::from(days) * 86_400_000_000));
                     }
                     None => string(out, &value(array, row, Style::Cast)?),
                 }
@@ -114,8 +114,8 @@ impl Writer {
             DataType::Timestamp(_, zone) => {
                 let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
                 match zone {
-                    Some(_) => time(out, &self.timestamp, &self.zone, micros),
-                    None => time(out, &self.timestamp_ntz, &self.utc, micros),
+                    Some(_) => string(out, &self.zone.text(&self.timestamp, micros)),
+                    None => string(out, &self.utc.text(&self.timestamp_ntz, micros)),
                 }
             }
             data_type => {
@@ -155,14 +155,6 @@ impl Writer {
         }
         out.push(bracket);
     }
-}
-
-fn time(out: &mut String, pattern: &Pattern, zone: &Zone, micros: i64) {
-    let mut text = String::new();
-    if let (Some(local), Some((offset, short))) = (zone.local(micros), zone.offset(micros)) {
-        pattern.format(local, offset, &short, zone.name(), &mut text);
-    }
-    string(out, &text);
 }
 
 /// A string in quotes.

@@ -189,26 +189,18 @@ impl Writer {
         Ok(match (array.data_type(), &self.date) {
             (DataType::Date32, Some(pattern)) => {
                 let days = array.as_primitive::<Date32Type>().value(row);
-                time(pattern, &self.utc, i64::from(days) * 86_400_000_000)
+                self.utc.text(pattern, i64::from(days) * 86_400_000_000)
             }
             (DataType::Timestamp(_, zone), _) => {
                 let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
                 match zone {
-                    Some(_) => time(&self.timestamp, &self.zone, micros),
-                    None => time(&self.timestamp_ntz, &self.utc, micros),
+                    Some(_) => self.zone.text(&self.timestamp, micros),
+                    None => self.utc.text(&self.timestamp_ntz, micros),
                 }
             }
             _ => value(array, row, Style::Cast)?,
         })
     }
-}
-
-fn time(pattern: &Pattern, zone: &Zone, micros: i64) -> String {
-    let mut text = String::new();
-    if let (Some(local), Some((offset, short))) = (zone.local(micros), zone.offset(micros)) {
-        pattern.format(local, offset, &short, zone.name(), &mut text);
-    }
-    text
 }
 
 /// Appends a text with the characters of markup escaped.
