@@ -71,7 +71,7 @@ pub use allocation::*;
 pub use application::*;
 pub use cerium::*;
 pub use connect::*;
-pub use ignored::{IGNORED, ignored_reason};
+pub use ignored::{Family, IGNORED, Nature, ignored, ignored_reason};
 pub use kubernetes::*;
 pub use runtime::*;
 pub use s3a::*;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::key::KeyInfo;
-use crate::keys::{GROUPS, IGNORED};
+use crate::keys::{GROUPS, IGNORED, Nature};
 
 const HEAD: &str = "\
 # Configuration
@@ -23,10 +23,13 @@ numbers with one of `us`, `ms`, `s`, `m` or `min`, `h`, `d`. A number alone coun
 const IGNORED_HEAD: &str = "
 ## Without effect
 
-Accepted, so that manifests need no change, and without effect in programs that Cerium's own engine runs:
+Accepted, so that manifests need no change, and without effect in programs that Cerium's own engine runs. The
+operator tells them in an event and in the condition `Valid`, first those of which *protection* is missing. Keys of
+*Kind* feature and protection that are set to `false` are not told. A longer name, here or above, goes before a shorter
+one.
 
-| Key | Why |
-|---|---|
+| Keys | Kind | Why |
+|---|---|---|
 ";
 
 /// The reference: one table for each group of keys, and the keys without effect.
@@ -43,9 +46,15 @@ pub fn reference_markdown() -> String {
         group.prefixes.iter().for_each(|info| row(&mut text, info, "<name>"));
     }
     text.push_str(IGNORED_HEAD);
-    for (key, reason) in IGNORED {
-        let star = if key.ends_with('.') { "*" } else { "" };
-        let _ = writeln!(text, "| `{key}{star}` | {reason} |");
+    for family in IGNORED {
+        let star = |key: &str| if key.ends_with('.') { "*" } else { "" };
+        let keys: Vec<_> = family.keys.iter().map(|key| format!("`{key}{}`", star(key))).collect();
+        let kind = match family.nature {
+            Nature::Protection => "protection",
+            Nature::Feature => "feature",
+            Nature::Means => "means",
+        };
+        let _ = writeln!(text, "| {} | {kind} | {} |", keys.join(", "), family.reason);
     }
     text
 }

@@ -31,21 +31,24 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("spec.mainClass", SAME),
     (
         "spec.mainApplicationFile",
-        "Files of the submitter's machine (`file:`) are refused on Spark: the operator has none.",
+        "Files of the submitter's machine (`file:`) are refused on Spark: the operator has none. Cerium's engine reads programs, and data, from the image (`local:`, `file:` or a path), `s3:`, `s3a:`, `http:` and `https:`; `gs:`, `abfs:`, `abfss:`, `wasb:`, `hdfs:` and all others are refused, and need Spark's own engine.",
     ),
     ("spec.arguments", SAME),
     (
         "spec.sparkConf",
-        "On Cerium's engine keys without a use are told in an event and in the condition Valid.",
+        "On Cerium's engine Spark's keys without a use are told in an event and in the condition Valid, first those that should have protected something (docs/reference/configuration.md).",
     ),
-    ("spec.hadoopConf", "Cerium's engine reads the settings of S3 (`fs.s3a.*`)."),
+    (
+        "spec.hadoopConf",
+        "Cerium's engine reads the settings of S3 (`fs.s3a.*`); those of other file systems are told as `spec.sparkConf` without a use.",
+    ),
     (
         "spec.sparkConfigMap",
         "Mounted. Cerium's engine also takes `spark-defaults.conf` for what the manifest does not say, when the application is submitted.",
     ),
     (
         "spec.hadoopConfigMap",
-        "Mounted. Cerium's engine also takes `core-site.xml` and `hdfs-site.xml` for what the manifest does not say, when the application is submitted.",
+        "Mounted. Cerium's engine also takes `core-site.xml` and `hdfs-site.xml` for what the manifest does not say, when the application is submitted; of them it uses the settings of S3.",
     ),
     ("spec.volumes", SAME),
     ("spec.nodeSelector", SAME),
@@ -96,19 +99,28 @@ pub const POD_FIELDS: &[(&str, &str)] = &[
     ("cores", SAME),
     ("coreLimit", SAME),
     ("memory", SAME),
-    ("memoryLimit", "One below the request is refused."),
+    (
+        "memoryLimit",
+        "One below the request is refused. A size as Java writes it, or a Kubernetes quantity, as in Kubeflow.",
+    ),
     ("memoryOverhead", SAME),
     ("gpu", SAME),
     ("image", SAME),
     ("configMaps", SAME),
-    ("secrets", SAME),
+    (
+        "secrets",
+        "Mounted, with their variables, as in Kubeflow. Cerium's engine itself does not use the key of a `GCPServiceAccount` or a `HadoopDelegationToken`: it reads neither gs: nor hdfs:; the program can.",
+    ),
     ("env", "On Cerium's engine, and in executors of Spark, a variable that the engine sets itself wins."),
     ("envVars", SAME),
     ("envFrom", SAME),
     ("envSecretKeyRefs", SAME),
     ("labels", SAME),
     ("annotations", SAME),
-    ("volumeMounts", SAME),
+    (
+        "volumeMounts",
+        "As in Kubeflow one without a volume of its name in `spec.volumes` is left out; here the event says so.",
+    ),
     ("affinity", SAME),
     ("tolerations", SAME),
     (
@@ -126,7 +138,10 @@ pub const POD_FIELDS: &[(&str, &str)] = &[
     ("nodeSelector", SAME),
     ("dnsConfig", SAME),
     ("terminationGracePeriodSeconds", SAME),
-    ("serviceAccount", SAME),
+    (
+        "serviceAccount",
+        "Executors of Cerium's engine whose service account the manifest does not name get the driver's, without its token.",
+    ),
     ("hostAliases", SAME),
     ("shareProcessNamespace", SAME),
 ];

@@ -15,6 +15,11 @@ pub fn parse(text: &str) -> Option<f64> {
     Some(sign * number * scale(suffix)?)
 }
 
+/// A quantity of bytes in whole MiB, rounded down; nothing where the text is none, or negative.
+pub fn mebibytes(text: &str) -> Option<u64> {
+    parse(text).filter(|bytes| *bytes >= 0.0).map(|bytes| (bytes / 1024.0_f64.powi(2)) as u64)
+}
+
 fn scale(suffix: &str) -> Option<f64> {
     let scale = match suffix {
         "" => 1.0,

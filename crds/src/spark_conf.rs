@@ -11,11 +11,6 @@ use crate::memory::default_overhead_factor;
 
 mod volumes;
 
-/// The start of the keys of volumes of a role: `<start><type>.<name>.<setting>`.
-pub(crate) const DRIVER_VOLUMES: &str = "spark.kubernetes.driver.volumes.";
-/// The same for executors.
-pub(crate) const EXECUTOR_VOLUMES: &str = "spark.kubernetes.executor.volumes.";
-
 /// The Spark properties of an application, with defaults filled in. What a field of the spec says wins over
 /// the property of the same meaning in `sparkConf`. Nothing is checked here: values are as they were
 /// written.
@@ -57,8 +52,8 @@ pub fn spark_conf(application: &SparkApplication) -> SparkConf {
         add_dynamic_allocation(&mut conf, allocation);
     }
     let volumes = spec.volumes.as_deref().unwrap_or_default();
-    volumes::add_local_dirs(&mut conf, DRIVER_VOLUMES, volumes, &spec.driver.pod);
-    volumes::add_local_dirs(&mut conf, EXECUTOR_VOLUMES, volumes, &spec.executor.pod);
+    volumes::add_local_dirs(&mut conf, keys::KUBERNETES_DRIVER_VOLUMES, volumes, &spec.driver.pod);
+    volumes::add_local_dirs(&mut conf, keys::KUBERNETES_EXECUTOR_VOLUMES, volumes, &spec.executor.pod);
     conf
 }
 

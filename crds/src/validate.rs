@@ -104,7 +104,7 @@ pub fn validate_for(
         arguments: spec.arguments.clone().unwrap_or_default(),
         executor_memory_mib: executor_memory.unwrap_or_default().engine_mib,
         executor_cores: executor_cores.unwrap_or_default(),
-        ignored: without_effect(&application.spec, engine),
+        ignored: [without_effect(&application.spec, engine), findings.ignored].concat(),
         run: run.unwrap_or(Run::Native),
         spec,
         conf,
@@ -152,11 +152,13 @@ fn check_name(application: &SparkApplication, findings: &mut Findings<'_>) {
 struct Findings<'a> {
     spec: &'a SparkApplicationSpec,
     errors: Vec<FieldError>,
+    /// What has no effect as other parts of the manifest do not go with it.
+    ignored: Vec<String>,
 }
 
 impl<'a> Findings<'a> {
     fn new(spec: &'a SparkApplicationSpec) -> Self {
-        Self { spec, errors: Vec::new() }
+        Self { spec, errors: Vec::new(), ignored: Vec::new() }
     }
 
     /// Something is wrong with a field. The same thing twice counts once.

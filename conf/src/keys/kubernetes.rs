@@ -75,6 +75,11 @@ keys! {
     KUBERNETES_DRIVER_SECRET_KEY_REF = "spark.kubernetes.driver.secretKeyRef.", "2.4.0", Submission;
     /// Environment variable of the executors from a Secret: `<variable>=<secret>:<key>`.
     KUBERNETES_EXECUTOR_SECRET_KEY_REF = "spark.kubernetes.executor.secretKeyRef.", "2.4.0", Submission;
+    /// Volume of the driver pod: `<type>.<name>.mount.path`, `.mount.subPath`, `.mount.readOnly` and
+    /// `.options.<option>`. Types are emptyDir, hostPath, nfs and persistentVolumeClaim.
+    KUBERNETES_DRIVER_VOLUMES = "spark.kubernetes.driver.volumes.", "2.4.0", Submission;
+    /// Volume of the executor pods, said in the same way.
+    KUBERNETES_EXECUTOR_VOLUMES = "spark.kubernetes.executor.volumes.", "2.4.0", Submission;
     /// Node label that driver and executor pods require.
     KUBERNETES_NODE_SELECTOR = "spark.kubernetes.node.selector.", "2.3.0", Submission;
     /// Node label that the driver pod requires.

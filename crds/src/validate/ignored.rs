@@ -1,6 +1,9 @@
 //! What a manifest says without effect, as its engine has no use for it or as it is not built yet: told to the
 //! user, and no reason to fail. Pure.
 
+use std::borrow::Cow;
+
+use cerium_conf::keys::Nature;
 use cerium_conf::{Effect, keys};
 
 use crate::application::{ApplicationType, Dependencies, PythonVersion, SparkApplicationSpec};
@@ -25,14 +28,50 @@ pub fn without_effect(spec: &SparkApplicationSpec, engine: Engine) -> Vec<String
         .iter()
         .filter(|(_, is_set, _)| *is_set)
         .map(|(field, _, reason)| format!("{field} has no effect: {reason}"));
-    let properties = spec.spark_conf.iter().flatten().filter_map(|(key, _)| {
-        let reason = match engine {
-            Engine::Native => native_reason(key),
-            Engine::Spark => spark_reason(key),
-        };
-        reason.map(|reason| format!("spec.sparkConf[{key}] has no effect: {reason}"))
+    // What is missing of protection goes before all else: a long text is cut at its end.
+    let (protection, others): (Vec<_>, Vec<_>) = properties(spec)
+        .filter_map(|property| property.told(engine))
+        .partition(|(nature, _)| *nature == Nature::Protection);
+    let texts = |found: Vec<(Nature, String)>| found.into_iter().map(|(_, text)| text);
+    texts(protection).chain(fields).chain(texts(others)).collect()
+}
+
+/// A property as the manifest sets it.
+struct Property<'a> {
+    field: &'static str,
+    name: &'a str,
+    /// With the prefix of Hadoop's properties.
+    key: Cow<'a, str>,
+    value: &'a str,
+}
+
+fn properties(spec: &SparkApplicationSpec) -> impl Iterator<Item = Property<'_>> {
+    let of_spark = spec.spark_conf.iter().flatten().map(|(key, value)| Property {
+        field: "spec.sparkConf",
+        name: key,
+        key: Cow::Borrowed(key),
+        value,
     });
-    fields.chain(properties).collect()
+    let of_hadoop = spec.hadoop_conf.iter().flatten().map(|(key, value)| Property {
+        field: "spec.hadoopConf",
+        name: key,
+        key: Cow::Owned(format!("{}{key}", keys::HADOOP)),
+        value,
+    });
+    of_spark.chain(of_hadoop)
+}
+
+impl Property<'_> {
+    /// What is told of it, if it has no effect on this engine.
+    fn told(&self, engine: Engine) -> Option<(Nature, String)> {
+        let (nature, reason) = match engine {
+            Engine::Native => native_reason(&self.key, self.value),
+            Engine::Spark => spark_reason(&self.key).map(|reason| (Nature::Means, reason)),
+        }?;
+        let Property { field, name, .. } = self;
+        let not_protected = if nature == Nature::Protection { "NOT PROTECTED: " } else { "" };
+        Some((nature, format!("{field}[{name}] has no effect: {not_protected}{reason}")))
+    }
 }
 
 type Found = (&'static str, bool, &'static str);
@@ -115,8 +154,11 @@ fn spark_reason(key: &str) -> Option<&'static str> {
     kerberos.then_some("the operator has no Hadoop client to get tokens with")
 }
 
-/// Why a property has no effect on Cerium's own engine; nothing where it has one, or is the program's own.
-fn native_reason(key: &str) -> Option<&'static str> {
-    let not_yet = || keys::info(key).is_some_and(|info| info.effect == Effect::NotYet).then_some(NOT_YET);
-    keys::ignored_reason(key).or_else(not_yet)
+/// Why a property has no effect on Cerium's own engine; nothing where it has one, is the program's own, or is
+/// switched off anyway.
+fn native_reason(key: &str, value: &str) -> Option<(Nature, &'static str)> {
+    if let Some(family) = keys::ignored(key) {
+        return family.matters(value).then_some((family.nature, family.reason));
+    }
+    keys::info(key).is_some_and(|info| info.effect == Effect::NotYet).then_some((Nature::Feature, NOT_YET))
 }

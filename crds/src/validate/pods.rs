@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cerium_conf::{ConfKey, Key, OptionalConfKey, SparkConf, env, keys, paths};
+use cerium_conf::{ByteSize, ConfKey, Key, OptionalConfKey, SizeUnit, SparkConf, env, keys, paths};
 use k8s_openapi::api::core::v1::{
     ContainerPort, EnvVar, EnvVarSource, Lifecycle, PodTemplateSpec, SecretKeySelector,
 };
@@ -13,7 +13,6 @@ use super::{Findings, entries, volumes};
 use crate::application::{Port, SparkApplicationSpec, SparkPodSpec};
 use crate::memory::PodMemory;
 use crate::plan::{Image, Mounts, PodPlan, Resources};
-use crate::spark_conf::{DRIVER_VOLUMES, EXECUTOR_VOLUMES};
 use crate::{names, quantity};
 
 /// Where the settings of one of the two kinds of pods are found.
@@ -62,7 +61,7 @@ pub(super) fn driver(
         secrets: keys::KUBERNETES_DRIVER_SECRETS,
         secret_key_refs: keys::KUBERNETES_DRIVER_SECRET_KEY_REF,
         node_selector: keys::KUBERNETES_DRIVER_NODE_SELECTOR,
-        volumes: DRIVER_VOLUMES,
+        volumes: keys::KUBERNETES_DRIVER_VOLUMES,
         ports: spec.driver.ports.as_ref(),
         lifecycle: spec.driver.lifecycle.as_ref(),
         priority_class: spec.driver.priority_class_name.as_ref(),
@@ -94,7 +93,7 @@ pub(super) fn executor(
         secrets: keys::KUBERNETES_EXECUTOR_SECRETS,
         secret_key_refs: keys::KUBERNETES_EXECUTOR_SECRET_KEY_REF,
         node_selector: keys::KUBERNETES_EXECUTOR_NODE_SELECTOR,
-        volumes: EXECUTOR_VOLUMES,
+        volumes: keys::KUBERNETES_EXECUTOR_VOLUMES,
         ports: spec.executor.ports.as_ref(),
         lifecycle: spec.executor.lifecycle.as_ref(),
         priority_class: spec.executor.priority_class_name.as_ref(),
@@ -255,22 +254,23 @@ fn resources(role: &Role<'_>, conf: &SparkConf, memory: PodMemory, findings: &mu
 fn memory_limit(role: &Role<'_>, request_mib: u64, findings: &mut Findings<'_>) -> Option<u64> {
     let text = role.pod.memory_limit.as_deref()?;
     let field = format!("{}.memoryLimit", role.field);
-    match cerium_conf::ByteSize::parse(text, cerium_conf::SizeUnit::Mebibytes) {
-        Ok(size) => {
-            let limit = u64::try_from(size.mebibytes()).unwrap_or(0);
-            if limit < request_mib {
-                let expected = format!(
-                    "must not be below the memory request, which is {request_mib}m with the overhead"
-                );
-                findings.invalid(field, text, &expected);
-            }
-            Some(limit)
-        }
-        Err(error) => {
-            findings.invalid(field, text, &error.to_string());
-            None
-        }
+    let Some(limit) = limit_mib(text) else {
+        findings.invalid(field, text, "expected a size such as 2g, or a Kubernetes quantity such as 2Gi");
+        return None;
+    };
+    if limit < request_mib {
+        let expected =
+            format!("must not be below the memory request, which is {request_mib}m with the overhead");
+        findings.invalid(field, text, &expected);
     }
+    Some(limit)
+}
+
+/// A limit in Java's units, else a quantity of Kubernetes; a number alone counts bytes, as in Kubeflow.
+fn limit_mib(text: &str) -> Option<u64> {
+    let size = ByteSize::parse(text, SizeUnit::Bytes).ok();
+    let mib = size.and_then(|size| u64::try_from(size.mebibytes()).ok());
+    mib.or_else(|| quantity::mebibytes(text))
 }
 
 fn environment(

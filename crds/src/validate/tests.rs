@@ -45,8 +45,8 @@ const BAD: &[(&str, &str)] = &[
         "spec.driver.memoryLimit: \"1g\" is not valid: must not be below the memory request, which is 1408m",
     ),
     (
-        "driver: {memoryLimit: 2Gi}",
-        "spec.driver.memoryLimit: \"2Gi\" is not valid: expected a whole number and a unit",
+        "driver: {memoryLimit: 2Gx}",
+        "spec.driver.memoryLimit: \"2Gx\" is not valid: expected a size such as 2g, or a Kubernetes quantity",
     ),
     ("sparkConf: {spark.executor.memory: 2x}", "spec.sparkConf[spark.executor.memory]: \"2x\" is not valid"),
     (
@@ -176,10 +176,6 @@ const BAD: &[(&str, &str)] = &[
     ("driver: {template: {spec: {containers: none}}}", "spec.driver.template: is not a pod template: "),
     ("driver: {labels: {team: 'a b'}}", "spec.driver.labels[team]: \"a b\" is not valid: a label has"),
     ("driver: {annotations: {'a b': c}}", "spec.driver.annotations[a b]: \"c\" is not valid"),
-    (
-        "driver: {volumeMounts: [{name: gone, mountPath: /x}]}",
-        "spec.driver.volumeMounts[0].name: \"gone\" is not valid: spec.volumes has no volume of this name",
-    ),
     (
         "driver: {configMaps: [{name: c, path: relative}]}",
         "spec.driver.configMaps[0].path: \"relative\" is not valid: expected an absolute path",
@@ -331,6 +327,15 @@ fn executors_share_the_drivers_service_account_unless_they_have_their_own() {
     assert_eq!(app.executor.service_account, None);
 }
 
+/// As in Kubeflow what is not in Java's units is a Kubernetes quantity.
+#[test]
+fn a_memory_limit_is_in_javas_units_or_a_kubernetes_quantity() {
+    for (text, mib) in [("2g", 2048), ("2G", 2048), ("2Gi", 2048), ("1.5Gi", 1536), ("2147483648", 2048)] {
+        let app = valid(&format!("driver: {{memoryLimit: '{text}'}}"));
+        assert_eq!(app.driver.resources.memory_limit_mib, Some(mib), "{text}");
+    }
+}
+
 #[test]
 fn labels_of_the_application_go_to_its_pods_but_for_kueues() {
     let mut app = application("{}");
@@ -359,6 +364,54 @@ fn fields_without_effect_are_told_and_do_not_fail() {
             "spec.sparkConf[spark.memory.fraction] has no effect: it is not supported yet",
         ]
     );
+}
+
+/// Kubeflow's webhook mounts what spec.volumes has and passes over the rest, which others may bring.
+#[test]
+fn a_mount_without_its_volume_is_left_out_and_told() {
+    let app = valid(
+        "
+        volumes: [{name: data, emptyDir: {}}]
+        driver: {volumeMounts: [{name: gone, mountPath: /x}, {name: data, mountPath: /data}]}
+        executor: {volumeMounts: [{name: own, mountPath: /y}], template: {spec: {volumes: [{name: own, emptyDir: {}}]}}}
+        ",
+    );
+    let mounts = |plan: &crate::plan::PodPlan| {
+        plan.volume_mounts.iter().map(|mount| mount.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((mounts(&app.driver), mounts(&app.executor)), (vec!["data".into()], vec!["own".into()]));
+    assert_eq!(app.ignored, ["spec.driver.volumeMounts[0] has no effect: spec.volumes has no \"gone\""]);
+}
+
+/// What each of these is for says Spark's page on security; that nothing of it is there is told before all else.
+#[test]
+fn protection_that_is_missing_is_told_first() {
+    let app = valid(
+        "
+        mainClass: org.example.Main
+        sparkConf: {spark.network.crypto.enabled: 'true', spark.authenticate: 'false',
+          spark.sql.extensions: io.delta.sql.DeltaSparkSessionExtension, spark.eventLog.enabled: 'false',
+          spark.jars.packages: 'io.delta:delta-spark_2.13:4.0.0', spark.flights.day: monday}
+        hadoopConf: {fs.gs.project.id: p, fs.s3a.endpoint: 'http://s3', fs.s3a.server-side-encryption-algorithm: SSE-KMS}
+        ",
+    );
+    let fields: Vec<_> =
+        app.ignored.iter().map(|text| text.split_once(" has no effect: ").unwrap().0).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.sparkConf[spark.network.crypto.enabled]",
+            "spec.hadoopConf[fs.s3a.server-side-encryption-algorithm]",
+            "spec.mainClass",
+            "spec.sparkConf[spark.jars.packages]",
+            "spec.sparkConf[spark.sql.extensions]",
+            "spec.hadoopConf[fs.gs.project.id]",
+        ]
+    );
+    assert!(app.ignored[0].contains("has no effect: NOT PROTECTED: nothing authenticates or encrypts"));
+    let on_spark = "{type: Scala, image: a, mainClass: A, mainApplicationFile: 'local:///a.jar',
+        sparkConf: {spark.network.crypto.enabled: 'true'}, hadoopConf: {fs.gs.project.id: p}}";
+    assert!(valid(on_spark).ignored.is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cerium_conf::keys::KUBERNETES_DRIVER_VOLUMES;
 use cerium_conf::{SparkConf, paths};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource, NFSVolumeSource,
@@ -14,7 +15,6 @@ use crate::application::{SparkApplicationSpec, SparkPodSpec};
 use crate::names::{LOCAL_DIR_VOLUME_PREFIX, volume_name};
 use crate::plan::Mounts;
 use crate::quantity;
-use crate::spark_conf::DRIVER_VOLUMES;
 
 /// What the fields of the spec say.
 pub(super) fn of_fields(
@@ -24,28 +24,25 @@ pub(super) fn of_fields(
     template_volumes: &[Volume],
     findings: &mut Findings<'_>,
 ) -> Mounts {
-    let mut storage = Mounts {
-        volumes: spec.volumes.clone().unwrap_or_default(),
-        mounts: pod.volume_mounts.clone().unwrap_or_default(),
-    };
-    for (index, mount) in storage.mounts.iter().enumerate() {
+    let mut storage = Mounts { volumes: spec.volumes.clone().unwrap_or_default(), mounts: Vec::new() };
+    for (index, mount) in pod.volume_mounts.iter().flatten().enumerate() {
         let field = format!("{role}.volumeMounts[{index}]");
         let known = storage.volumes.iter().chain(template_volumes).find(|volume| volume.name == mount.name);
-        match known {
-            None => findings.invalid(
+        let Some(volume) = known else {
+            // As in Kubeflow, whose webhook mounts only what spec.volumes has: others may bring the rest.
+            findings.ignored.push(format!("{field} has no effect: spec.volumes has no \"{}\"", mount.name));
+            continue;
+        };
+        if volume.name.starts_with(LOCAL_DIR_VOLUME_PREFIX) && !is_scratch_type(volume) {
+            findings.invalid(
                 format!("{field}.name"),
                 &mount.name,
-                "spec.volumes has no volume of this name",
-            ),
-            Some(volume) if volume.name.starts_with(LOCAL_DIR_VOLUME_PREFIX) && !is_scratch_type(volume) => {
-                findings.invalid(
-                    format!("{field}.name"),
-                    &mount.name,
-                    "unsupported volume type for scratch space: use emptyDir, hostPath, nfs or persistentVolumeClaim",
-                );
-            }
-            Some(_) => check_path(&format!("{field}.mountPath"), &mount.mount_path, findings),
+                "unsupported volume type for scratch space: use emptyDir, hostPath, nfs or persistentVolumeClaim",
+            );
+        } else {
+            check_path(&format!("{field}.mountPath"), &mount.mount_path, findings);
         }
+        storage.mounts.push(mount.clone());
     }
     for (index, source) in pod.config_maps.iter().flatten().enumerate() {
         check_path(&format!("{role}.configMaps[{index}].path"), &source.path, findings);
@@ -191,10 +188,10 @@ fn declared_volume(
 /// Volume claims that Spark would make for the driver pod while it submits it.
 pub(super) fn check_claims(conf: &SparkConf, findings: &mut Findings<'_>) {
     const CLAIM: &str = "persistentVolumeClaim.";
-    for (key, claim) in conf.iter_prefix(DRIVER_VOLUMES) {
+    for (key, claim) in conf.iter_prefix(KUBERNETES_DRIVER_VOLUMES) {
         if key.starts_with(CLAIM) && key.ends_with(".options.claimName") && claim.contains("OnDemand") {
             findings.invalid(
-                format!("spec.sparkConf[{DRIVER_VOLUMES}{key}]"),
+                format!("spec.sparkConf[{KUBERNETES_DRIVER_VOLUMES}{key}]"),
                 claim,
                 "no volume claims are made for drivers; create it and name it here",
             );
