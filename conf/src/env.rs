@@ -6,8 +6,10 @@ pub const SPARK_USER: &str = "SPARK_USER";
 pub const SPARK_APPLICATION_ID: &str = "SPARK_APPLICATION_ID";
 /// Directories for scratch files, separated by commas.
 pub const SPARK_LOCAL_DIRS: &str = "SPARK_LOCAL_DIRS";
-/// Directory of `spark.properties`.
+/// Directory of Spark's configuration, as programs look for it: that of `spec.sparkConfigMap` where there is one.
 pub const SPARK_CONF_DIR: &str = "SPARK_CONF_DIR";
+/// Directory of what the operator wrote for the driver: `spark.properties` and the template of the executors.
+pub const CERIUM_CONF_DIR: &str = "CERIUM_CONF_DIR";
 
 /// IP address of the driver pod.
 pub const SPARK_DRIVER_BIND_ADDRESS: &str = "SPARK_DRIVER_BIND_ADDRESS";

@@ -72,7 +72,7 @@ impl KubernetesProvider {
     ) -> Result<Self, KubernetesError> {
         let required =
             |name| variable(name).filter(|v| !v.is_empty()).ok_or(KubernetesError::Environment(name));
-        let conf_dir = required(env::SPARK_CONF_DIR)?;
+        let conf_dir = required(env::CERIUM_CONF_DIR)?;
         let application_id = required(env::SPARK_APPLICATION_ID)?;
         let driver_pod = required(env::SPARK_DRIVER_POD_NAME)?;
         let namespace = required(env::SPARK_DRIVER_NAMESPACE)?;

@@ -67,6 +67,42 @@ fn a_small_application() {
     check_golden("small", "{}");
 }
 
+/// Kubernetes deletes a pod once none of its owners lives: the application must not be one beside the driver pod.
+#[test]
+fn the_application_is_no_owner_of_executors() {
+    assert_eq!(executor(&objects("{}")).metadata.owner_references, None);
+}
+
+#[test]
+fn executors_have_the_token_of_an_account_that_is_named_for_them() {
+    let mounted = |overlay: &str| executor(&objects(overlay)).spec.unwrap().automount_service_account_token;
+    assert_eq!(mounted("{}"), Some(false));
+    assert_eq!(mounted("executor: {serviceAccount: vault}"), None);
+    assert_eq!(mounted("executor: {template: {spec: {serviceAccountName: vault}}}"), None);
+}
+
+/// As Kubeflow's webhook sets it; the engine's own files stay where they are.
+#[test]
+fn the_config_map_of_the_manifest_is_sparks_configuration() {
+    let driver = |overlay: &str| {
+        let pod = objects(overlay).driver_pod;
+        let env = main_container(&pod, "spark-kubernetes-driver").env.clone().unwrap();
+        ["SPARK_CONF_DIR", "CERIUM_CONF_DIR"]
+            .map(|name| env.iter().find(|variable| variable.name == name).unwrap().value.clone().unwrap())
+    };
+    assert_eq!(driver("{}"), ["/opt/spark/conf", "/opt/spark/conf"]);
+    assert_eq!(driver("sparkConfigMap: files"), ["/etc/spark/conf", "/opt/spark/conf"]);
+}
+
+#[test]
+fn pods_without_a_template_are_labelled_as_kubeflows() {
+    let label = |pod: &Pod| {
+        pod.metadata.labels.as_ref().unwrap().get(cerium_crds::labels::MUTATED_BY_SPARK_OPERATOR).cloned()
+    };
+    let made = objects("executor: {template: {spec: {}}}");
+    assert_eq!((label(&made.driver_pod), label(&executor(&made))), (Some("true".into()), None));
+}
+
 const EVERYTHING: &str = "
     type: Python
     mainApplicationFile: s3a://bucket/job.py

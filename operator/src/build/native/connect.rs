@@ -36,7 +36,7 @@ pub fn server(
 ) -> Result<ServerObjects, BuildError> {
     let application = &connect.application;
     let mut executor = pod::executor_template(application, submission, runtime);
-    belongs_to(&mut executor.metadata, connect, None);
+    belongs_to(&mut executor.metadata, connect);
     let data = BTreeMap::from([
         (paths::SPARK_PROPERTIES_KEY.to_owned(), properties::properties(application, submission)),
         (paths::EXECUTOR_POD_KEY.to_owned(), serde_yaml::to_string(&executor).map_err(BuildError)?),
@@ -53,7 +53,10 @@ pub fn server(
         ..ConfigMap::default()
     };
     let mut pod = pod::driver_pod(application, submission, runtime);
-    belongs_to(&mut pod.metadata, connect, Some(owner(connect)));
+    belongs_to(&mut pod.metadata, connect);
+    let owners = pod.metadata.owner_references.get_or_insert_default();
+    owners.retain(|owner| owner.uid != application.uid);
+    owners.push(owner(connect));
     let own_labels = pod.metadata.labels.get_or_insert_default();
     own_labels.insert(labels::SPARK_ROLE.to_owned(), labels::ROLE_CONNECT_SERVER.to_owned());
     let annotations = pod.metadata.annotations.get_or_insert_default();
@@ -125,13 +128,10 @@ fn selector(connect: &ValidatedConnect) -> BTreeMap<String, String> {
 }
 
 /// A pod of a SparkConnect instead of one of an application of the same name.
-fn belongs_to(metadata: &mut ObjectMeta, connect: &ValidatedConnect, owner: Option<OwnerReference>) {
+fn belongs_to(metadata: &mut ObjectMeta, connect: &ValidatedConnect) {
     let all = metadata.labels.get_or_insert_default();
     all.remove(labels::APP_NAME);
     all.insert(labels::CONNECT_NAME.to_owned(), connect.application.name.clone());
-    let owners = metadata.owner_references.get_or_insert_default();
-    owners.retain(|owner| owner.uid != connect.application.uid);
-    owners.extend(owner);
 }
 
 /// The reference by which the garbage collector knows what belongs to the SparkConnect.

@@ -12,6 +12,14 @@ use cerium_crds::plan::ValidatedApplication;
 /// The user the program runs as, as far as Spark's API tells.
 const SPARK_USER: &str = "spark";
 
+/// Where a program finds files of Spark's configuration: those of `spec.sparkConfigMap`, as in Kubeflow.
+fn user_conf_dir(application: &ValidatedApplication) -> &'static str {
+    match application.spec.spark_config_map {
+        Some(_) => paths::USER_SPARK_CONF_DIR,
+        None => paths::SPARK_CONF_DIR,
+    }
+}
+
 /// The environment: what the template and the manifest say, then what the engine relies on.
 pub fn environment(
     application: &ValidatedApplication,
@@ -40,7 +48,8 @@ pub fn environment(
             field(env::SPARK_DRIVER_POD_NAME, "metadata.name"),
             field(env::SPARK_DRIVER_POD_UID, "metadata.uid"),
             field(env::SPARK_DRIVER_NAMESPACE, "metadata.namespace"),
-            value(env::SPARK_CONF_DIR, paths::SPARK_CONF_DIR),
+            value(env::SPARK_CONF_DIR, user_conf_dir(application)),
+            value(env::CERIUM_CONF_DIR, paths::SPARK_CONF_DIR),
         ]),
         Role::Executor => all.extend([
             value(env::SPARK_EXECUTOR_CORES, &application.executor_cores.to_string()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cerium_conf::paths;
+use cerium_conf::{Key, keys, paths};
 use cerium_crds::{labels, names};
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -82,7 +82,11 @@ fn pod(application: &ValidatedApplication, submission: &Submission, role: Role, 
     spec.containers = others.into_iter().chain([container]).chain(sidecars).collect();
     spec.init_containers = (!init.is_empty()).then_some(init);
     spec.volumes = Some(volumes);
-    apply_policy(&mut spec, plan, role);
+    apply_policy(&mut spec, plan);
+    if role == Role::Executor && !names_executor_account(application) {
+        // Executors that share the driver's account have no business with the API server.
+        spec.automount_service_account_token.get_or_insert(false);
+    }
 
     let mut metadata = metadata_of(application, submission, role, metadata.unwrap_or_default());
     if !single {
@@ -92,15 +96,18 @@ fn pod(application: &ValidatedApplication, submission: &Submission, role: Role, 
 }
 
 /// What the manifest says of the pod as a whole.
-fn apply_policy(spec: &mut PodSpec, plan: &PodPlan, role: Role) {
+fn apply_policy(spec: &mut PodSpec, plan: &PodPlan) {
     policy::apply(spec, plan);
     spec.enable_service_links.get_or_insert(false);
-    if role == Role::Executor {
-        // Executors have no business with the API server.
-        spec.automount_service_account_token.get_or_insert(false);
-    }
     policy::add_pull_secrets(spec, &plan.image_pull_secrets);
     spec.security_context = Some(pod_context(spec.security_context.take()));
+}
+
+/// Whether the manifest gives executors a service account of their own, whose token they then get as in Kubeflow.
+fn names_executor_account(application: &ValidatedApplication) -> bool {
+    let template = application.executor.template.spec.as_ref();
+    application.conf.contains(keys::KUBERNETES_EXECUTOR_SERVICE_ACCOUNT.name())
+        || template.is_some_and(|spec| spec.service_account_name.is_some())
 }
 
 /// Labels and annotations: the template's, the application's, the manifest's, and last those by which pods
@@ -133,13 +140,23 @@ fn metadata_of(
         annotations.extend(exporter.annotations().map(|(name, value)| (name.to_owned(), value)));
     }
     annotations.extend(plan.annotations.clone());
-    let mut owners = template.owner_references.unwrap_or_default();
-    // Of an executor the driver pod is the controller: it goes with its driver.
-    owners.push(owner(application, role == Role::Driver));
+    let has_template = match role {
+        Role::Driver => application.spec.driver.pod.template.is_some(),
+        Role::Executor => application.spec.executor.pod.template.is_some(),
+    };
+    if !has_template {
+        all.insert(labels::MUTATED_BY_SPARK_OPERATOR.to_owned(), labels::TRUE.to_owned());
+    }
+    // The driver makes itself the one owner of its executors: they go with it.
+    let owners = (role == Role::Driver).then(|| {
+        let mut owners = template.owner_references.unwrap_or_default();
+        owners.push(owner(application, true));
+        owners
+    });
     ObjectMeta {
         labels: Some(all),
         annotations: (!annotations.is_empty()).then_some(annotations),
-        owner_references: Some(owners),
+        owner_references: owners,
         finalizers: template.finalizers,
         ..ObjectMeta::default()
     }

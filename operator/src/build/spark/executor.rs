@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::{monitoring, webhook};
 use crate::build::storage::Storage;
 use crate::build::template::{container_name, not_yet_present, take_spark_container};
-use crate::build::{Role, env, owner, policy};
+use crate::build::{Role, env, policy};
 
 /// The template of the executor pods.
 pub fn template(application: &ValidatedApplication) -> Pod {
@@ -47,15 +47,14 @@ pub fn template(application: &ValidatedApplication) -> Pod {
     spec.init_containers = (!init.is_empty()).then_some(init);
     policy::apply(&mut spec, plan);
     let metadata = metadata.unwrap_or_default();
-    let mut owners = metadata.owner_references.unwrap_or_default();
-    // Others, such as Kueue, find executors by it; the driver pod becomes their controller.
-    owners.push(owner(application, false));
     Pod {
         metadata: ObjectMeta {
             labels: metadata.labels,
             annotations: metadata.annotations,
             finalizers: metadata.finalizers,
-            owner_references: Some(owners),
+            // Spark adds the driver pod, their controller. The application is no second owner: it would keep
+            // executors that have not started when their driver is gone. Kueue finds it through the driver pod.
+            owner_references: metadata.owner_references,
             ..ObjectMeta::default()
         },
         spec: Some(spec),
