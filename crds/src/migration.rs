@@ -69,11 +69,14 @@ pub const FIELDS: &[(&str, &str)] = &[
         "spec.sparkUIOptions",
         "Names that are too long end in another hash. What is refused, for example by a quota, is an event and keeps no application from running.",
     ),
-    ("spec.driverIngressOptions", "As `spec.sparkUIOptions`."),
+    (
+        "spec.driverIngressOptions",
+        "As `spec.sparkUIOptions`. The Service and Ingress of an entry that is taken away are removed.",
+    ),
     ("spec.dynamicAllocation", LIVE),
     (
         "spec.driverPodDisruptionBudget",
-        "Made with the submission and removed at the end; a change meanwhile counts from the next submission.",
+        "Made with the submission and removed at the end. A change runs the application anew, as in Kubeflow, with the budget or without it.",
     ),
     ("spec.driver.podName", SAME),
     ("spec.driver.coreRequest", SAME),

@@ -18,6 +18,7 @@ use crate::pods::PodFacts;
 
 pub mod annotate;
 pub mod exposure;
+pub mod outdated;
 
 /// What came of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]

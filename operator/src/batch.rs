@@ -128,6 +128,17 @@ impl BatchSchedulers {
     pub fn group_of(&self, application: &str, spec: &SparkApplicationSpec) -> Option<GroupId> {
         group_id(self.of(spec).ok()??, application)
     }
+
+    /// The pod groups that an earlier specification of an application of this name may have had, and this one has
+    /// not.
+    pub fn outdated_groups(&self, application: &str, spec: &SparkApplicationSpec) -> Vec<GroupId> {
+        let plugin = self.kube_schedulers.first().map(|name| Scheduler::Kube(name));
+        let all = [Some(Scheduler::Volcano), plugin].into_iter().flatten();
+        let kept = self.group_of(application, spec);
+        all.filter_map(|scheduler| group_id(scheduler, application))
+            .filter(|group| Some(group) != kept.as_ref())
+            .collect()
+    }
 }
 
 fn named_scheduler(spec: &SparkApplicationSpec) -> Option<&str> {

@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt};
 
 use crate::apply::annotate::{Told, annotate};
-use crate::apply::exposure;
 use crate::apply::{self, Outcome};
+use crate::apply::{exposure, outdated};
 use crate::batch;
+use crate::build::Exposure;
 use crate::cli::Policy;
 use crate::decide::{Decision, Driver, decide};
 use crate::events;
@@ -242,6 +243,10 @@ async fn step(
                 let made = exposure_of(context, &validated, &old);
                 exposure::remove_budget(&context.client, &made).await.map_err(ReconcileError::Apply)?;
             }
+            if old.application_state.state == Phase::Invalidating {
+                let made = exposure_of(context, &validated, &old);
+                remove_outdated(context, &key, &uid, application, &driver_pod, &made).await?;
+            }
             work.write(basis.observed(&decision, &observation, context.policy.max_tracked_executors))
                 .await
                 .map(Step::next)
@@ -296,6 +301,32 @@ async fn remove_group(
             .map_err(ReconcileError::Apply),
         None => Ok(()),
     }
+}
+
+/// What the specification before this one had made around its driver.
+async fn remove_outdated(
+    context: &Context,
+    key: &ObjectKey,
+    uid: &str,
+    application: &SparkApplication,
+    driver_pod: &str,
+    keep: &Exposure,
+) -> Result<(), ReconcileError> {
+    let of = outdated::Of {
+        namespace: &key.namespace,
+        name: &key.name,
+        uid,
+        driver_pod: context.policy.exposure.budgets.then_some(driver_pod),
+    };
+    outdated::remove_outdated(&context.client, of, keep).await.map_err(ReconcileError::Apply)?;
+    for group in
+        context.policy.batch.iter().flat_map(|batch| batch.outdated_groups(&key.name, &application.spec))
+    {
+        podgroups::remove(&context.client, &key.namespace, &group, uid)
+            .await
+            .map_err(ReconcileError::Apply)?;
+    }
+    Ok(())
 }
 
 /// Before a driver is created for a submission that an earlier pass reserved: the cache may be old, and the

@@ -124,8 +124,11 @@ async fn put<K: Kind>(
 }
 
 fn has_owner<K: Kind>(found: &K, wanted: &K) -> bool {
-    let mut owners = wanted.meta().owner_references.iter().flatten();
-    owners.all(|owner| found.meta().owner_references.iter().flatten().any(|other| other.uid == owner.uid))
+    wanted.meta().owner_references.iter().flatten().all(|owner| is_owned_by(found, &owner.uid))
+}
+
+pub(super) fn is_owned_by<K: Kind>(found: &K, uid: &str) -> bool {
+    found.meta().owner_references.iter().flatten().any(|owner| owner.uid == uid)
 }
 
 /// Removes the objects of a submission that is over before its time: the web UI's, and the budget.
@@ -154,14 +157,29 @@ pub async fn remove_budget(client: &Client, exposure: &Exposure) -> Result<(), A
 }
 
 async fn remove<K: Kind>(client: &Client, kind: &'static str, made: &K) -> Result<(), ApplyError> {
-    let name = made.name_any();
-    let api: Api<K> = Api::namespaced(client.clone(), &made.namespace().unwrap_or_default());
-    let found = api.get_opt(&name).await;
-    let found = found.map_err(|source| ApplyError::Read { kind, name: name.clone(), source })?;
-    let Some(found) = found.filter(|found| has_owner(found, made)) else { return Ok(()) };
-    match api.delete(&name, &DeleteParams::default().preconditions(only_this(found.uid()))).await {
+    let namespace = made.namespace().unwrap_or_default();
+    let owners = made.meta().owner_references.iter().flatten();
+    for owner in owners {
+        remove_named::<K>(client, kind, &namespace, &made.name_any(), &owner.uid).await?;
+    }
+    Ok(())
+}
+
+/// Removes the object of this name if it belongs to this owner.
+pub(super) async fn remove_named<K: Kind>(
+    client: &Client,
+    kind: &'static str,
+    namespace: &str,
+    name: &str,
+    owner: &str,
+) -> Result<(), ApplyError> {
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    let found = api.get_opt(name).await;
+    let found = found.map_err(|source| ApplyError::Read { kind, name: name.to_owned(), source })?;
+    let Some(found) = found.filter(|found| is_owned_by(found, owner)) else { return Ok(()) };
+    match api.delete(name, &DeleteParams::default().preconditions(only_this(found.uid()))).await {
         Ok(_) => Ok(()),
         Err(error) if matches!(ApiFailure::of(&error), ApiFailure::NotFound | ApiFailure::Conflict) => Ok(()),
-        Err(source) => Err(ApplyError::Delete { kind, name, source }),
+        Err(source) => Err(ApplyError::Delete { kind, name: name.to_owned(), source }),
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::batch::BatchSchedulers;
+use crate::build::ExposurePolicy;
 use crate::error::Problem;
 use crate::fake_api::{Cut, FakeApi};
 use crate::fixtures::{changed, now, pass_time, policy};
@@ -59,6 +60,7 @@ struct Stage {
     api: FakeApi,
     fate: Fate,
     batch: Option<BatchSchedulers>,
+    exposure: ExposurePolicy,
 }
 
 impl Stage {
@@ -76,7 +78,7 @@ impl Stage {
                 "spec": changed(whole, &spec),
             }),
         );
-        Stage { api, fate: Fate::Succeeds, batch: None }
+        Stage { api, fate: Fate::Succeeds, batch: None, exposure: ExposurePolicy::default() }
     }
 
     fn application(&self) -> Option<SparkApplication> {
@@ -99,6 +101,7 @@ impl Stage {
     fn context(&self) -> Context {
         let mut context = context(&self.api);
         context.policy.batch = self.batch.clone();
+        context.policy.exposure = self.exposure.clone();
         context
     }
 

@@ -150,3 +150,52 @@ async fn sparks_own_driver_runs_anew_with_another_number_of_executors() {
     assert_eq!(stage.state(), Phase::Completed);
     assert_eq!(stage.api.world().drivers.len(), 2);
 }
+
+/// Everything that can stand around a driver.
+const AROUND: [(&str, &str); 7] = [
+    ("poddisruptionbudgets", "pi-driver"),
+    ("podgroups", "spark-pi-pg"),
+    ("services", "pi-driver-8001"),
+    ("ingresses", "pi-ing-8001"),
+    ("services", "pi-driver-8002"),
+    ("ingresses", "pi-ing-8002"),
+    ("services", "pi-ui-svc"),
+];
+
+#[tokio::test]
+async fn what_a_changed_specification_does_not_ask_for_any_more_is_removed() {
+    type Case = (fn(&mut Value), Phase, &'static [usize]);
+    let cases: [Case; 4] = [
+        (|spec| spec["driverPodDisruptionBudget"] = json!(false), Phase::Running, &[0]),
+        (|spec| spec["batchScheduler"] = json!("yunikorn"), Phase::Running, &[1]),
+        (
+            |spec| drop(spec["driverIngressOptions"].as_array_mut().unwrap().remove(0)),
+            Phase::Running,
+            &[2, 3],
+        ),
+        // Nothing runs by a specification that cannot be run.
+        (|spec| spec["driver"] = json!({"memory": "1x"}), Phase::Failed, &[0, 1, 2, 3, 4, 5, 6]),
+    ];
+    for (change, end, gone) in cases {
+        let stage = Stage {
+            batch: Some(BatchSchedulers::default()),
+            exposure: ExposurePolicy { ui_service: true, budgets: true, ..ExposurePolicy::default() },
+            ..Stage::new(json!({
+                "driverPodDisruptionBudget": true, "batchScheduler": "volcano",
+                "driverIngressOptions": [
+                    {"servicePort": 8001, "servicePortName": "a", "ingressURLFormat": "a.example.org"},
+                    {"servicePort": 8002, "servicePortName": "b", "ingressURLFormat": "b.example.org"},
+                ],
+            }))
+        };
+        stage.play_until(Phase::Running).await;
+        let missing = || -> Vec<usize> {
+            let there = |(plural, name): (&str, &str)| stage.api.get(plural, name).is_some();
+            (0..AROUND.len()).filter(|at| !there(AROUND[*at])).collect()
+        };
+        assert_eq!(missing(), [] as [usize; 0], "{:?}", stage.api.world().writes);
+        stage.edit(|application| change(&mut application["spec"]));
+        stage.play_until(end).await;
+        assert_eq!(missing(), gone);
+    }
+}
