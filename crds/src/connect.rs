@@ -123,7 +123,12 @@ pub struct ConnectExecutorSpec {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SparkConnectStatus {
-    /// Conditions; ServerPodReady says whether the server pod is ready.
+    /// The generation of the specification that this status tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Conditions; ServerPodReady says whether the server pod is ready, Ready, Reconciling and Stalled what kstatus
+    /// reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Option<Vec<Condition>>,

@@ -62,6 +62,9 @@ pub const CONNECT_NOT_READY: &str = "SparkConnectNotReady";
 /// The server cannot be started.
 pub const CONNECT_FAILED: &str = "SparkConnectFailed";
 
+/// Fields of the manifest of a SparkConnect have no effect, and why.
+pub const CONNECT_FIELDS_IGNORED: &str = "SparkConnectFieldsIgnored";
+
 /// The reason of the event by which a driver's state is told.
 pub fn driver_reason(state: DriverState) -> &'static str {
     match state {
@@ -86,7 +89,7 @@ pub fn executor_reason(state: ExecutorState) -> &'static str {
 
 /// Whether events with this reason are warnings; the others are normal.
 pub fn is_warning(reason: &str) -> bool {
-    const WARNINGS: [&str; 21] = [
+    const WARNINGS: [&str; 22] = [
         APPLICATION_SUBMISSION_FAILED,
         APPLICATION_FAILED,
         APPLICATION_PENDING_RERUN,
@@ -104,6 +107,7 @@ pub fn is_warning(reason: &str) -> bool {
         CONNECT_SERVER_REPLACED,
         CONNECT_NOT_READY,
         CONNECT_FAILED,
+        CONNECT_FIELDS_IGNORED,
         "SparkDriverFailed",
         "SparkDriverUnknown",
         "SparkExecutorFailed",

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cerium_crds::conditions::{
-    REASON_ACCEPTED, REASON_FIELDS_IGNORED, REASON_INVALID_SPEC, REASON_SERVER_POD_NOT_READY,
-    REASON_SERVER_POD_READY, SERVER_POD_READY, VALID,
+    READY, REASON_ACCEPTED, REASON_FIELDS_IGNORED, REASON_INVALID_SPEC, REASON_SERVER_POD_NOT_READY,
+    REASON_SERVER_POD_READY, RECONCILING, SERVER_POD_READY, STALLED, VALID,
 };
 use cerium_crds::connect::{ServerStatus, SparkConnectStatus};
 use cerium_crds::events as reasons;
@@ -73,14 +73,15 @@ impl Seen<'_> {
             (None, "") => (true, REASON_ACCEPTED, ""),
             (None, ignored) => (true, REASON_FIELDS_IGNORED, ignored),
         };
-        let wanted = [
+        let mut conditions = vec![
             self.condition(SERVER_POD_READY, ready, reason, &message),
             self.condition(VALID, valid.0, valid.1, valid.2),
         ];
+        conditions.extend(self.health(ready, &message));
+        let ours = [SERVER_POD_READY, VALID, READY, RECONCILING, STALLED];
         let others = self.old.conditions.iter().flatten();
-        let others = others.filter(|old| wanted.iter().all(|new| new.type_ != old.type_)).cloned();
-        let others: Vec<Condition> = others.collect();
-        next.conditions = Some(wanted.into_iter().chain(others).collect());
+        conditions.extend(others.filter(|old| !ours.contains(&old.type_.as_str())).cloned());
+        next.conditions = Some(conditions);
         next.server = Some(ServerStatus {
             pod_name: self.server.as_ref().map(|server| server.name.clone()),
             pod_ip: self.server.as_ref().and_then(|server| server.ip.clone()),
@@ -94,7 +95,29 @@ impl Seen<'_> {
         if next != *self.old {
             next.last_update_time = Some(Time(self.now));
         }
+        // Last, and no change by itself: older definitions of the kind do not keep it.
+        next.observed_generation = self.generation;
         next
+    }
+
+    /// What kstatus reads: a server of a specification that cannot be had is no success, though an older one answers.
+    fn health(&self, ready: bool, message: &str) -> Vec<Condition> {
+        let pod = if ready { REASON_SERVER_POD_READY } else { REASON_SERVER_POD_NOT_READY };
+        let stalled = match (self.invalid, self.refused) {
+            (Some(invalid), _) => Some((REASON_INVALID_SPEC, invalid)),
+            (None, Some(refused)) => Some((REASON_SERVER_POD_NOT_READY, refused)),
+            (None, None) => None,
+        };
+        match stalled {
+            Some((reason, text)) => {
+                vec![self.condition(READY, false, reason, text), self.condition(STALLED, true, reason, text)]
+            }
+            None if ready => vec![self.condition(READY, true, pod, "")],
+            None => vec![
+                self.condition(READY, false, pod, message),
+                self.condition(RECONCILING, true, pod, message),
+            ],
+        }
     }
 
     fn condition(&self, type_: &str, holds: bool, reason: &str, message: &str) -> Condition {
@@ -122,7 +145,8 @@ pub fn notes(name: &str, old: &SparkConnectStatus, next: &SparkConnectStatus) ->
         let mut conditions = status.conditions.iter().flatten();
         conditions.find(|c| c.type_ == SERVER_POD_READY).map(|c| c.message.clone()).unwrap_or_default()
     };
-    match after {
+    let mut notes: Vec<Note> = ignored_fields(name, old, next).into_iter().collect();
+    notes.extend(match after {
         Some(SparkConnectState::Ready) if before != SparkConnectState::Ready => {
             vec![Note::new(reasons::CONNECT_READY, format!("SparkConnect {name} is ready"))]
         }
@@ -135,7 +159,19 @@ pub fn notes(name: &str, old: &SparkConnectStatus, next: &SparkConnectStatus) ->
             vec![Note::new(reasons::CONNECT_NOT_READY, format!("SparkConnect {name}: {}", message(next)))]
         }
         _ => Vec::new(),
-    }
+    });
+    notes
+}
+
+/// The fields without effect, told once.
+fn ignored_fields(name: &str, old: &SparkConnectStatus, next: &SparkConnectStatus) -> Option<Note> {
+    let told = |status: &SparkConnectStatus| {
+        let mut conditions = status.conditions.iter().flatten();
+        conditions.find(|c| c.type_ == VALID && c.reason == REASON_FIELDS_IGNORED).map(|c| c.message.clone())
+    };
+    let text = told(next).filter(|text| told(old).as_ref() != Some(text))?;
+    let message = format!("SparkConnect {name}: fields without effect: {text}");
+    Some(Note::new(reasons::CONNECT_FIELDS_IGNORED, message))
 }
 
 #[cfg(test)]
@@ -195,6 +231,51 @@ mod tests {
         let status = Seen { server: view(true), ..seen(&first) }.next();
         let later = Timestamp::from_second(1_800_000_999).unwrap();
         assert_eq!(Seen { server: view(true), now: later, ..seen(&status) }.next(), status);
+    }
+
+    /// The rules of kstatus: observedGeneration, then Stalled, Reconciling and Ready.
+    #[test]
+    fn kstatus_reads_what_has_become_of_it() {
+        let first = SparkConnectStatus::default();
+        let is = |status: &SparkConnectStatus| {
+            ["Ready", "Reconciling", "Stalled"].map(|type_| {
+                let mut conditions = status.conditions.iter().flatten();
+                conditions.find(|c| c.type_ == type_).map(|c| c.status == "True")
+            })
+        };
+        let waiting = Seen { server: view(false), ..seen(&first) }.next();
+        assert_eq!(waiting.observed_generation, Some(1));
+        assert_eq!(is(&waiting), [Some(false), Some(true), None]);
+        let ready = Seen { server: view(true), ..seen(&waiting) }.next();
+        assert_eq!(is(&ready), [Some(true), None, None]);
+        let refused = Seen { refused: Some("exceeded quota"), ..seen(&ready) }.next();
+        assert_eq!(is(&refused), [Some(false), None, Some(true)]);
+        let invalid = Seen { invalid: Some("wrong"), server: view(true), ..seen(&ready) }.next();
+        assert_eq!(is(&invalid), [Some(false), None, Some(true)]);
+    }
+
+    #[test]
+    fn a_definition_that_does_not_keep_the_generation_makes_no_new_status() {
+        let first = SparkConnectStatus::default();
+        let mut kept = Seen { server: view(true), ..seen(&first) }.next();
+        kept.observed_generation = None;
+        let later = Timestamp::from_second(1_800_000_999).unwrap();
+        let next = Seen { server: view(true), now: later, ..seen(&kept) }.next();
+        assert_eq!(next.last_update_time, kept.last_update_time);
+    }
+
+    #[test]
+    fn ignored_fields_are_told_once() {
+        let first = SparkConnectStatus::default();
+        let next = Seen { ignored: "spec.x has no effect", server: view(false), ..seen(&first) }.next();
+        let told = |old, next| {
+            let notes: Vec<Note> = notes("shared", old, next);
+            notes.into_iter().filter(|note| note.reason == "SparkConnectFieldsIgnored").collect::<Vec<_>>()
+        };
+        assert!(
+            matches!(&told(&first, &next)[..], [note] if note.warning && note.message.ends_with("spec.x has no effect"))
+        );
+        assert!(told(&next, &next).is_empty());
     }
 
     #[test]
