@@ -36,7 +36,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("spec.arguments", SAME),
     (
         "spec.sparkConf",
-        "On Cerium's engine Spark's keys without a use are told in an event and in the condition Valid, first those that should have protected something (docs/reference/configuration.md).",
+        "On Cerium's engine Spark's keys without a use are told in an event and in the condition Valid, first those that should have protected something (docs/reference/configuration.md). A volume with `claimName: OnDemand` is an ephemeral volume: its claim is named after the pod and goes with it, where Spark keeps it for the next executor (drivers on Spark, too).",
     ),
     (
         "spec.hadoopConf",

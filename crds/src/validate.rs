@@ -85,7 +85,6 @@ pub fn validate_for(
 
     if engine == Engine::Spark {
         program::check_images(&spec, &driver.image, &executor.image, &mut findings);
-        volumes::check_claims(&conf, &mut findings);
     }
 
     if !findings.errors.is_empty() {

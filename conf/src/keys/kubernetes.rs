@@ -76,7 +76,8 @@ keys! {
     /// Environment variable of the executors from a Secret: `<variable>=<secret>:<key>`.
     KUBERNETES_EXECUTOR_SECRET_KEY_REF = "spark.kubernetes.executor.secretKeyRef.", "2.4.0", Submission;
     /// Volume of the driver pod: `<type>.<name>.mount.path`, `.mount.subPath`, `.mount.readOnly` and
-    /// `.options.<option>`. Types are emptyDir, hostPath, nfs and persistentVolumeClaim.
+    /// `.options.<option>`. Types are emptyDir, hostPath, nfs and persistentVolumeClaim; with the claim name
+    /// `OnDemand` each pod gets a claim of its own, of `storageClass` and `sizeLimit`, that goes with the pod.
     KUBERNETES_DRIVER_VOLUMES = "spark.kubernetes.driver.volumes.", "2.4.0", Submission;
     /// Volume of the executor pods, said in the same way.
     KUBERNETES_EXECUTOR_VOLUMES = "spark.kubernetes.executor.volumes.", "2.4.0", Submission;

@@ -118,11 +118,10 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "
-        {type: Python, mainApplicationFile: 'local:///a.py', image: a, sparkConf: {spark.cerium.engine: spark,
-        spark.kubernetes.driver.volumes.persistentVolumeClaim.a.mount.path: /a,
-        spark.kubernetes.driver.volumes.persistentVolumeClaim.a.options.claimName: OnDemand}}
+        sparkConf: {spark.kubernetes.executor.volumes.persistentVolumeClaim.a.mount.path: /a,
+          spark.kubernetes.executor.volumes.persistentVolumeClaim.a.options.claimName: OnDemand}
         ",
-        "spec.sparkConf[spark.kubernetes.driver.volumes.persistentVolumeClaim.a.options.claimName]: \"OnDemand\" is not",
+        "spec.sparkConf[spark.kubernetes.executor.volumes.persistentVolumeClaim.a.options.sizeLimit]: is missing",
     ),
     (
         "{type: Java, sparkConf: {spark.cerium.engine: native}, mainApplicationFile: 'local:///a.py'}",
@@ -325,6 +324,32 @@ fn executors_share_the_drivers_service_account_unless_they_have_their_own() {
     assert_eq!(app.executor.service_account.as_deref(), Some("sb"));
     let app = valid("{driver: {serviceAccount: sa}, executor: {template: {spec: {serviceAccountName: sc}}}}");
     assert_eq!(app.executor.service_account, None);
+}
+
+/// Spark's page on Kubernetes: such a claim is made for each pod, of this class and size, and only this pod uses it.
+#[test]
+fn a_claim_on_demand_is_made_for_each_pod() {
+    let app = valid(
+        "
+        sparkConf:
+          spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.mount.path: /scratch
+          spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options.claimName: OnDemand
+          spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options.storageClass: gp3
+          spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options.sizeLimit: 500Gi
+          spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.label.team: a
+        ",
+    );
+    let volume = serde_json::to_value(&app.executor.by_property.volumes).unwrap();
+    assert_eq!(
+        volume,
+        serde_json::json!([{"name": "spark-local-dir-1", "ephemeral": {"volumeClaimTemplate": {
+            "metadata": {"labels": {"team": "a"}},
+            "spec": {
+                "accessModes": ["ReadWriteOncePod"], "storageClassName": "gp3",
+                "resources": {"requests": {"storage": "500Gi"}},
+            },
+        }}}])
+    );
 }
 
 /// As in Kubeflow what is not in Java's units is a Kubernetes quantity.

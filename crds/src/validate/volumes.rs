@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use cerium_conf::keys::KUBERNETES_DRIVER_VOLUMES;
 use cerium_conf::{SparkConf, paths};
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource, NFSVolumeSource,
-    PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume, VolumeMount,
+    ConfigMapVolumeSource, EmptyDirVolumeSource, EphemeralVolumeSource, HostPathVolumeSource,
+    NFSVolumeSource, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
+    PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume, VolumeMount, VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::Findings;
 use crate::application::{SparkApplicationSpec, SparkPodSpec};
 use crate::names::{LOCAL_DIR_VOLUME_PREFIX, volume_name};
 use crate::plan::Mounts;
 use crate::quantity;
+
+/// Name of a claim that is made for each pod.
+const ON_DEMAND: &str = "OnDemand";
 
 /// What the fields of the spec say.
 pub(super) fn of_fields(
@@ -152,12 +156,8 @@ fn declared_volume(
     match kind {
         "emptyDir" => {
             let size = option("sizeLimit");
-            if let Some(size) = size.as_deref().filter(|size| quantity::parse(size).is_none()) {
-                findings.invalid(
-                    format!("{field}options.sizeLimit]"),
-                    size,
-                    "expected a Kubernetes quantity, such as 10Gi",
-                );
+            if let Some(size) = &size {
+                check_size(field, size, findings);
             }
             volume.empty_dir =
                 Some(EmptyDirVolumeSource { medium: option("medium"), size_limit: size.map(Quantity) });
@@ -171,6 +171,10 @@ fn declared_volume(
         }
         "persistentVolumeClaim" => {
             let claim_name = required("claimName")?;
+            if claim_name.contains(ON_DEMAND) {
+                volume.ephemeral = Some(claim_on_demand(settings, field, findings)?);
+                return Some(volume);
+            }
             volume.persistent_volume_claim =
                 Some(PersistentVolumeClaimVolumeSource { claim_name, read_only: None });
         }
@@ -185,17 +189,45 @@ fn declared_volume(
     Some(volume)
 }
 
-/// Volume claims that Spark would make for the driver pod while it submits it.
-pub(super) fn check_claims(conf: &SparkConf, findings: &mut Findings<'_>) {
-    const CLAIM: &str = "persistentVolumeClaim.";
-    for (key, claim) in conf.iter_prefix(KUBERNETES_DRIVER_VOLUMES) {
-        if key.starts_with(CLAIM) && key.ends_with(".options.claimName") && claim.contains("OnDemand") {
-            findings.invalid(
-                format!("spec.sparkConf[{KUBERNETES_DRIVER_VOLUMES}{key}]"),
-                claim,
-                "no volume claims are made for drivers; create it and name it here",
-            );
-        }
+/// A claim that is made for each pod and goes with it. Spark's client and driver make such claims themselves; as an
+/// ephemeral volume Kubernetes makes them, and nobody has to clean up.
+fn claim_on_demand(
+    settings: &BTreeMap<&str, &str>,
+    field: &str,
+    findings: &mut Findings<'_>,
+) -> Option<EphemeralVolumeSource> {
+    let Some(size) = settings.get("options.sizeLimit") else {
+        findings.problem(
+            format!("{field}options.sizeLimit]"),
+            "is missing: a volume claim that is made on demand needs it",
+        );
+        return None;
+    };
+    check_size(field, size, findings);
+    let of = |start: &str| -> Option<BTreeMap<String, String>> {
+        let all = settings.iter().filter_map(|(key, value)| Some((key.strip_prefix(start)?, *value)));
+        let all: BTreeMap<_, _> = all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        (!all.is_empty()).then_some(all)
+    };
+    let spec = PersistentVolumeClaimSpec {
+        access_modes: Some(vec!["ReadWriteOncePod".to_owned()]),
+        resources: Some(VolumeResourceRequirements {
+            requests: Some([("storage".to_owned(), Quantity((*size).to_owned()))].into()),
+            ..VolumeResourceRequirements::default()
+        }),
+        storage_class_name: settings.get("options.storageClass").map(ToString::to_string),
+        ..PersistentVolumeClaimSpec::default()
+    };
+    let metadata =
+        ObjectMeta { labels: of("label."), annotations: of("annotation."), ..ObjectMeta::default() };
+    let template = PersistentVolumeClaimTemplate { metadata: Some(metadata), spec };
+    Some(EphemeralVolumeSource { volume_claim_template: Some(template) })
+}
+
+fn check_size(field: &str, size: &str, findings: &mut Findings<'_>) {
+    if quantity::parse(size).is_none() {
+        let expected = "expected a Kubernetes quantity, such as 10Gi";
+        findings.invalid(format!("{field}options.sizeLimit]"), size, expected);
     }
 }
 
