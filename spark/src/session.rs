@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod defaults;
+mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -61,7 +61,7 @@ pub fn sql_key(name: &str) -> Option<SqlKey> {
 }
 
 impl SqlKey {
-    /// Refuses a value that is not of the key's type.
+    /// Refuses a value that is not of the key's type or beyond its limits.
     pub fn check(&self, name: &str, value: &str) -> Result<()> {
         let text = value.trim();
         let fits = match self.kind {
@@ -72,7 +72,7 @@ impl SqlKey {
             _ => true,
         };
         if fits {
-            return Ok(());
+            return super::limits::check(name, value);
         }
         let kind = self.kind;
         Err(SparkError::new(
