@@ -5,6 +5,7 @@
 pub mod aggregate;
 pub mod arithmetic;
 pub mod array;
+pub mod builtin;
 pub mod cipher;
 pub mod convert;
 pub mod csv;

@@ -11,12 +11,13 @@ use super::proto::catalog::CatType;
 use super::{ConnectPlan, Environment, data_type, proto};
 use crate::catalog::{CATALOG, Column, Database, Identifier, Listed, Stored, errors, model, table};
 use crate::error::{Result, SparkError};
+use crate::functions::builtin;
 use crate::routine::Routine;
 use crate::session::cache::StorageLevel;
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::plan::command::{
-    NewTable, add, create_statement, forget, function_names, identity, known, matches_pattern, new_table,
-    partition_names, recover, refresh, routine, truncate, uncache,
+    NewTable, add, create_statement, forget, identity, known, matches_pattern, new_table, partition_names,
+    recover, refresh, routine, truncate, uncache,
 };
 use crate::sql::statement::{Name, parse_name};
 
@@ -321,7 +322,7 @@ impl Call<'_> {
             && !self.snapshot.routines.temporary.contains_key(&short.to_lowercase())
         {
             let short = short.to_lowercase();
-            if function_names(self.snapshot).contains(&short) {
+            if builtin::contains(&short) {
                 return Ok(Some(FunctionRow::built_in(short)));
             }
         }
@@ -332,7 +333,7 @@ impl Call<'_> {
     /// All functions that can be called from a database: built-in ones, those of the session, its own.
     async fn all_functions(&self, database: &[String]) -> Result<Vec<FunctionRow>> {
         let temporary = &self.snapshot.routines.temporary;
-        let built_in = function_names(self.snapshot).into_iter().filter(|n| !temporary.contains_key(n));
+        let built_in = builtin::names().map(str::to_owned).filter(|name| !temporary.contains_key(name));
         let mut all: Vec<FunctionRow> = built_in.map(FunctionRow::built_in).collect();
         all.extend(temporary.iter().map(|(name, routine)| FunctionRow::of(vec![name.clone()], routine)));
         all.sort_by(|a, b| a.name.cmp(&b.name));

@@ -9,6 +9,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use crate::catalog::{CATALOG, Database, Listed, Stored};
 use crate::connect::ConnectPlan;
 use crate::error::{Result, SparkError};
+use crate::functions::builtin;
 use crate::routine::Routine;
 use crate::sql::plan::command::usage;
 
@@ -113,7 +114,8 @@ pub(super) struct FunctionRow {
 
 impl FunctionRow {
     pub(super) fn built_in(name: String) -> Self {
-        Self { name, place: None, description: "N/A.".to_owned(), class: String::new() }
+        let class = builtin::class(&name).unwrap_or_default().to_owned();
+        Self { name, place: None, description: "N/A.".to_owned(), class }
     }
 
     pub(super) fn of(mut full: Vec<String>, routine: &Routine) -> Self {

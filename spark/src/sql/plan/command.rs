@@ -29,7 +29,7 @@ pub use self::create::{CreateAs, NewTable, add, create_as, new_table, query_colu
 pub use self::function::{routine, usage};
 pub use self::insert::{Into, file_format, into_table};
 pub use self::session::{forget, identity, known, refresh, uncache};
-pub use self::show::{create_statement, function_names, matches_pattern};
+pub use self::show::{create_statement, matches_pattern};
 
 pub(super) async fn plan(session: &SparkSession, statement: Statement) -> Result<Planned> {
     match statement {

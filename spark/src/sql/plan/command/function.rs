@@ -3,6 +3,7 @@
 use super::{nothing, strings};
 use crate::catalog::errors;
 use crate::error::{Result, SparkError};
+use crate::functions::builtin;
 use crate::routine::{Definition, Parameter, Returns, Routine, SqlRoutine};
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::plan::routine::{body_tables, check};
@@ -10,8 +11,6 @@ use crate::sql::plan::{Planned, lookup_tables};
 use crate::sql::stack::with_room;
 use crate::sql::statement::{CreateFunction, FunctionSource, Name, SqlFunction};
 use crate::types;
-
-use super::show::function_names;
 
 pub(super) async fn create(session: &SparkSession, create: CreateFunction) -> Result<Planned> {
     let snapshot = session.snapshot()?;
@@ -31,7 +30,7 @@ pub(super) async fn create(session: &SparkSession, create: CreateFunction) -> Re
     let catalog = session.catalog();
     match name.as_slice() {
         [short] if create.temporary => {
-            if is_builtin(&snapshot, short) {
+            if builtin::contains(short) {
                 return Err(errors::routine_exists(std::slice::from_ref(short)));
             }
             catalog.register(short, Routine::Defined(definition), create.replace)?;
@@ -63,10 +62,6 @@ fn sql_routine(snapshot: &Snapshot, function: SqlFunction) -> Result<SqlRoutine>
     Ok(SqlRoutine { parameters, returns, body: function.body, comment: function.comment })
 }
 
-fn is_builtin(snapshot: &Snapshot, name: &str) -> bool {
-    function_names(snapshot).contains(&name.to_lowercase())
-}
-
 pub(super) async fn drop(
     session: &SparkSession,
     name: &Name,
@@ -78,7 +73,7 @@ pub(super) async fn drop(
     let short = name.parts.last().cloned().unwrap_or_default();
     if temporary {
         if !catalog.unregister(&short) {
-            if is_builtin(&snapshot, &short) {
+            if builtin::contains(&short) {
                 return Err(SparkError::new(
                     "_LEGACY_ERROR_TEMP_1255",
                     "",
@@ -93,7 +88,7 @@ pub(super) async fn drop(
         return nothing();
     }
     let known = name.parts.len() == 1
-        && (is_builtin(&snapshot, &short) || snapshot.routines.temporary.contains_key(&short.to_lowercase()));
+        && (builtin::contains(&short) || snapshot.routines.temporary.contains_key(&short.to_lowercase()));
     if known {
         return Err(SparkError::new(
             "_LEGACY_ERROR_TEMP_1017",
@@ -127,8 +122,9 @@ pub(super) async fn describe(session: &SparkSession, name: &Name, extended: bool
     let snapshot = session.snapshot()?;
     let short = name.parts.last().map(|part| part.to_lowercase()).unwrap_or_default();
     let temporary = snapshot.routines.temporary.contains_key(&short);
-    let mut lines = if !temporary && name.parts.len() == 1 && is_builtin(&snapshot, &short) {
-        vec![format!("Function: {short}"), "Class: N/A.".to_owned(), "Usage: N/A.".to_owned()]
+    let mut lines = if !temporary && name.parts.len() == 1 && builtin::contains(&short) {
+        let class = builtin::class(&short).unwrap_or("N/A.");
+        vec![format!("Function: {short}"), format!("Class: {class}"), "Usage: N/A.".to_owned()]
     } else {
         let Some((full, routine)) = routine(session, &name.parts).await? else {
             return Err(SparkError::routine_unresolved(&name.parts).at(name.position));

@@ -11,6 +11,7 @@ use super::describe::{details, tree};
 use super::{Planned, columns_of, local, pairs, stored, stored_table, strings};
 use crate::catalog::{CATALOG, Column, Identifier, Listed, Stored, StoredView, Table, errors};
 use crate::error::{Result, SparkError, quote};
+use crate::functions::builtin;
 use crate::session::{Snapshot, SparkSession};
 use crate::sql::statement::{Name, PartitionSpec, Show};
 
@@ -55,7 +56,7 @@ pub(super) async fn show(session: &SparkSession, what: Show) -> Result<Planned> 
         }
         Show::Properties(name, key) => properties(session, &snapshot, &name, key).await,
         Show::Functions { user, system, pattern } => {
-            let mut names = if system { function_names(&snapshot) } else { Vec::new() };
+            let mut names = if system { builtin::names().map(str::to_owned).collect() } else { Vec::new() };
             if user {
                 names.extend(user_functions(session, &snapshot).await?);
                 names.sort();
@@ -82,21 +83,6 @@ async fn user_functions(session: &SparkSession, snapshot: &Snapshot) -> Result<V
     let stored = session.catalog().list_routines(&[]).await?;
     let stored = stored.into_iter().map(|(identifier, _)| identifier.parts().join("."));
     Ok(snapshot.routines.temporary.keys().cloned().chain(stored).collect())
-}
-
-/// Names of the built-in functions, sorted.
-pub fn function_names(snapshot: &Snapshot) -> Vec<String> {
-    let state = &snapshot.state;
-    let mut names: Vec<String> = state
-        .scalar_functions()
-        .keys()
-        .chain(state.aggregate_functions().keys())
-        .chain(state.window_functions().keys())
-        .cloned()
-        .collect();
-    names.sort();
-    names.dedup();
-    names
 }
 
 /// Spark's patterns of SHOW: `*` for any characters, `|` between alternatives, case ignored.
