@@ -18,6 +18,7 @@ use crate::catalog::{Catalog, Identifier, SharedViews, Stored};
 use crate::error::{Result, SparkError};
 use crate::python::analyze::{AnalyzeCall, Analyzed};
 use crate::routine::Routines;
+use crate::sql::lex::DoubleQuotes;
 use crate::sql::plan::AfterWrite;
 use crate::sql::statement::parse_name;
 
@@ -320,6 +321,13 @@ impl SparkSession {
         })
     }
 
+    /// `spark.sql.ansi.doubleQuotedIdentifiers`, which counts by ANSI rules only.
+    pub(crate) fn double_quotes(&self) -> DoubleQuotes {
+        let conf = self.conf();
+        let names = ["spark.sql.ansi.enabled", "spark.sql.ansi.doubleQuotedIdentifiers"];
+        if names.iter().all(|key| is_on(&conf, key)) { DoubleQuotes::Names } else { DoubleQuotes::Strings }
+    }
+
     /// `spark.sql.variable.substitute`.
     pub(crate) fn substitutes_variables(&self) -> bool {
         self.conf().get(&keys::SQL_VARIABLE_SUBSTITUTE).unwrap_or(true)
@@ -354,6 +362,19 @@ impl SparkSession {
         }
         self.get(key).ok().flatten()
     }
+}
+
+impl Snapshot {
+    /// A switch of Spark's SQL: as it is set, else as Spark has it.
+    pub(crate) fn is_on(&self, key: &str) -> bool {
+        is_on(&self.conf, key)
+    }
+}
+
+/// A switch of Spark's SQL: as it is set, else as Spark has it.
+pub(crate) fn is_on(conf: &SparkConf, key: &str) -> bool {
+    let value = conf.get_str(key).or_else(|| defaults::sql_key(key)?.default);
+    value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
 }
 
 /// Where the catalog and tables without LOCATION keep their files.

@@ -35,6 +35,7 @@ mod xml;
 
 use std::sync::Arc;
 
+use cerium_conf::SparkConf;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ExprSchema;
 use datafusion::execution::SessionState;
@@ -59,6 +60,8 @@ pub struct Context<'a> {
     pub schema: &'a dyn ExprSchema,
     /// `spark.sql.session.timeZone`.
     pub time_zone: &'a str,
+    /// The session's conf.
+    pub conf: &'a SparkConf,
 }
 
 impl Context<'_> {

@@ -75,6 +75,7 @@ impl<'a> Resolver<'a> {
             state: &self.planner.session.state,
             schema: self.schema,
             time_zone: &self.planner.session.time_zone,
+            conf: &self.planner.session.conf,
         }
     }
 

@@ -119,6 +119,20 @@ impl Dialect for SparkDialect {
 
 /// The tokens of a statement with strings unescaped and number suffixes made typed literals.
 pub fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
+    tokenize_with(text, DoubleQuotes::Strings)
+}
+
+/// What stands in double quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DoubleQuotes {
+    /// Strings.
+    Strings,
+    /// Names, as with `spark.sql.ansi.doubleQuotedIdentifiers`.
+    Names,
+}
+
+/// The same, with what stands in double quotes.
+pub fn tokenize_with(text: &str, quotes: DoubleQuotes) -> Result<Vec<TokenWithSpan>> {
     let raw = Tokenizer::new(&SparkDialect::default(), text)
         .with_unescape(false)
         .tokenize_with_location()
@@ -139,7 +153,7 @@ pub fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
                 .map(String::from);
             SparkError::syntax(offender.as_deref(), "", position)
         })?;
-    Ok(adapt(raw))
+    Ok(adapt(raw, quotes))
 }
 
 /// sqlparser counts columns from 1, Spark from 0.
@@ -147,13 +161,17 @@ pub fn position(location: Location) -> Position {
     Position { line: location.line.max(1), pos: location.column.saturating_sub(1) }
 }
 
-fn adapt(raw: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn adapt(raw: Vec<TokenWithSpan>, quotes: DoubleQuotes) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
     let mut parameters = 0;
     for token in raw {
         let TokenWithSpan { token, span } = token;
         let glued = out.last().is_some_and(|last| last.span.end == span.start);
         match token {
+            Token::DoubleQuotedString(name) if quotes == DoubleQuotes::Names => {
+                let name = Token::make_word(&name.replace("\"\"", "\""), Some('`'));
+                out.push(TokenWithSpan::new(name, span));
+            }
             Token::SingleQuotedString(ref s) | Token::DoubleQuotedString(ref s) => {
                 let quote = if matches!(token, Token::DoubleQuotedString(_)) { '"' } else { '\'' };
                 let is_raw = glued

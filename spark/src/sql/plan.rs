@@ -110,7 +110,7 @@ pub async fn plan_with(
         if session.substitutes_variables() {
             text = substitute(&text, &|prefix, name| session.variable(prefix, name))?;
         }
-        let statement = statement::parse(&text, parameters)?;
+        let statement = statement::parse_with(&text, parameters, session.double_quotes())?;
         loop {
             match command::plan(session, statement.clone()).await {
                 Err(error) if session.load_routine(&error).await? => {}

@@ -21,7 +21,7 @@ pub use self::definitions::{
 pub use self::functions::{CreateFunction, FunctionSource, SqlFunction};
 pub use self::queries::{Insert, InsertDirectory, QueryText};
 use super::Parameters;
-use super::lex::{self, SparkDialect};
+use super::lex::{self, DoubleQuotes, SparkDialect};
 use super::parse::{self, is_word, next_are, next_is, query};
 use super::stack::with_room;
 use crate::error::{Position, Result, SparkError};
@@ -167,7 +167,12 @@ pub fn ident_position(ident: &Ident) -> Option<Position> {
 
 /// Parses one statement, its parameters standing for the values given.
 pub fn parse(text: &str, parameters: &Parameters) -> Result<Statement> {
-    let tokens = lex::tokenize(text)?;
+    parse_with(text, parameters, DoubleQuotes::Strings)
+}
+
+/// The same, with what stands in double quotes.
+pub(crate) fn parse_with(text: &str, parameters: &Parameters, quotes: DoubleQuotes) -> Result<Statement> {
+    let tokens = lex::tokenize_with(text, quotes)?;
     parse::refuse_scripts(&tokens)?;
     let mut code = tokens.iter().filter(|t| !lex::is_blank(&t.token));
     if let Some(first) = code.next()

@@ -5,15 +5,16 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use super::invocation::Call;
-use crate::analysis::Named;
 use crate::analysis::cast::cast;
 use crate::analysis::coercion::unified;
 use crate::analysis::common::{common_type, to_common_type};
 use crate::analysis::operator::scalar_call;
+use crate::analysis::{Named, ansi};
 use crate::error::{Result, SparkError};
 use crate::functions::array as kernels;
 use crate::functions::kernel::Kernel;
 use crate::functions::lambda::list_of;
+use crate::session::is_on;
 use crate::types;
 
 /// How Spark prints the comparator that `array_sort` has where none is given.
@@ -49,8 +50,11 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         "size" | "cardinality" => {
             call.arity(1, 1)?;
             match call.data_type(0)? {
-                DataType::List(_) | DataType::Map(_, _) => run(&kernels::CARDINALITY, call.exprs()),
-                DataType::Null => Expr::Literal(ScalarValue::Int32(None), None),
+                DataType::List(_) | DataType::Map(_, _) => {
+                    let size = run(&kernels::CARDINALITY, call.exprs());
+                    if of_null(call) { call.builtin("coalesce", vec![size, lit(-1)])? } else { size }
+                }
+                DataType::Null => lit(ScalarValue::Int32(of_null(call).then_some(-1))),
                 _ => return Err(call.unexpected(0, "(\"ARRAY\" or \"MAP\")")),
             }
         }
@@ -287,4 +291,9 @@ fn sequence(call: &Call<'_>) -> Result<Expr> {
         args.push(lit(ScalarValue::IntervalMonthDayNano(Some(day))));
     }
     Ok(run(&kernels::SEQUENCE, args))
+}
+
+/// Whether the size of NULL is -1.
+fn of_null(call: &Call<'_>) -> bool {
+    ansi::is_off(call.context.state) && is_on(call.context.conf, "spark.sql.legacy.sizeOfNull")
 }

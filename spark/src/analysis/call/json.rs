@@ -13,6 +13,7 @@ use crate::analysis::{Named, constant};
 use crate::connect::data_type::parse_type;
 use crate::error::{Result, SparkError};
 use crate::functions::json as kernels;
+use crate::session::is_on;
 use crate::source::json::infer;
 use crate::source::json::options::JsonOptions;
 use crate::source::options::Options;
@@ -37,7 +38,12 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
             if !call.data_type(0)?.is_nested() {
                 return Err(call.unexpected(0, "(\"STRUCT\" or \"ARRAY\" or \"MAP\" or \"VARIANT\")"));
             }
-            let given = lit(json_text(&given_options(call, 1)?)?);
+            let mut given = given_options(call, 1)?;
+            let kept = !is_on(call.context.conf, "spark.sql.jsonGenerator.ignoreNullFields");
+            if kept && !given.keys().any(|key| key.eq_ignore_ascii_case("ignoreNullFields")) {
+                given.insert("ignoreNullFields".to_owned(), "false".to_owned());
+            }
+            let given = lit(json_text(&given)?);
             let expr = scalar_call(kernels::TO_JSON.function(), vec![call.expr(0)?, given]);
             Ok(Some(Named::new(expr, format!("to_json({})", call.arg(0)?.name))))
         }

@@ -65,7 +65,12 @@ pub(super) fn columns(
     values: &[ScalarValue],
     aggregates: &[Named],
 ) -> Result<Vec<Named>> {
-    let context = Context { state: &planner.session.state, schema, time_zone: &planner.session.time_zone };
+    let context = Context {
+        state: &planner.session.state,
+        schema,
+        time_zone: &planner.session.time_zone,
+        conf: &planner.session.conf,
+    };
     let mut columns = Vec::with_capacity(values.len() * aggregates.len());
     for value in values {
         let shown = match value.is_null() {

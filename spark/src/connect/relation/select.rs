@@ -88,6 +88,7 @@ pub(super) fn run_generator(
         state: &planner.session.state,
         schema: schema.as_ref(),
         time_zone: &planner.session.time_zone,
+        conf: &planner.session.conf,
     };
     let generated = generator::generate(&context, input, name, args, false)?;
     Ok((generated.plan, generated.columns))

@@ -28,6 +28,7 @@ fn context<'c>(planner: &'c Planner<'_>, scope: &'c Scope) -> Context<'c> {
         state: &planner.session.state,
         schema: scope.plan.schema().as_ref(),
         time_zone: &planner.session.time_zone,
+        conf: &planner.session.conf,
     }
 }
 

@@ -79,7 +79,7 @@ impl<'a> Planner<'a> {
         'a: 'c,
     {
         let session = self.session;
-        call::Context { state: &session.state, schema, time_zone: &session.time_zone }
+        call::Context { state: &session.state, schema, time_zone: &session.time_zone, conf: &session.conf }
     }
 
     /// An expression, its columns found and its types known.

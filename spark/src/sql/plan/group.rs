@@ -78,8 +78,9 @@ impl Planner<'_> {
             flatten(expr, &mut written);
         }
         let mut columns: Vec<Named> = Vec::new();
+        let places = self.session.is_on("spark.sql.groupByOrdinal");
         for expr in written {
-            let item = ordinal(expr).and_then(|n| projection.get(n.checked_sub(1)?));
+            let item = ordinal(expr).filter(|_| places).and_then(|n| projection.get(n.checked_sub(1)?));
             let expr = match item {
                 Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) => expr,
                 _ => expr,
@@ -116,7 +117,7 @@ impl Planner<'_> {
     }
 
     fn group(&mut self, expr: &ast::Expr, names: &Names<'_>) -> Result<Expr> {
-        if let Some(position) = ordinal(expr) {
+        if let Some(position) = ordinal(expr).filter(|_| self.session.is_on("spark.sql.groupByOrdinal")) {
             let size = names.select.len();
             let item = position.checked_sub(1).and_then(|i| names.select.get(i));
             let Some(item) = item else {
@@ -136,6 +137,8 @@ impl Planner<'_> {
             }
             return Ok(item.expr.clone());
         }
+        let aliases = self.session.is_on("spark.sql.groupByAliases");
+        let names = &Names { select: if aliases { names.select } else { &[] }, ..*names };
         let named = self.expr(expr, names)?;
         if !find_aggregate_exprs([&named.expr]).is_empty() {
             return Err(SparkError::new(

@@ -145,9 +145,10 @@ impl Planner<'_> {
                     let nulls_first = key.options.nulls_first.unwrap_or(asc);
                     return Ok(items.iter().map(|item| (item.clone(), asc, nulls_first)).collect());
                 }
+                let places = self.session.is_on("spark.sql.orderByOrdinal");
                 keys.iter()
                     .map(|key| {
-                        let Some(position) = ordinal(&key.expr) else {
+                        let Some(position) = ordinal(&key.expr).filter(|_| places) else {
                             return Ok(self.sort_keys(std::slice::from_ref(key), names)?.remove(0));
                         };
                         let item = position.checked_sub(1).and_then(|i| items.get(i)).ok_or_else(|| {
