@@ -18,7 +18,7 @@ use super::statement::location_in;
 use crate::error::{Position, Result, SparkError};
 
 pub(crate) use data_type::data_type;
-pub(crate) use query::query;
+pub(crate) use query::{query, query_of, with};
 pub(crate) use select::{Hint, parse_hints, select_item};
 pub(crate) use table_argument::TABLE;
 

@@ -77,12 +77,14 @@ pub enum Statement {
         /// CASCADE.
         cascade: bool,
     },
-    /// ALTER DATABASE SET DBPROPERTIES or LOCATION.
+    /// ALTER DATABASE SET or UNSET DBPROPERTIES, SET LOCATION.
     AlterDatabase {
         /// The database.
         name: Name,
         /// Properties to set.
         properties: BTreeMap<String, String>,
+        /// Properties to remove.
+        removed: Vec<String>,
         /// SET LOCATION.
         location: Option<String>,
     },
@@ -312,7 +314,8 @@ fn statement(p: &mut Parser, text: &str) -> Result<Statement, Failure> {
         return Err(Failure::Near(first));
     }
     match word.value.to_ascii_uppercase().as_str() {
-        "SELECT" | "WITH" | "VALUES" | "TABLE" | "FROM" => Ok(Statement::Query(query(p)?)),
+        "WITH" => queries::with(p),
+        "SELECT" | "VALUES" | "TABLE" | "FROM" => Ok(Statement::Query(query(p)?)),
         "CREATE" => definitions::create(p, text),
         "INSERT" => queries::insert(p),
         "DROP" => definitions::drop(p),
@@ -356,7 +359,12 @@ fn expect(p: &mut Parser, word: &str) -> Result<(), Failure> {
 }
 
 fn name(p: &mut Parser) -> Result<Name, Failure> {
-    Ok(Name::new(&p.parse_object_name(true)?))
+    // A column list may follow a table of this name.
+    let clause = peek_is(p, "IDENTIFIER")
+        && p.peek_nth_token_ref(1).token == Token::LParen
+        && !matches!(p.peek_nth_token_ref(2).token, Token::Word(_));
+    let name = if clause { parse::object_name(p)? } else { p.parse_object_name(true)? };
+    Ok(Name::new(&name))
 }
 
 fn if_not_exists(p: &mut Parser) -> bool {
@@ -467,6 +475,22 @@ mod tests {
         let pairs: Vec<_> = files.options.iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(pairs, ["a.b=c", "header=true", "n=-1", "path=/x", "sep=;"]);
         assert_eq!(files.columns.iter().map(|c| c.nullable).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn with_belongs_to_the_rows_of_an_insert() {
+        let sql = "WITH a AS (SELECT 1) INSERT INTO t WITH b AS (SELECT 2) SELECT * FROM a, b";
+        let Ok(Statement::Insert(insert)) = parse(sql, &Parameters::default()) else {
+            panic!("not an insert");
+        };
+        let names: Vec<_> = insert
+            .query
+            .with
+            .iter()
+            .flat_map(|with| &with.cte_tables)
+            .map(|cte| &cte.alias.name.value)
+            .collect();
+        assert_eq!(names, ["a", "b"]);
     }
 
     #[test]

@@ -18,6 +18,11 @@ use super::{
 /// A query with all its parts.
 pub(crate) fn query(p: &mut Parser) -> Parsed<Box<Query>> {
     let with = if word_at(p, 0, "WITH") { Some(with(p)?) } else { None };
+    query_of(p, with)
+}
+
+/// What follows a WITH.
+pub(crate) fn query_of(p: &mut Parser, with: Option<With>) -> Parsed<Box<Query>> {
     if is_one_of(&p.peek_token_ref().token, &["INSERT", "UPDATE", "DELETE", "MERGE"]) && with.is_some() {
         return unsupported("WITH before a statement that is no query", p.peek_token_ref());
     }
@@ -25,7 +30,7 @@ pub(crate) fn query(p: &mut Parser) -> Parsed<Box<Query>> {
     organized(p, with, body)
 }
 
-fn with(p: &mut Parser) -> Parsed<With> {
+pub(crate) fn with(p: &mut Parser) -> Parsed<With> {
     let with_token = p.next_token();
     let recursive = next_is(p, "RECURSIVE");
     let cte_tables = p.parse_comma_separated(cte)?;

@@ -55,8 +55,8 @@ pub(super) async fn plan(session: &SparkSession, statement: Statement) -> Result
             session.catalog().drop_database(&name.parts, if_exists, cascade, case).await?;
             nothing()
         }
-        Statement::AlterDatabase { name, properties, location } => {
-            alter::database(session, &name, properties, location).await
+        Statement::AlterDatabase { name, properties, removed, location } => {
+            alter::database(session, &name, properties, &removed, location).await
         }
         Statement::AlterTable(change) => alter::table(session, change).await,
         Statement::Truncate { name, partition } => alter::truncate(session, &name, &partition).await,

@@ -66,21 +66,25 @@ pub enum TableChange {
 }
 
 pub(super) fn alter(p: &mut Parser, text: &str) -> Result<Statement, Failure> {
-    let start = p.next_token();
+    p.next_token();
     if next_of(p, &["DATABASE", "SCHEMA", "NAMESPACE"]) {
         let name = name(p)?;
-        if next_is(p, "UNSET") {
-            return Err(unsupported("ALTER DATABASE ... UNSET DBPROPERTIES", &start));
+        let (mut properties, mut removed, mut location) = (BTreeMap::new(), Vec::new(), None);
+        let unset = next_is(p, "UNSET");
+        if !unset {
+            expect(p, "SET")?;
         }
-        expect(p, "SET")?;
-        if next_is(p, "LOCATION") {
-            let location = Some(p.parse_literal_string()?);
-            return Ok(Statement::AlterDatabase { name, properties: BTreeMap::new(), location });
-        }
-        if !next_of(p, &["DBPROPERTIES", "PROPERTIES"]) {
+        if !unset && next_is(p, "LOCATION") {
+            location = Some(p.parse_literal_string()?);
+        } else if !next_of(p, &["DBPROPERTIES", "PROPERTIES"]) {
             return near(p);
+        } else if unset {
+            if_exists(p);
+            removed = option_keys(p)?;
+        } else {
+            properties = options(p)?;
         }
-        return Ok(Statement::AlterDatabase { name, properties: options(p)?, location: None });
+        return Ok(Statement::AlterDatabase { name, properties, removed, location });
     }
     let view = next_is(p, "VIEW");
     if !view {
@@ -110,13 +114,17 @@ fn common_change(p: &mut Parser) -> Result<Option<TableChange>, Failure> {
         return Ok(None);
     }
     if_exists(p);
+    Ok(Some(TableChange::UnsetProperties(option_keys(p)?)))
+}
+
+fn option_keys(p: &mut Parser) -> Result<Vec<String>, Failure> {
     p.expect_token(&Token::LParen)?;
     let mut keys = vec![option_key(p)?];
     while p.consume_token(&Token::Comma) {
         keys.push(option_key(p)?);
     }
     p.expect_token(&Token::RParen)?;
-    Ok(Some(TableChange::UnsetProperties(keys)))
+    Ok(keys)
 }
 
 fn table_change(p: &mut Parser) -> Result<TableChange, Failure> {

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use super::{
     Failure, FileTable, Name, PartitionSpec, Statement, expect, format_name, if_not_exists, is_word, name,
-    next_is, optional_partition, options, query, string, unsupported,
+    next_is, optional_partition, options, parse, peek_is, query, string, unsupported,
 };
 
 /// A query and its text.
@@ -68,6 +68,26 @@ pub(super) fn rest_of(text: &str, start: Location) -> &str {
     let within: usize =
         rest.chars().take((start.column as usize).saturating_sub(1)).map(char::len_utf8).sum();
     &rest[within..]
+}
+
+/// WITH and the query or INSERT that it belongs to.
+pub(super) fn with(p: &mut Parser) -> Result<Statement, Failure> {
+    let mut with = parse::with(p)?;
+    if !peek_is(p, "INSERT") {
+        return Ok(Statement::Query(parse::query_of(p, Some(with))?));
+    }
+    let mut statement = insert(p)?;
+    let rows = match &mut statement {
+        Statement::Insert(insert) => &mut insert.query,
+        Statement::InsertDirectory(directory) => &mut directory.query,
+        _ => return Err(Failure::Near(p.peek_token())),
+    };
+    if let Some(inner) = rows.with.take() {
+        with.recursive |= inner.recursive;
+        with.cte_tables.extend(inner.cte_tables);
+    }
+    rows.with = Some(with);
+    Ok(statement)
 }
 
 pub(super) fn insert(p: &mut Parser) -> Result<Statement, Failure> {

@@ -15,11 +15,13 @@ pub(super) async fn database(
     session: &SparkSession,
     name: &Name,
     properties: BTreeMap<String, String>,
+    removed: &[String],
     location: Option<String>,
 ) -> Result<Planned> {
     let case = session.snapshot()?.case;
     let mut database = session.catalog().database(&name.parts, case).await?;
     database.properties.extend(properties);
+    database.properties.retain(|key, _| !removed.contains(key));
     if let Some(location) = location {
         database.location = Location::parse(&location)?.display();
     }
