@@ -67,6 +67,8 @@ pub struct Snapshot {
     pub routines: Routines,
     /// The conf as it is now.
     pub conf: SparkConf,
+    /// The current database.
+    pub database: String,
     /// What is below the session.
     pub engine: Option<Arc<dyn Engine>>,
 }
@@ -317,6 +319,7 @@ impl SparkSession {
             default_format: conf.get(&keys::SQL_SOURCES_DEFAULT).map_err(bad_conf)?,
             routines: self.catalog.routines(),
             engine: self.engine.clone(),
+            database: self.catalog.current_database(),
             conf,
         })
     }

@@ -62,6 +62,8 @@ pub struct Context<'a> {
     pub time_zone: &'a str,
     /// The session's conf.
     pub conf: &'a SparkConf,
+    /// The session's current database.
+    pub database: &'a str,
 }
 
 impl Context<'_> {

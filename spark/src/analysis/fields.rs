@@ -63,10 +63,10 @@ pub fn extract(context: &Context<'_>, value: Named, key: Named, case: CaseRule) 
 /// The field of each struct of an array.
 fn field_of_each(context: &Context<'_>, value: Named, name: &str, case: CaseRule) -> Result<Named> {
     let text = format!("{}.{name}", value.name);
-    let (state, time_zone, conf) = (context.state, context.time_zone, context.conf);
+    let &Context { state, time_zone, conf, database, .. } = context;
     let body = move |given: &[Named]| {
         let schema = DFSchema::empty();
-        let context = Context { state, schema: &schema, time_zone, conf };
+        let context = Context { state, schema: &schema, time_zone, conf, database };
         let element =
             given.first().cloned().ok_or_else(|| SparkError::internal("a lambda without element"))?;
         field(&context, element, name, case)

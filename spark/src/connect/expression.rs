@@ -76,6 +76,7 @@ impl<'a> Resolver<'a> {
             schema: self.schema,
             time_zone: &self.planner.session.time_zone,
             conf: &self.planner.session.conf,
+            database: &self.planner.session.database,
         }
     }
 

@@ -8,6 +8,7 @@ drop table if exists identifier('u1');
 create database identifier('d9');
 use identifier('d9');
 show current namespace;
+select current_database();
 use default;
 drop database identifier('d9');
 create temporary view identifier('v9') as select 1 as a;

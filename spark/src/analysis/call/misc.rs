@@ -34,7 +34,7 @@ pub(super) fn call(call: &Call<'_>) -> Result<Option<Named>> {
         }
         "current_database" | "current_schema" => {
             call.arity(0, 0)?;
-            let name = lit("default");
+            let name = lit(call.context.database);
             return Ok(Some(Named::new(name, "current_schema()")));
         }
         "current_catalog" => {

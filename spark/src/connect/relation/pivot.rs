@@ -70,6 +70,7 @@ pub(super) fn columns(
         schema,
         time_zone: &planner.session.time_zone,
         conf: &planner.session.conf,
+        database: &planner.session.database,
     };
     let mut columns = Vec::with_capacity(values.len() * aggregates.len());
     for value in values {

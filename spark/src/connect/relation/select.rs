@@ -89,6 +89,7 @@ pub(super) fn run_generator(
         schema: schema.as_ref(),
         time_zone: &planner.session.time_zone,
         conf: &planner.session.conf,
+        database: &planner.session.database,
     };
     let generated = generator::generate(&context, input, name, args, false)?;
     Ok((generated.plan, generated.columns))

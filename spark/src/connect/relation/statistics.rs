@@ -29,6 +29,7 @@ fn context<'c>(planner: &'c Planner<'_>, scope: &'c Scope) -> Context<'c> {
         schema: scope.plan.schema().as_ref(),
         time_zone: &planner.session.time_zone,
         conf: &planner.session.conf,
+        database: &planner.session.database,
     }
 }
 

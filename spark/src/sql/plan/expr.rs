@@ -79,7 +79,13 @@ impl<'a> Planner<'a> {
         'a: 'c,
     {
         let session = self.session;
-        call::Context { state: &session.state, schema, time_zone: &session.time_zone, conf: &session.conf }
+        call::Context {
+            state: &session.state,
+            schema,
+            time_zone: &session.time_zone,
+            conf: &session.conf,
+            database: &session.database,
+        }
     }
 
     /// An expression, its columns found and its types known.
