@@ -27,13 +27,17 @@ class Actions:
         return self.collect()
 
     def toLocalIterator(self, prefetchPartitions=False):
-        """The elements one partition after another, or what else is computed in one piece as it comes."""
-        if self._slices() is None:
+        """The elements one partition after another; what a shuffle made is computed in one piece, read as it comes."""
+        if not self._is_narrow():
             return self.ctx._fetch(self._batches())
-        parts = (self._batches([part]) for part in range(self.getNumPartitions()))
+
+        def compute(part):
+            return self.ctx._fetch_some(self, [part], ())
+
+        parts = range(self.getNumPartitions())
         if prefetchPartitions:
-            return _one_ahead(lambda part: list(self.ctx._fetch(part)), parts)
-        return itertools.chain.from_iterable(map(self.ctx._fetch, parts))
+            return _one_ahead(lambda part: list(compute(part)), parts)
+        return itertools.chain.from_iterable(map(compute, parts))
 
     def foreach(self, f):
         """Calls `f` with each element."""

@@ -1,8 +1,9 @@
 """Files as bytes: listed by the program, read by tasks."""
 
 import glob
+import itertools
 import os
-import urllib.parse
+import re
 
 from pyspark.errors import AnalysisException
 
@@ -82,14 +83,28 @@ def missing(path):
 
 def system_of(path, conf):
     """The system that a path belongs to, and the path within it; `conf` gives settings of fs.s3a."""
-    parsed = urllib.parse.urlsplit(path)
-    if parsed.scheme in ("", "file"):
-        return Local(), parsed.path
-    if parsed.scheme in _S3:
-        return S3(conf, parsed.scheme), parsed.netloc + parsed.path
+    # No URL: `?` belongs to patterns, and `#` to names.
+    scheme, colon, within = path.partition(":")
+    if not colon or "/" in scheme:
+        return Local(), path
+    if scheme == "file":
+        return Local(), "/" + within.lstrip("/") if within.startswith("///") else within
+    if scheme in _S3:
+        return S3(conf, scheme), within.removeprefix("//")
     raise AnalysisException(
         "%s: binary files are read from file: and %s: only" % (path, ":, ".join(_S3))
     )
+
+
+def alternatives(pattern):
+    """The patterns that one with `{a,b}` stands for."""
+    found = re.search(r"\{([^{}]*)\}", pattern)
+    if found is None:
+        return [pattern]
+    before, after = pattern[: found.start()], pattern[found.end() :]
+    made = (alternatives(before + choice + after) for choice in found[1].split(","))
+    # Braces within braces: what stands outside of the inner ones comes once.
+    return list(dict.fromkeys(itertools.chain.from_iterable(made)))
 
 
 def content(file):

@@ -36,6 +36,8 @@ class Caching:
 
     def persist(self, storageLevel=StorageLevel.MEMORY_ONLY):
         """Keeps the elements once an action computed them."""
+        if not isinstance(storageLevel, StorageLevel):
+            raise TypeError("storageLevel must be of type pyspark.StorageLevel")
         if self.is_cached and self._storage_level != storageLevel:
             raise UnsupportedOperationException(
                 "Cannot change storage level of an RDD after it was already assigned a level"

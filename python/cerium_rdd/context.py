@@ -204,7 +204,7 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         parts = [rdd._slices() for rdd in rdds]
         if all(part is not None for part in parts):
             return first._with(Slices(slices.United(parts, counts), sum(counts)))
-        relation = functools.reduce(plan.Union, [rdd._batches() for rdd in rdds])
+        relation = plan.balanced(plan.Union, [rdd._batches() for rdd in rdds])
         fixed = all(rdd._is_fixed() for rdd in rdds)
         return first._with(Source.of_batches(relation, sum(counts), fixed))
 

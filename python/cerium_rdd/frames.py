@@ -26,9 +26,10 @@ def of_rdd(session, rdd, schema, ratio, verify):
     wrapped = isinstance(schema, DataType) and not isinstance(schema, StructType)
     if wrapped:
         schema = StructType([StructField("value", schema)])
-    inferred = schema is None or isinstance(schema, (list, tuple))
-    if inferred:
-        schema = _inferred(rdd, ratio, schema)
+    inferred = None
+    if schema is None or isinstance(schema, (list, tuple)):
+        inferred = _inferred(session, rdd, ratio, schema)
+        schema = _renamed(inferred, schema or ())
     elif not isinstance(schema, StructType):
         raise PySparkTypeError(
             errorClass="NOT_LIST_OR_NONE_OR_STRUCT",
@@ -38,8 +39,8 @@ def of_rdd(session, rdd, schema, ratio, verify):
     return DataFrame(plan.Map(relation, rdd._task_name(), function, schema), session)
 
 
-def _inferred(rdd, ratio, names):
-    """The type of rows, named as `names` says."""
+def _inferred(session, rdd, ratio, names):
+    """The type of rows; `names` are for those that have none of their own."""
     from pyspark.sql.types import _has_nulltype, _merge_type
 
     first = rdd.first()
@@ -47,7 +48,7 @@ def _inferred(rdd, ratio, names):
         raise PySparkValueError(
             errorClass="CANNOT_INFER_EMPTY_SCHEMA", messageParameters={}
         )
-    infer = rows.InferType(None if names is None else list(names))
+    infer = rows.InferType(None if names is None else list(names), _inference(session.conf))
     if ratio is None:
         schema = infer(first)
         if _has_nulltype(schema):
@@ -60,10 +61,28 @@ def _inferred(rdd, ratio, names):
     else:
         sampled = rdd.sample(False, float(ratio)) if ratio < 0.99 else rdd
         schema = sampled.map(infer).reduce(_merge_type)
-        if _has_nulltype(schema):
-            raise PySparkValueError(errorClass="CANNOT_DETERMINE_TYPE", messageParameters={})
-    if names is not None:
-        for place, name in enumerate(names):
-            schema.fields[place].name = name
-        schema = StructType(schema.fields)
     return schema
+
+
+def _renamed(schema, names):
+    """A type of rows whose first fields are called as `names` says."""
+    fields = schema.fields
+    if len(names) > len(fields):
+        raise IndexError("list index out of range")
+    pairs = zip(names, fields)
+    renamed = [StructField(name, field.dataType, field.nullable, field.metadata) for name, field in pairs]
+    return StructType(renamed + fields[len(names) :])
+
+
+def _inference(conf):
+    """What the session's settings say of types that a value alone leaves open."""
+
+    def is_on(key):
+        return (conf.get(key, "false") or "false").lower() == "true"
+
+    return {
+        "infer_dict_as_struct": is_on("spark.sql.pyspark.inferNestedDictAsStruct.enabled"),
+        "infer_array_from_first_element": is_on("spark.sql.pyspark.legacy.inferArrayTypeFromFirstElement.enabled"),
+        "infer_map_from_first_pair": is_on("spark.sql.pyspark.legacy.inferMapTypeFromFirstPair.enabled"),
+        "prefer_timestamp_ntz": conf.get("spark.sql.timestampType", "TIMESTAMP_LTZ") == "TIMESTAMP_NTZ",
+    }

@@ -1,6 +1,7 @@
 """RDDs of files, which the session reads."""
 
 import os
+import urllib.parse
 import uuid
 
 from pyspark.errors import PySparkNotImplementedError
@@ -28,7 +29,7 @@ class Inputs:
         frame = self._session.read.text(_paths(path), wholetext=True)
         frame = frame.select(functions.input_file_name(), "value")
         files = RDD(Source(frame._plan, worker.ReadColumns(2), None), self).map(_as_hadoop_names_it)
-        return files if use_unicode else files.mapValues(_encoded)
+        return files if use_unicode else files.map(_both_encoded)
 
     def binaryFiles(self, path, minPartitions=None):
         """Pairs of the path and the bytes of each file."""
@@ -38,8 +39,9 @@ class Inputs:
 
         files = []
         for one in _paths(path):
-            system, within = binary.system_of(one, setting)
-            files += ((system, name) for name in system.list(within))
+            for pattern in binary.alternatives(one):
+                system, within = binary.system_of(pattern, setting)
+                files += ((system, name) for name in system.list(within))
         count = minPartitions or self.defaultMinPartitions
         return self.parallelize(files, max(min(count, len(files)), 1)).map(binary.content)
 
@@ -98,14 +100,28 @@ class Inputs:
 
 
 def _paths(name):
-    """Paths between commas, as Hadoop takes them."""
-    return [path.strip() for path in name.split(",") if path.strip()]
+    """Paths between commas, as Hadoop takes them: a comma within braces is part of a pattern."""
+    paths, depth = [""], 0
+    for letter in name:
+        depth += (letter == "{") - (letter == "}" and depth > 0)
+        if letter == "," and not depth:
+            paths.append("")
+        else:
+            paths[-1] += letter
+    return [path.strip() for path in paths if path.strip()]
 
 
 def _encoded(line):
     return line.encode("utf-8")
 
 
+def _both_encoded(file):
+    path, text = file
+    return _encoded(path), _encoded(text)
+
+
 def _as_hadoop_names_it(file):
     path, text = file
+    # The column holds a URI, Hadoop's path is written as it is.
+    path = urllib.parse.unquote(path)
     return "file:" + path[len("file://") :] if path.startswith("file:///") else path, text

@@ -9,6 +9,7 @@ _MODULES = {
     "pyspark.context": {"SparkContext": "context", "RDD": "rdd"},
     "pyspark.rdd": {
         "RDD": "rdd",
+        "PipelinedRDD": "rdd",
         "RDDBarrier": "barrier",
         "Partitioner": "partitioner",
         "portable_hash": "partitioner",
@@ -24,6 +25,11 @@ _MODULES = {
         "SparkJobInfo": "status",
         "SparkStageInfo": "status",
     },
+}
+# What those have of PySpark's own modules, as programs import it from there.
+_OWN = {
+    "pyspark.context": {"SparkConf": "pyspark.conf", "SparkFiles": "cerium_client.files", "StorageLevel": "pyspark.storagelevel"},
+    "pyspark.rdd": {"PythonEvalType": "pyspark.util", "StorageLevel": "pyspark.storagelevel"},
 }
 # Where the same is from Spark 4.0 on, of which the client brings nothing.
 _CORE = ("context", "rdd", "broadcast", "status", "files")
@@ -56,6 +62,8 @@ class _Finder:
     def exec_module(module):
         for name, place in _MODULES[module.__name__].items():
             setattr(module, name, getattr(importlib.import_module("cerium_rdd." + place), name))
+        for name, place in _OWN.get(module.__name__, {}).items():
+            setattr(module, name, getattr(importlib.import_module(place), name))
 
 
 class _Core:

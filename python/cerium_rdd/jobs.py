@@ -54,6 +54,10 @@ class Jobs:
     def _task_properties(self):
         return dict(self._properties())
 
+    def _inherit_properties(self, properties):
+        """Has this thread begin with the properties of another; the tags of groups are inherited beside them."""
+        self._properties().update(properties)
+
     def setLocalProperty(self, key, value):
         """Sets a property that tasks of this thread's jobs can read; None removes it."""
         if key == _GROUP:

@@ -19,6 +19,12 @@ _PYTHON = "%d.%d" % sys.version_info[:2]
 # Spark 4.0 do not know it yet.
 _DIRECT_PARTITION = 22
 
+# Relations, of the client and of here, whose partitions are those of their only child, or that have none.
+_NARROW = frozenset(
+    "Map Numbers Range Read DataSource LocalRelation Project Filter WithColumns WithColumnsRenamed Drop SubqueryAlias "
+    "ToSchema MapPartitions Hint".split()
+)
+
 
 class Map(LogicalPlan):
     """A function of `mapInArrow`, pickled once, when it first runs."""
@@ -105,6 +111,14 @@ class Together(Union):
         return relation
 
 
+def balanced(join, relations):
+    """Relations joined two by two, in their order: a message may be nested only so deep."""
+    while len(relations) > 1:
+        pairs = (relations[at : at + 2] for at in range(0, len(relations), 2))
+        relations = [join(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    return relations[0]
+
+
 class Kept(LogicalPlan):
     """A relation that the server is told to keep before it first runs.
 
@@ -167,6 +181,15 @@ class Numbers(LogicalPlan):
         relation.range.step = 1
         relation.range.num_partitions = max(self._partitions, 1)
         return relation
+
+
+def is_narrow(relation):
+    """Whether each partition is made without what other partitions hold, as far as is known here."""
+    while type(relation).__name__ in _NARROW:
+        relation = relation._child
+        if relation is None:
+            return True
+    return False
 
 
 def _column(name):

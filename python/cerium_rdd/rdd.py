@@ -4,8 +4,6 @@ What needs no shuffle only composes functions. An action or a shuffle runs all t
 as one function of `mapInArrow` over the rows of the source.
 """
 
-import functools
-
 from pyspark.errors import PySparkNotImplementedError, PySparkRuntimeError
 
 from cerium_rdd import plan, sides, slices, worker
@@ -96,6 +94,10 @@ class RDD(
         source, steps = self._start()
         return source.after(steps) if isinstance(source, Slices) else None
 
+    def _is_narrow(self):
+        # A shuffle would run again for each partition.
+        return plan.is_narrow(self._start()[0].relation)
+
     def _is_fixed(self):
         return self._start()[0].fixed
 
@@ -122,7 +124,7 @@ class RDD(
         """What `f` makes of the number and the elements of each partition."""
         partitioner = self.partitioner if preservesPartitioning else None
         source, steps = self._start()
-        return RDD(source, self.ctx, steps + (f,), partitioner)
+        return PipelinedRDD(source, self.ctx, steps + (f,), partitioner)
 
     def mapPartitionsWithSplit(self, f, preservesPartitioning=False):
         """The old name of `mapPartitionsWithIndex`."""
@@ -190,7 +192,7 @@ class RDD(
 
     def _beside(self, others, partitioner=None):
         """The elements of several RDDs with as many partitions, each partition with those of its number."""
-        relation = functools.reduce(plan.Together, (rdd._mapped() for rdd in [self, *others]))
+        relation = plan.balanced(plan.Together, [rdd._mapped() for rdd in [self, *others]])
         return self._with(Source.of_batches(relation, self.getNumPartitions()), partitioner)
 
     def _defaultReducePartitions(self):
@@ -263,6 +265,10 @@ class RDD(
         return self.ctx._session.createDataFrame(self, schema, sampleRatio)
 
 
+class PipelinedRDD(RDD):
+    """One whose elements the steps of a pipeline make."""
+
+
 _PYTHON = "PythonRDD", "RDD at PythonRDD.scala:58"
 
 
@@ -270,4 +276,4 @@ def _listed(elements):
     yield list(elements)
 
 
-RDD.__module__ = "pyspark.rdd"
+RDD.__module__ = PipelinedRDD.__module__ = "pyspark.rdd"

@@ -29,10 +29,11 @@ class ReadRows:
 class WriteRows:
     """Elements as rows of a DataFrame."""
 
-    def __init__(self, schema, verify, wrapped, inferred):
+    def __init__(self, schema, verify, wrapped, inferred=None):
         self.schema = schema
         self.verify = verify
         self.wrapped = wrapped
+        # The type as it was inferred: with the names that dicts and objects have.
         self.inferred = inferred
 
     def __call__(self, split, elements):
@@ -45,8 +46,8 @@ class WriteRows:
 
     def _preparing(self):
         """What is done with each row first: a check, a wrapping, a conversion, or nothing."""
-        if self.inferred:
-            return _create_converter(self.schema)
+        if self.inferred is not None:
+            return _create_converter(self.inferred)
         if not self.wrapped:
             return _checked(_make_type_verifier(self.schema)) if self.verify else None
         if not self.verify:
@@ -66,8 +67,9 @@ def _checked(verify):
 class InferType:
     """The type of a row."""
 
-    def __init__(self, names):
+    def __init__(self, names, settings):
         self.names = names
+        self.settings = settings
 
     def __call__(self, row):
-        return _infer_schema(row, names=self.names)
+        return _infer_schema(row, names=self.names, **self.settings)

@@ -105,16 +105,61 @@ def extend_artifacts(module):
 
 
 def extend_threads(module):
-    """Lets threads inherit from the active session where they name none, as in classic PySpark."""
-    begin = module.InheritableThread.__init__
+    """Lets threads inherit from the active session where they name none, as in classic PySpark, and properties."""
+    begin, start = module.InheritableThread.__init__, module.InheritableThread.start
+    make_target = module.inheritable_thread_target
 
     @functools.wraps(begin)
     def __init__(self, target, *arguments, session=None, **options):
         from pyspark.sql import SparkSession
 
-        begin(self, target, *arguments, session=session or SparkSession.getActiveSession(), **options)
+        def with_properties(*given, **named):
+            self._inherit()
+            return target(*given, **named)
+
+        session = session or SparkSession.getActiveSession()
+        begin(self, with_properties, *arguments, session=session, **options)
+
+    @functools.wraps(start)
+    def start_inheriting(self):
+        # Those of the moment it starts, as a JVM's thread has them.
+        self._inherit = _properties_here()
+        return start(self)
+
+    @functools.wraps(make_target)
+    def inheritable_thread_target(f=None):
+        from pyspark.sql import SparkSession
+        from pyspark.sql.connect.session import SparkSession as Session
+
+        if callable(f) and not isinstance(f, Session):
+            return inheritable_thread_target(SparkSession.getActiveSession())(f)
+        decorate = make_target(f)
+
+        def with_properties(target):
+            inherit = _properties_here()
+
+            @functools.wraps(target)
+            def run(*given, **named):
+                inherit()
+                return target(*given, **named)
+
+            return decorate(run)
+
+        return with_properties
 
     module.InheritableThread.__init__ = __init__
+    module.InheritableThread.start = start_inheriting
+    module.inheritable_thread_target = inheritable_thread_target
+
+
+def _properties_here():
+    """What gives another thread the properties that this one has now."""
+    from cerium_rdd.context import SparkContext
+
+    context = SparkContext._active_spark_context
+    if context is None:
+        return lambda: None
+    return functools.partial(context._inherit_properties, context._task_properties())
 
 
 def extend_sql_context(module):

@@ -16,7 +16,7 @@ os.environ.setdefault("PYTHONHASHSEED", "0")
 import numpy
 import pyspark
 
-from cerium_rdd import batches, broadcast, install, java, plan, sides, slices, worker
+from cerium_rdd import batches, binary, broadcast, inputs, install, java, plan, sides, slices, worker
 from cerium_rdd.partitioner import Partitioner, portable_hash
 from cerium_rdd.steps import basic, placing
 
@@ -161,6 +161,15 @@ class StepTest(unittest.TestCase):
 
 
 class PlanTest(unittest.TestCase):
+    def test_many_relations_are_joined_in_their_order_and_not_deeply(self):
+        def depth(joined):
+            return 0 if isinstance(joined, str) else 1 + max(map(depth, joined))
+
+        for count, levels in [(1, 0), (2, 1), (5, 3), (600, 10)]:
+            joined = plan.balanced(lambda left, right: (left, right), [str(i) for i in range(count)])
+            self.assertEqual(depth(joined), levels)
+        self.assertEqual(plan.balanced(lambda left, right: left + right, list("abcde")), "abcde")
+
     def test_rows_go_to_the_partition_that_a_column_names(self):
         relation = plan.Shuffle(plan.Numbers(2), 3).plan(None)
         expression = relation.repartition_by_expression.partition_exprs[0]
@@ -189,12 +198,33 @@ class _Counted:
         return str, ()
 
 
+class PathTest(unittest.TestCase):
+    def test_a_comma_within_braces_divides_no_paths(self):
+        self.assertEqual(inputs._paths("/d/{a,b}.txt, /e,"), ["/d/{a,b}.txt", "/e"])
+
+    def test_braces_stand_for_each_of_their_parts(self):
+        self.assertEqual(binary.alternatives("/{a,b{c,d}}.x"), ["/a.x", "/bc.x", "/bd.x"])
+        self.assertEqual(binary.alternatives("/d/a?.x"), ["/d/a?.x"])
+
+    def test_marks_of_urls_are_part_of_paths(self):
+        for path, within in [
+            ("/d/part-?.bin", "/d/part-?.bin"),
+            ("d/a#1", "d/a#1"),
+            ("file:/d/a#1", "/d/a#1"),
+            ("file:///d/a?", "/d/a?"),
+        ]:
+            system, found = binary.system_of(path, None)
+            self.assertEqual((type(system), found), (binary.Local, within))
+        system, found = binary.system_of("s3a://bucket/a#1", lambda key: None)
+        self.assertEqual((system.scheme, found), ("s3a", "bucket/a#1"))
+
+
 class InstallTest(unittest.TestCase):
     def test_every_name_is_there(self):
         install.into(pyspark)
         for name in install._MODULES:
             module = importlib.import_module(name)
-            for member in install._MODULES[name]:
+            for member in [*install._MODULES[name], *install._OWN.get(name, ())]:
                 self.assertTrue(hasattr(module, member), f"{name}.{member}")
         from pyspark import RDD, SparkContext
 
