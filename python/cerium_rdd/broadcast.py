@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import uuid
+import weakref
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.util import print_exec
@@ -45,15 +46,23 @@ def forget(number):
 
 @contextlib.contextmanager
 def collecting():
-    """Gives a set of how plans name what this thread pickles meanwhile."""
+    """Gives the Broadcasts that this thread pickles meanwhile, by how plans name them."""
     outer = getattr(_collected, "names", None)
-    _collected.names = names = set()
+    _collected.names = names = {}
     try:
         yield names
     finally:
         _collected.names = outer
         if outer is not None:
-            outer |= names
+            outer.update(names)
+
+
+def _let_go(waiting, content, path):
+    """Notes one for the next action: garbage may be found within a call to the server."""
+    waiting.append(content)
+    if path is not None:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 class Broadcast:
@@ -88,7 +97,28 @@ class Broadcast:
     def _send(self, content):
         # The server knows a file by its content, and equal values are to end one by one. What comes
         # after a pickle's end is not read.
-        self._hash = self._sc._session.client.cache_artifact(content + uuid.uuid4().bytes)
+        self._end = uuid.uuid4().bytes
+        client = self._sc._session.client
+        self._hash = client.cache_artifact(content + self._end)
+        self._known_to = {client._session_id}
+        # One that nothing refers to any more ends with the context's next action.
+        self._ending = weakref.finalize(self, _let_go, self._sc._let_go, self._hash, self._path)
+        self._ending.atexit = False
+
+    def offer_to(self, client):
+        """Sends the value to another session."""
+        if client._session_id not in self._known_to and self._path is not None:
+            with open(self._path, "rb") as file:
+                client.cache_artifact(file.read() + self._end)
+            self._known_to.add(client._session_id)
+
+    def keep(self):
+        """Has it end with its session, not before."""
+        self._ending.detach()
+
+    def _include(self):
+        """How plans name it."""
+        return "broadcast:%d:%s" % (self._number, self._hash)
 
     def dump(self, value, f):
         """Writes the pickle of a value to an open file and closes it."""
@@ -133,6 +163,7 @@ class Broadcast:
         """Ends the Broadcast: it cannot be used any more."""
         self._on_driver("destroyed")
         self._destroyed = True
+        self._ending.detach()
         self._sc._control("destroy_broadcast", content=self._hash)
         os.unlink(self._path)
 
@@ -150,7 +181,7 @@ class Broadcast:
             )
         names = getattr(_collected, "names", None)
         if names is not None:
-            names.add("broadcast:%d:%s" % (self._number, self._hash))
+            names[self._include()] = self
         return _from_id, (self._number,)
 
 

@@ -1,6 +1,7 @@
 """SparkContext: the way into RDDs, over a session of Spark Connect."""
 
 import atexit
+import collections
 import functools
 import itertools
 import os
@@ -29,6 +30,7 @@ from cerium_rdd.source import Slices, Source
 
 # Data of more bytes than this travels to executors once, not with each task.
 _LARGE = 1 << 20
+_EXECUTOR_ENV = "spark.executorEnv."
 
 
 class SparkContext(Application, Jobs, Inputs, Distribution):
@@ -68,7 +70,7 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         if appName:
             settings["spark.app.name"] = appName
         for key, value in (environment or {}).items():
-            settings["spark.executorEnv." + key] = str(value)
+            settings[_EXECUTOR_ENV + key] = str(value)
         _check_master(settings.get("spark.master"))
         with SparkContext._lock:
             running = SparkContext._active_spark_context
@@ -95,6 +97,16 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
                 context._begin(session, {}, 0)
             return context
 
+    @classmethod
+    def _within(cls, session):
+        """The context, running its jobs in a session, whose views and settings may be others than the context's."""
+        context = cls._of(session)
+        if context._session is session:
+            return context
+        within = cls.__new__(cls)
+        within.__dict__.update(context.__dict__, _session=session)
+        return within
+
     def _begin(self, session, settings, batch_size):
         self._session = session
         self._settings = settings
@@ -106,9 +118,14 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         self._known = None
         self._temp_dir = tempfile.mkdtemp(prefix="spark-")
         atexit.register(shutil.rmtree, self._temp_dir, ignore_errors=True)
+        # Broadcasts that nothing refers to any more.
+        self._let_go = collections.deque()
         self._begin_jobs()
         self._begin_distribution()
         self.environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
+        self.environment.update(
+            (key[len(_EXECUTOR_ENV) :], value) for key, value in settings.items() if key.startswith(_EXECUTOR_ENV)
+        )
         self.pythonExec = os.environ.get("PYSPARK_PYTHON", "python3")
         self.pythonVer = "%d.%d" % sys.version_info[:2]
         self.sparkHome = os.environ.get("SPARK_HOME")
@@ -159,6 +176,8 @@ class SparkContext(Application, Jobs, Inputs, Distribution):
         """The elements of a relation of pickled lists as they arrive, or those of some partitions."""
         if self._jsc is None:
             raise PySparkRuntimeError("Cannot call methods on a stopped SparkContext.")
+        while self._let_go:
+            self._control("destroy_broadcast", content=self._let_go.popleft())
         for answer in control.rows_of(self._session, relation, partitions):
             if isinstance(answer, pa.RecordBatch):
                 yield from batches.decode(answer.column(0))

@@ -4,6 +4,7 @@ from pyspark.errors import PySparkTypeError, PySparkValueError
 from pyspark.sql.types import DataType, StructField, StructType
 
 from cerium_rdd import plan, rows
+from cerium_rdd.context import SparkContext
 from cerium_rdd.rdd import RDD
 from cerium_rdd.source import Source
 
@@ -14,7 +15,7 @@ _FIRST = 100
 def rdd_of(frame):
     """The rows of a DataFrame in its own partitions."""
     reader = rows.ReadRows(frame.schema)
-    return RDD(Source(frame._plan, reader, None), frame._session.sparkContext)
+    return RDD(Source(frame._plan, reader, None), SparkContext._within(frame._session))
 
 
 def of_rdd(session, rdd, schema, ratio, verify):
@@ -36,7 +37,7 @@ def of_rdd(session, rdd, schema, ratio, verify):
             messageParameters={"arg_name": "schema", "arg_type": type(schema).__name__},
         )
     relation, function = rdd._run(rows.WriteRows(schema, verify, wrapped, inferred))
-    return DataFrame(plan.Map(relation, rdd._task_name(), function, schema), session)
+    return DataFrame(plan.Map(relation, rdd._task_name(), function, schema, rdd.ctx, outlives=True), session)
 
 
 def _inferred(session, rdd, ratio, names):

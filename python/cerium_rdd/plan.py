@@ -10,7 +10,7 @@ from pyspark.sql.connect.types import pyspark_types_to_proto_types
 from pyspark.sql.types import BinaryType, IntegerType, LongType, StructField, StructType
 from pyspark.util import PythonEvalType
 
-from cerium_rdd import broadcast
+from cerium_rdd import broadcast, worker
 
 _BATCHES = StructType([StructField("b", BinaryType())])
 _KEYED = StructType([StructField("p", IntegerType()), StructField("m", LongType()), StructField("b", BinaryType())])
@@ -18,6 +18,8 @@ _PYTHON = "%d.%d" % sys.version_info[:2]
 # The field of an expression that sends a row to the partition that a column names; clients of
 # Spark 4.0 do not know it yet.
 _DIRECT_PARTITION = 22
+# Functions of more bytes travel to each executor once: Spark's spark.broadcast.UDFCompressionThreshold.
+_LARGE = 1 << 20
 
 # Relations, of the client and of here, whose partitions are those of their only child, or that have none.
 _NARROW = frozenset(
@@ -29,28 +31,45 @@ _NARROW = frozenset(
 class Map(LogicalPlan):
     """A function of `mapInArrow`, pickled once, when it first runs."""
 
-    def __init__(self, child, name, function, schema):
+    def __init__(self, child, name, function, schema, context, outlives=False):
         super().__init__(child)
         self._name = name
         self._function = function
-        self._command = None
+        self._pickled = None
         self._schema = schema
+        self._context = context
+        # Whether the server may still need it when this object is gone, as for a view.
+        self._outlives = outlives
+        # By how plans name them: they are there for as long as what was pickled with them.
+        self._broadcasts = {}
 
     @classmethod
-    def to_batches(cls, child, name, function):
+    def to_batches(cls, child, name, function, context):
         """One whose rows are pickled lists."""
-        return cls(child, name, function, _BATCHES)
+        return cls(child, name, function, _BATCHES, context)
 
     @classmethod
-    def to_keyed(cls, child, name, function):
+    def to_keyed(cls, child, name, function, context):
         """One whose rows are pickled lists, each with the partition it is for."""
-        return cls(child, name, function, _KEYED)
+        return cls(child, name, function, _KEYED, context)
+
+    def _pickle(self):
+        with broadcast.collecting() as found:
+            pickled = CloudPickleSerializer().dumps(self._function)
+        if len(pickled) > _LARGE:
+            pickled = broadcast.Broadcast._of_bytes(self._context, pickled)
+            found[pickled._include()] = pickled
+        self._function, self._pickled, self._broadcasts = None, pickled, found
 
     def plan(self, session):
-        if self._command is None:
-            with broadcast.collecting() as names:
-                self._command = CloudPickleSerializer().dumps((self._function, self._schema))
-            self._function, self._includes = None, sorted(names)
+        if self._pickled is None:
+            self._pickle()
+        for used in self._broadcasts.values():
+            used.offer_to(session)
+        if self._outlives:
+            _keep_broadcasts(self)
+        # Properties are those of the thread whose action it is.
+        told = worker.Pickled(self._pickled, self._context._task_properties())
         relation = self._create_proto_relation()
         relation.map_partitions.input.CopyFrom(self._child.plan(session))
         function = relation.map_partitions.func
@@ -58,9 +77,9 @@ class Map(LogicalPlan):
         function.deterministic = True
         function.python_udf.output_type.CopyFrom(pyspark_types_to_proto_types(self._schema))
         function.python_udf.eval_type = PythonEvalType.SQL_MAP_ARROW_ITER_UDF
-        function.python_udf.command = self._command
+        function.python_udf.command = CloudPickleSerializer().dumps((told, self._schema))
         function.python_udf.python_ver = _PYTHON
-        function.python_udf.additional_includes.extend(self._includes)
+        function.python_udf.additional_includes.extend(sorted(self._broadcasts))
         return relation
 
 
@@ -111,6 +130,19 @@ class Together(Union):
         return relation
 
 
+def _keep_broadcasts(relation):
+    """Has the Broadcasts of all functions of a relation live as long as the session."""
+    waiting, seen = [relation], set()
+    while waiting:
+        relation = waiting.pop()
+        if relation is None or id(relation) in seen:
+            continue
+        seen.add(id(relation))
+        for used in getattr(relation, "_broadcasts", {}).values():
+            used.keep()
+        waiting += (getattr(relation, side, None) for side in ("_child", "_right"))
+
+
 def balanced(join, relations):
     """Relations joined two by two, in their order: a message may be nested only so deep."""
     while len(relations) > 1:
@@ -132,6 +164,7 @@ class Kept(LogicalPlan):
         self._spark = spark
         self._level = level
         self._known = None
+        self._released = False
 
     @property
     def done(self):
@@ -140,13 +173,16 @@ class Kept(LogicalPlan):
 
     def plan(self, session):
         if self._known is None:
+            if self._released:
+                return self._child.plan(session)
             self._known = DataFrame(self._child, self._spark).localCheckpoint(eager=False)._plan
             relation = self._known.plan(session)
             session._analyze(method="persist", relation=relation, storage_level=self._level)
         return self._known.plan(session)
 
     def release(self, session, blocking):
-        """Has the server let go of it."""
+        """Has the server let go of it, or keep it in no action to come."""
+        self._released = True
         if self._known is not None:
             session._analyze(method="unpersist", relation=self._known.plan(session), blocking=blocking)
 

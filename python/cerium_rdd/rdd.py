@@ -74,7 +74,7 @@ class RDD(
         """The rows to read, and what a task does: the pipeline so far, `steps`, and the writer."""
         source, before = self._start()
         source, only = (source, None) if only is None else source.only(only)
-        function = worker.Run(source.reader, before + steps, writer, only, self.ctx._task_properties())
+        function = worker.Run(source.reader, before + steps, writer, only)
         return source.relation, function
 
     def _batches(self, only=None, steps=()):
@@ -87,7 +87,7 @@ class RDD(
     def _mapped(self, only=None, steps=()):
         """The same, made by a function in any case."""
         relation, function = self._run(worker.WriteBatches(), only, steps)
-        return plan.Map.to_batches(relation, self._task_name(), function)
+        return plan.Map.to_batches(relation, self._task_name(), function, self.ctx)
 
     def _slices(self):
         """The partitions, where tasks make them by themselves."""
@@ -175,7 +175,7 @@ class RDD(
     def _keyed(self, choose, count):
         """A relation of pickled lists for a shuffle; `choose(split, elements)` pairs elements with partitions."""
         relation, function = self._run(worker.WriteKeyed(count), steps=(choose,))
-        return plan.Map.to_keyed(relation, self._task_name(), function)
+        return plan.Map.to_keyed(relation, self._task_name(), function, self.ctx)
 
     def _placed(self, choose, count, partitioner=None):
         """The elements in the partitions that `choose(split, elements)` pairs them with."""

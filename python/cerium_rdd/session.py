@@ -79,6 +79,10 @@ def extend_functions(module):
 
         with broadcast.collecting() as names:
             message = to_plan(self, session)
+        for used in names.values():
+            used.offer_to(session)
+            # The server may keep the function: by a name, or in a view.
+            used.keep()
         message.additional_includes.extend(sorted(names))
         return message
 

@@ -59,7 +59,7 @@ class Slices(Source):
         self.made_by_python = isinstance(parts, slices.RangeSlices)
         self.shown = ("ParallelCollectionRDD", "readRDDFromFile at PythonRDD.scala:299") if count else _EMPTY
         chosen = range(count) if chosen is None else chosen
-        super().__init__(plan.Numbers(len(chosen)), worker.ReadSlices(parts, chosen), count)
+        super().__init__(plan.Numbers(len(chosen)), worker.ReadSlices(parts, chosen, count), count)
 
     def only(self, partitions):
         return Slices(self.slices, self.known_partitions, sorted(set(partitions))), None

@@ -32,22 +32,38 @@ def run(steps, split, elements):
     return elements
 
 
+class Pickled:
+    """A function as its pickle, in bytes or in a Broadcast's file, and the local properties of its job."""
+
+    def __init__(self, pickled, properties):
+        self.pickled = pickled
+        self.properties = properties
+
+    def __call__(self, records):
+        if self.properties:
+            TaskContext.get()._localProperties.update(self.properties)
+        return self._function()(records)
+
+    def _function(self):
+        if isinstance(self.pickled, bytes):
+            return pickle.loads(self.pickled)
+        with open(self.pickled._path, "rb") as file:
+            return pickle.load(file)
+
+
 class Run:
     """Reads elements, takes them through the steps of a pipeline, writes what comes out."""
 
-    def __init__(self, reader, steps, writer, only=None, properties=None):
+    def __init__(self, reader, steps, writer, only=None):
         self.reader = reader
         self.steps = steps
         self.writer = writer
         self.only = only
-        self.properties = properties
 
     def __call__(self, records):
         records = iter(records)
         split, elements = self.reader(records)
         if split is not None and (self.only is None or split in self.only):
-            if self.properties:
-                TaskContext.get()._localProperties.update(self.properties)
             yield from self.writer(split, run(self.steps, split, elements))
         # A worker that leaves rows unread cannot take another task.
         for _ in records:
@@ -97,14 +113,19 @@ class ReadSlices:
     The slices asked for may be a part of all.
     """
 
-    def __init__(self, slices, chosen):
+    def __init__(self, slices, chosen, count):
         self.slices = slices
         self.chosen = chosen
+        self.count = count
 
     def __call__(self, records):
         for record in records:
             if record.num_rows:
                 split = self.chosen[record.column(0)[0].as_py()]
+                context = TaskContext.get()
+                if context is not None and len(self.chosen) < self.count:
+                    # The task has its number among those that were chosen.
+                    context._partitionId = split
                 return split, self.slices.read(split)
         return None, ()
 

@@ -1,5 +1,7 @@
 """How RDDs are cut, shuffled and written down; expected values are those of Spark 4.1.1 or of its documentation."""
 
+import collections
+import gc
 import importlib
 import os
 import pathlib
@@ -130,7 +132,7 @@ class BatchTest(unittest.TestCase):
 class BroadcastTest(unittest.TestCase):
     def test_equal_values_end_one_by_one(self):
         sent = {}
-        context = mock.Mock(_temp_dir=None)
+        context = mock.Mock(_temp_dir=None, _let_go=collections.deque())
         context._session.client.cache_artifact = lambda content: sent.setdefault(content, len(sent))
         first, second = (broadcast.Broadcast(context, [1, 2]) for _ in range(2))
         self.assertNotEqual(first._hash, second._hash)
@@ -139,6 +141,23 @@ class BroadcastTest(unittest.TestCase):
         for made in (first, second):
             made.destroy()
         self.assertEqual(context._control.call_count, 2)
+
+    def test_one_that_nothing_refers_to_is_let_go_unless_it_is_to_stay(self):
+        context = mock.Mock(_temp_dir=None, _let_go=collections.deque())
+        context._session.client.cache_artifact = lambda content: content.hex()
+        value = broadcast.Broadcast(context, [1])
+        with broadcast.collecting() as used:
+            pickle.dumps(value)
+        content, path = value._hash, value._path
+        del value
+        gc.collect()
+        self.assertEqual(list(context._let_go), [])
+        del used
+        gc.collect()
+        self.assertEqual((list(context._let_go), os.path.exists(path)), ([content], False))
+        broadcast.Broadcast(context, [2]).keep()
+        gc.collect()
+        self.assertEqual(list(context._let_go), [content])
 
 
 class StepTest(unittest.TestCase):
@@ -179,14 +198,32 @@ class PlanTest(unittest.TestCase):
 
     def test_functions_are_pickled_once(self):
         pickled = []
-        relation = plan.Map.to_batches(plan.Numbers(1), "f", _Counted(pickled))
+        relation = plan.Map.to_batches(plan.Numbers(1), "f", _Counted(pickled), _context())
         first, second = relation.plan(None), relation.plan(None)
         self.assertEqual((first, len(pickled)), (second, 1))
 
     def test_what_cannot_be_pickled_is_told_as_pyspark_does(self):
-        relation = plan.Map.to_batches(plan.Numbers(1), "f", Unpicklable())
+        relation = plan.Map.to_batches(plan.Numbers(1), "f", Unpicklable(), _context())
         with self.assertRaisesRegex(pickle.PicklingError, "Could not serialize object: TypeError"):
             relation.plan(None)
+
+
+    def test_properties_are_those_of_the_moment_a_function_runs(self):
+        context = _context()
+        relation = plan.Map.to_batches(plan.Numbers(1), "f", str, context)
+        for properties in ({"c": "red"}, {}):
+            context._task_properties = lambda: properties
+            command = relation.plan(None).map_partitions.func.python_udf.command
+            self.assertEqual(pickle.loads(command)[0].properties, properties)
+
+    def test_what_is_let_go_before_it_was_kept_is_not_kept(self):
+        kept = plan.Kept(plan.Numbers(2), None, None)
+        kept.release(None, False)
+        self.assertEqual(kept.plan(None).WhichOneof("rel_type"), "range")
+
+
+def _context():
+    return mock.Mock(_task_properties=dict)
 
 
 class _Counted:

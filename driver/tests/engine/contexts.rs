@@ -5,9 +5,9 @@ use tempfile::TempDir;
 use crate::python::{err, printed, run_text};
 
 /// Two executors of one core each.
-const TWO: &str = "  executor: {instances: 2, cores: 1}";
+pub const TWO: &str = "  executor: {instances: 2, cores: 1}";
 
-fn run(text: &str, spec: &str) -> (String, String) {
+pub fn run(text: &str, spec: &str) -> (String, String) {
     let folder = TempDir::new().unwrap();
     let start = format!(
         "import os, operator, threading, time
@@ -310,100 +310,6 @@ print(stages(lambda: kept.mapValues(len).join(kept).count()))
 ([[0, 3, 6], [1, 4, 4, 7], [2, 5, 5, 8]], [3])
 ([(0, (0, 0)), (3, (1, 1)), (1, (0, 0)), (4, (1, 1)), (2, (0, 0)), (5, (1, 1))], [3])
 (6, [1])
-"
-    );
-}
-
-#[test]
-fn names_for_a_dataframe_rename_what_dicts_and_objects_hold() {
-    let (out, _) = run(
-        "
-class Point:
-    def __init__(self):
-        self.a, self.b = 1, 2
-print(sc.parallelize([{'a': 1, 'b': 2}]).toDF(['x', 'y']).collect())
-print(sc.parallelize([Point()]).toDF(['x']).collect())
-print(sc.parallelize([(1, None)]).toDF(['x', 'y'], sampleRatio=1.0).dtypes)
-spark.conf.set('spark.sql.pyspark.inferNestedDictAsStruct.enabled', 'true')
-print(sc.parallelize([({'p': 1, 'q': 'z'},)]).toDF(['x']).dtypes)
-",
-        TWO,
-    );
-    assert_eq!(
-        out,
-        "[Row(x=1, y=2)]
-[Row(x=1, b=2)]
-[('x', 'bigint'), ('y', 'void')]
-[('x', 'struct<p:bigint,q:string>')]
-"
-    );
-}
-
-#[test]
-fn local_iterators_compute_no_partition_before_it_is_read() {
-    let (out, _) = run(
-        "
-seen = sc.accumulator(0)
-@udf('long')
-def count(x):
-    seen.add(1)
-    return x
-rows = spark.range(0, 100, 1, 10).select(count('id')).rdd.toLocalIterator()
-print([next(rows)[0] for _ in range(11)][-1], seen.value <= 20)
-print(sorted(sc.parallelize([(n % 3, 1) for n in range(9)], 4).reduceByKey(operator.add).toLocalIterator()))
-",
-        TWO,
-    );
-    assert_eq!(out, "10 True\n[(0, 3), (1, 3), (2, 3)]\n");
-}
-
-#[test]
-fn threads_inherit_the_properties_of_the_one_that_starts_them() {
-    let (out, _) = run(
-        "
-from pyspark import InheritableThread, inheritable_thread_target
-sc.setJobGroup('a', 'of a')
-def show():
-    print(sc.getLocalProperty('spark.jobGroup.id'), sc.getLocalProperty('spark.job.description'))
-    sc.setJobGroup('b', '')
-    print(len(spark.getTags()))
-for thread in (
-    InheritableThread(target=show),
-    threading.Thread(target=inheritable_thread_target(show)),
-    threading.Thread(target=inheritable_thread_target(spark)(show)),
-):
-    thread.start()
-    thread.join()
-print(sc.getLocalProperty('spark.jobGroup.id'))
-",
-        TWO,
-    );
-    assert_eq!(out, format!("{}a\n", "a of a\n1\n".repeat(3)));
-}
-
-#[test]
-fn many_files_are_united_and_found_by_their_patterns() {
-    let (out, _) = run(
-        "
-for name in ('a', 'b', 'a b', 'x#1'):
-    open('%s/%s.txt' % (FOLDER, name), 'w').write(name)
-def names(files):
-    return sorted((path.replace(FOLDER, ''), content) for path, content in files.collect())
-print(sc.union([sc.textFile(FOLDER + '/a.txt') for _ in range(600)]).count())
-print(sorted(sc.textFile(FOLDER + '/{a,b}.txt').collect()))
-print(names(sc.binaryFiles(FOLDER + '/{a,x#1}.txt')), names(sc.binaryFiles('file://' + FOLDER + '/?.txt')))
-print(names(sc.wholeTextFiles(FOLDER + '/a b.txt')))
-print([type(part).__name__ for part in sc.wholeTextFiles(FOLDER + '/a.txt', use_unicode=False).first()])
-",
-        TWO,
-    );
-    assert_eq!(
-        out,
-        "600
-['a', 'b']
-[('file:/a.txt', b'a'), ('file:/x#1.txt', b'x#1')] [('file:/a.txt', b'a'), ('file:/b.txt', b'b')]
-[('file:/a b.txt', 'a b')]
-['bytes', 'bytes']
 "
     );
 }

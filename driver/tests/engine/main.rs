@@ -18,4 +18,5 @@ mod python_faults;
 mod python_tables;
 mod queries;
 mod rdd;
+mod rdd_programs;
 mod ui;
