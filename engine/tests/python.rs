@@ -82,7 +82,13 @@ fn call(function: &Arc<PythonFunction>, arguments: Vec<(Expr, Option<&str>)>) ->
     let session = context();
     let state = session.state();
     let schema = DFSchema::empty();
-    let context = Context { state: &state, schema: &schema, time_zone: "UTC" };
+    let context = Context {
+        state: &state,
+        schema: &schema,
+        time_zone: "UTC",
+        conf: &SparkConf::default(),
+        database: "default",
+    };
     let arguments = arguments
         .into_iter()
         .map(|(expr, keyword)| PythonArgument {
@@ -329,7 +335,13 @@ fn an_argument_is_given_once() {
     let session = context();
     let state = session.state();
     let schema = DFSchema::empty();
-    let context = Context { state: &state, schema: &schema, time_zone: "UTC" };
+    let context = Context {
+        state: &state,
+        schema: &schema,
+        time_zone: "UTC",
+        conf: &SparkConf::default(),
+        database: "default",
+    };
     let argument = |keyword: Option<&str>| PythonArgument {
         value: Named::new(lit(1), "1"),
         keyword: keyword.map(str::to_owned),

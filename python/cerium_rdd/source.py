@@ -41,8 +41,8 @@ class Source:
         """How many partitions there are."""
         if self.known_partitions is None:
             # Below a function, as it is when tasks read it: few rows are left spread there.
-            read = worker.Run(self.reader, (), worker.WriteBatches(), None, {})
-            below = plan.Map.to_batches(self.relation, "partitions", read)
+            read = worker.Run(self.reader, (), worker.WriteBatches())
+            below = plan.Map.to_batches(self.relation, "partitions", read, context)
             self.known_partitions = context._count_partitions(below)
         return self.known_partitions
 

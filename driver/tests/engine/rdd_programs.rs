@@ -35,7 +35,7 @@ def computed(split, rows):
     open('%s/%d' % (FOLDER, split), 'w').close()
     return rows
 rows = spark.range(0, 100, 1, 10).rdd.mapPartitionsWithIndex(computed).toLocalIterator()
-print([next(rows)[0] for _ in range(11)][-1], sorted(os.listdir(FOLDER)))
+print([next(rows)[0] for _ in range(11)][-1], sorted(filter(str.isdigit, os.listdir(FOLDER))))
 print(sorted(sc.parallelize([(n % 3, 1) for n in range(9)], 4).reduceByKey(operator.add).toLocalIterator()))
 ",
         TWO,
