@@ -15,7 +15,7 @@ const OF_EXECUTORS: [&str; 6] = [
 
 /// What Spark lets every session set, though only some of it changes anything in an application that runs.
 /// The rest of what Spark's core reads is refused (`spark.conf.set` of each key, tried on Spark 4.1.1).
-const OF_SESSIONS: [&str; 16] = [
+const OF_SESSIONS: &[&str] = &[
     "spark.sql.",
     "spark.connect.",
     "spark.cerium.",
@@ -32,6 +32,23 @@ const OF_SESSIONS: [&str; 16] = [
     "spark.shuffle.push.",
     "spark.shuffle.service.",
     "spark.kerberos.",
+    "spark.scheduler.pool",
+    "spark.ssl.",
+    "spark.security.credentials.",
+    "spark.streaming.",
+    "spark.graphx.",
+    "spark.files.overwrite",
+    "spark.logConf",
+    "spark.closure.serializer",
+    "spark.appStatusStore.",
+    "spark.blacklist.",
+    "spark.driver.resource.",
+    "spark.r.",
+    "spark.repl.",
+    "spark.yarn.",
+    "spark.mesos.",
+    "spark.deploy.",
+    "spark.worker.",
 ];
 
 /// Whether executors are made with this setting.
@@ -65,8 +82,20 @@ mod tests {
             assert!(is_final(key), "{key}");
         }
         for key in
-            ["spark.sql.shuffle.partitions", "spark.default.parallelism", "spark.jars.packages", "my.key"]
+            ["spark.eventLog.enabled", "spark.authenticate", "spark.scheduler.mode", "spark.locality.wait"]
         {
+            assert!(is_final(key), "{key}");
+        }
+        for key in [
+            "spark.sql.shuffle.partitions",
+            "spark.default.parallelism",
+            "spark.jars.packages",
+            "my.key",
+            "spark.scheduler.pool",
+            "spark.ssl.enabled",
+            "spark.streaming.backpressure.enabled",
+            "spark.yarn.queue",
+        ] {
             assert!(!is_final(key), "{key}");
         }
         assert!(is_of_application("spark.default.parallelism") && is_of_application("spark.executorEnv.A"));
